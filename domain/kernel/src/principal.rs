@@ -1,0 +1,121 @@
+//! Who is calling, with which credential, for what.
+
+use {
+    crate::{
+        id::{AgentId, KeyId, OwnerId, ProjectId},
+        project::Environment,
+        scope::ScopeSet,
+    },
+    serde::{Deserialize, Deserializer, Serialize, Serializer},
+    std::{convert::Infallible, fmt, str::FromStr},
+};
+
+/// What kind of actor a credential speaks for. A `match` has to say what an unknown role may do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Owns the project's money and agents.
+    Owner,
+    /// One AI agent; sees and moves only its own wallet.
+    Agent,
+    /// Sees everything of the project but the audit log.
+    Viewer,
+    /// Sees everything of the project, the audit log included.
+    Auditor,
+    /// Reads and writes knowledge.
+    Member,
+    /// A role that a resource server brought with it, as data.
+    Custom(Box<str>),
+}
+
+impl Role {
+    /// The role's name in the database, in tokens and in tables.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Owner => "owner",
+            Self::Agent => "agent",
+            Self::Viewer => "viewer",
+            Self::Auditor => "auditor",
+            Self::Member => "member",
+            Self::Custom(name) => name,
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "owner" => Self::Owner,
+            "agent" => Self::Agent,
+            "viewer" => Self::Viewer,
+            "auditor" => Self::Auditor,
+            "member" => Self::Member,
+            other => Self::Custom(other.into()),
+        })
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Role {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(|never: Infallible| match never {})
+    }
+}
+
+/// What the caller showed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// An API key.
+    ApiKey(KeyId),
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApiKey(id) => id.fmt(f),
+        }
+    }
+}
+
+/// How the credential was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthMethod {
+    /// An API key in the `Authorization` header.
+    ApiKey,
+}
+
+/// Who is calling. Made by the guard and by nothing else; handlers read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Whose money and agents these are.
+    pub owner: OwnerId,
+    /// Inside which project.
+    pub project: ProjectId,
+    /// Live money or test money.
+    pub environment: Environment,
+    /// In which capacity.
+    pub role: Role,
+    /// By which credential, for the audit log.
+    pub credential: Credential,
+    /// Checked how.
+    pub method: AuthMethod,
+    /// For which resource server the credential was made.
+    pub audience: Box<str>,
+    /// The one agent this credential speaks for; `None` for people and services.
+    pub agent: Option<AgentId>,
+    /// What the credential may do: asked ∩ role ∩ creator, with `admin:all` already expanded.
+    pub scopes: ScopeSet,
+}
