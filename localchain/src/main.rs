@@ -1,54 +1,60 @@
-//! A Solana JSON-RPC endpoint on 127.0.0.1 backed by LiteSVM and the real Squads v4 program.
+//! A Solana JSON-RPC endpoint on loopback, backed by an in-memory VM and the real Squads v4 program.
+//!
+//! It exists so that tests and demos meet what mainnet would say: the same program, the same refusals, the same
+//! response shapes, and on request the same misfortunes (lost answers, held transactions, a lying provider).
+//!
+//! Nothing is kept: a new start is a new chain, though always with the same genesis hash, by which a client may know it.
 
 mod chain;
+mod cli;
+mod faults;
+mod genesis;
+mod http;
 mod rpc;
+mod shutdown;
 mod squads;
+mod worker;
 
 use {
-    axum::{Json, Router, extract::State, routing::post},
-    serde_json::{Value, json},
-    std::sync::mpsc,
-    tokio::sync::oneshot,
+    clap::Parser,
+    std::{error::Error, process::ExitCode},
+    tokio::net::TcpListener,
 };
 
-type Job = (Value, oneshot::Sender<Value>);
-
-#[tokio::main]
-async fn main() {
-    let port = std::env::args()
-        .skip_while(|a| a != "--port")
-        .nth(1)
-        .and_then(|p| p.parse().ok())
-        .unwrap_or(8899_u16);
-    let fee = std::env::var("SQUADS_CREATION_FEE")
-        .ok()
-        .and_then(|f| f.parse().ok())
-        .unwrap_or(0);
-    let (jobs, inbox) = mpsc::channel::<Job>();
-    // One thread owns the VM. Anchor's unoptimised account parsing wants a deep stack.
-    std::thread::Builder::new()
-        .name("chain".into())
-        .stack_size(
-            std::env::var("STACK_KB")
-                .ok()
-                .and_then(|k| k.parse::<usize>().ok())
-                .map_or(64 << 20, |k| k << 10),
-        )
-        .spawn(move || {
-            let mut chain = chain::Chain::new(fee);
-            for (request, reply) in inbox {
-                let _ = reply.send(rpc::answer(&mut chain, &request));
-            }
-        })
-        .expect("thread");
-    let app = Router::new().route("/", post(handle)).with_state(jobs);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("bind");
-    println!("listening on http://{}", listener.local_addr().expect("addr"));
-    axum::serve(listener, app).await.expect("serve");
+fn main() -> ExitCode {
+    let args = cli::Args::parse();
+    match serve(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("portreeve-localchain: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-async fn handle(State(jobs): State<mpsc::Sender<Job>>, Json(body): Json<Value>) -> Json<Value> {
-    let (reply, answer) = oneshot::channel();
-    let _ = jobs.send((body, reply));
-    Json(answer.await.unwrap_or_else(|_| json!({"error": "chain stopped"})))
+#[tokio::main]
+async fn serve(args: &cli::Args) -> Result<(), Box<dyn Error>> {
+    let chain = worker::start(args.settings()?)?;
+    let honest = TcpListener::bind((args.host, args.port)).await?;
+    let address = honest.local_addr()?;
+    let mut ports = vec![address.port()];
+    let liar = match args.liar_port {
+        Some(port) => Some(TcpListener::bind((args.host, port)).await?),
+        None => None,
+    };
+    if let Some(liar) = &liar {
+        ports.push(liar.local_addr()?.port());
+        eprintln!("lying on request on http://{}", liar.local_addr()?);
+    }
+    if let Some(path) = &args.port_file {
+        cli::write_ports(path, &ports)?;
+    }
+    println!("listening on http://{address}");
+    let stop = shutdown::listen(args.exit_with_parent)?;
+    let faces = [
+        Some((honest, rpc::Face::Honest)),
+        liar.map(|listener| (listener, rpc::Face::Liar)),
+    ];
+    http::serve(faces.into_iter().flatten(), &chain, stop).await;
+    Ok(())
 }
