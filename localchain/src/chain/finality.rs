@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn half_way_is_confirmed_and_the_whole_way_is_finalized() {
         let finality = Finality(31);
-        let at = |age| finality.reached(100, 100 + age);
+        let at = |age: u64| finality.reached(100, 100 + age);
         assert_eq!((at(15), at(16)), (Commitment::Processed, Commitment::Confirmed));
         assert_eq!((at(30), at(31)), (Commitment::Confirmed, Commitment::Finalized));
     }
