@@ -35,4 +35,4 @@ pub use project::{Cluster, Environment};
 pub use proof::OwnerProof;
 pub use scope::{RequiredScope, Scope, ScopeSet};
 pub use secret::Secret;
-pub use time::{Clock, ManualClock, Now, Seconds, Timestamp, Window};
+pub use time::{Clock, ManualClock, Now, Seconds, Timestamp};

@@ -123,42 +123,6 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A rolling span over which spending is summed. Never a calendar day, week or month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Window {
-    /// 24 hours.
-    Day,
-    /// 7 days.
-    Week,
-    /// 30 days.
-    Month,
-}
-
-impl Window {
-    /// All of them, shortest first.
-    pub const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Month];
-
-    /// How long it is.
-    #[must_use]
-    pub const fn seconds(self) -> Seconds {
-        match self {
-            Self::Day => Seconds(86_400),
-            Self::Week => Seconds(604_800),
-            Self::Month => Seconds(2_592_000),
-        }
-    }
-
-    /// As it stands in answers.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Day => "24h",
-            Self::Week => "7d",
-            Self::Month => "30d",
-        }
-    }
-}
-
 /// What the clocks say at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
