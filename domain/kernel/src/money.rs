@@ -54,6 +54,9 @@ fn digits(text: &str) -> Result<u64, AmountError> {
 }
 
 impl Amount {
+    /// The largest amount there is.
+    pub const MAX: Self = Self(MAX);
+
     /// From a count of base units.
     ///
     /// # Errors
