@@ -1,4 +1,8 @@
 //! The O(log n) sums against a model that adds up every entry, on random traces crowded around the windows' ends.
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "a test that overflows fails, which is what we want"
+)]
 
 use {
     portreeve_kernel::{Amount, Now, Seconds, Timestamp},
