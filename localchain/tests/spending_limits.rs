@@ -12,6 +12,7 @@ mod support;
 
 use {
     solana_address::Address,
+    solana_instruction::Instruction,
     solana_keypair::Keypair,
     solana_signer::Signer,
     support::{
@@ -20,6 +21,8 @@ use {
         transfer,
     },
 };
+
+const MEMO: Address = Address::from_str_const("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr");
 
 /// A funded multisig whose agent may spend one SOL a day, to one address.
 struct Scene {
@@ -58,12 +61,12 @@ impl Scene {
         }
     }
 
-    fn add(&self, lamports: u64) -> solana_instruction::Instruction {
+    fn add(&self, lamports: u64) -> Instruction {
         let agent = self.agent.pubkey();
         self.multisig.add_limit(&agent, None, lamports, &agent, &[self.shop])
     }
 
-    fn remove(&self) -> solana_instruction::Instruction {
+    fn remove(&self) -> Instruction {
         self.multisig.remove_limit(&self.agent.pubkey())
     }
 
@@ -71,7 +74,7 @@ impl Scene {
         self.chain.send(&[self.add(lamports)], &[&self.owner]).unwrap();
     }
 
-    fn pay(&self, lamports: u64) -> solana_instruction::Instruction {
+    fn pay(&self, lamports: u64) -> Instruction {
         self.multisig
             .spend(&self.agent.pubkey(), &self.agent, &self.shop, lamports)
     }
@@ -233,14 +236,24 @@ fn an_agent_cannot_change_its_own_limit() {
     );
 }
 
-/// How many destinations fit into one remove + add, in bytes of transaction, with the owner paying.
+/// With a fee payer of its own and an id in the memo: 1,083 bytes, and 32 more per destination; 20 would be the most.
 #[test]
 fn sixteen_destinations_fit_an_atomic_change() {
     let scene = Scene::new();
+    let payer = scene.chain.rich();
     let shops: Vec<Address> = (0..16).map(|_| Keypair::new().pubkey()).collect();
     let agent = scene.agent.pubkey();
     let add = scene.multisig.add_limit(&agent, None, SOL, &agent, &shops);
-    scene.chain.send(&[scene.remove(), add], &[&scene.owner]).unwrap();
+    let memo = Instruction {
+        program_id: MEMO,
+        accounts: vec![],
+        data: vec![b'x'; 30],
+    };
+    let change = scene.chain.sign(&[scene.remove(), add, memo], &[&payer, &scene.owner]);
+    assert_eq!(bincode::serialize(&change).unwrap().len(), 1083);
+    scene.chain.send_signed(&change).unwrap();
+    let to_last = scene.multisig.spend(&agent, &scene.agent, &shops[15], SOL);
+    scene.chain.send(&[to_last], &[&scene.agent]).unwrap();
 }
 
 #[test]
@@ -261,4 +274,56 @@ fn the_creation_fee_goes_to_the_treasury() {
     let scene = Scene::without_limit(&["--creation-fee", "50000000"]);
     let treasury = Address::new_from_array([0x7E; 32]);
     assert_eq!(scene.chain.balance(&treasury), 890_880 + 50_000_000);
+}
+
+/// Damaged calls, by a fixed sequence: accounts dropped, doubled and swapped, flags and bytes flipped.
+#[test]
+fn no_damaged_call_of_the_program_stops_the_chain() {
+    let scene = Scene::new();
+    let agent = scene.agent.pubkey();
+    let whole = [
+        scene.multisig.create(&Keypair::new().pubkey()),
+        scene.add(SOL),
+        scene.remove(),
+        scene.pay(1),
+    ];
+    let mut seed = 7_u64;
+    let mut next = |below: usize| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap() % below
+    };
+    for round in 0..400 {
+        let mut call = whole[round % whole.len()].clone();
+        for _ in 0..=next(3) {
+            let at = next(call.accounts.len().max(1));
+            match next(6) {
+                0 if !call.accounts.is_empty() => drop(call.accounts.remove(at)),
+                1 if !call.accounts.is_empty() => call.accounts.push(call.accounts[at].clone()),
+                2 if call.accounts.len() > 1 => call.accounts.swap(0, at),
+                3 if !call.accounts.is_empty() => call.accounts[at].is_writable ^= true,
+                4 => call.data.truncate(next(call.data.len() + 1)),
+                _ if !call.data.is_empty() => {
+                    let byte = next(call.data.len());
+                    call.data[byte] ^= 1 << next(8);
+                }
+                _ => {}
+            }
+        }
+        for meta in &mut call.accounts {
+            meta.is_signer = [agent, scene.owner.pubkey()].contains(&meta.pubkey);
+        }
+        let signers = [&scene.agent, &scene.owner];
+        let named = |key: &Keypair| call.accounts.iter().any(|meta| meta.pubkey == key.pubkey());
+        let signers: Vec<&Keypair> = signers
+            .into_iter()
+            .enumerate()
+            .filter(|(n, key)| *n == 0 || named(key))
+            .map(|(_, key)| key)
+            .collect();
+        let _ = scene.chain.send(&[call], &signers);
+    }
+    assert_eq!(scene.chain.ok("getHealth", serde_json::json!([])), "ok");
+    assert!(scene.chain.balance(&scene.owner.pubkey()) > 0);
 }
