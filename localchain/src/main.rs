@@ -17,7 +17,11 @@ mod worker;
 
 use {
     clap::Parser,
-    std::{error::Error, process::ExitCode},
+    std::{
+        error::Error,
+        io::{self, Write},
+        process::ExitCode,
+    },
     tokio::net::TcpListener,
 };
 
@@ -34,6 +38,8 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(args: &cli::Args) -> Result<(), Box<dyn Error>> {
+    // First of all: who learns that we are ready may ask us to stop at once.
+    let stop = shutdown::listen(args.exit_with_parent)?;
     let chain = worker::start(args.settings()?)?;
     let honest = TcpListener::bind((args.host, args.port)).await?;
     let address = honest.local_addr()?;
@@ -49,8 +55,7 @@ async fn serve(args: &cli::Args) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &args.port_file {
         cli::write_ports(path, &ports)?;
     }
-    println!("listening on http://{address}");
-    let stop = shutdown::listen(args.exit_with_parent)?;
+    writeln!(io::stdout(), "listening on http://{address}")?;
     let faces = [
         Some((honest, rpc::Face::Honest)),
         liar.map(|listener| (listener, rpc::Face::Liar)),

@@ -14,8 +14,11 @@ use {
     base64::{Engine, prelude::BASE64_STANDARD},
     serde_json::json,
     solana_address::Address,
+    solana_instruction::Instruction,
     solana_keypair::Keypair,
+    solana_message::{VersionedMessage, v0},
     solana_signer::Signer,
+    solana_transaction::versioned::VersionedTransaction,
     support::{Chain, SOL, transfer, wire},
 };
 
@@ -359,4 +362,58 @@ fn a_batch_is_answered_in_order_and_nonsense_by_the_standard_codes() {
     let batch = r#"[{"id":1,"method":"getHealth"},{"id":"b","method":"getSlot"}]"#;
     let answers: serde_json::Value = serde_json::from_str(&support::post(chain.port, batch).unwrap().body).unwrap();
     assert_eq!((&answers[0]["result"], &answers[1]["id"]), (&json!("ok"), &json!("b")));
+}
+
+#[test]
+fn a_version_0_transaction_is_shown_to_who_understands_it() {
+    let chain = Chain::frozen();
+    let from = chain.rich();
+    let instructions = [transfer(&from, &from.pubkey(), 1)];
+    let message = v0::Message::try_compile(&from.pubkey(), &instructions, &[], chain.blockhash()).unwrap();
+    let tx = VersionedTransaction::try_new(VersionedMessage::V0(message), &[&from]).unwrap();
+    let signature = chain.send_signed(&tx).unwrap();
+    assert_eq!(
+        chain.err("getTransaction", json!([signature, "base64"]))["code"],
+        -32015
+    );
+    let config = json!({"encoding": "base64", "maxSupportedTransactionVersion": 0});
+    assert_eq!(chain.ok("getTransaction", json!([signature, config]))["version"], 0);
+}
+
+#[test]
+fn a_memo_is_listed_with_its_length_and_makes_equal_transfers_differ() {
+    let chain = Chain::frozen();
+    let (from, to) = (chain.rich(), Keypair::new().pubkey());
+    let blockhash = chain.blockhash();
+    let sign = |text: &str| {
+        let program_id = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr".parse().unwrap();
+        let memo = Instruction {
+            program_id,
+            accounts: vec![],
+            data: text.as_bytes().to_vec(),
+        };
+        let pay = [transfer(&from, &to, SOL), memo];
+        let message = v0::Message::try_compile(&from.pubkey(), &pay, &[], blockhash).unwrap();
+        VersionedTransaction::try_new(VersionedMessage::V0(message), &[&from]).unwrap()
+    };
+    for id in ["tx_1", "tx_2"] {
+        chain.send_signed(&sign(id)).unwrap();
+    }
+    assert_eq!(chain.balance(&to), 2 * SOL);
+    let rows = chain.ok("getSignaturesForAddress", json!([to.to_string()]));
+    assert_eq!(
+        (&rows[0]["memo"], &rows[1]["memo"]),
+        (&json!("[4] tx_2"), &json!("[4] tx_1"))
+    );
+}
+
+#[test]
+fn a_running_chain_can_be_frozen_and_thawed() {
+    let chain = Chain::start(&[]);
+    assert_eq!(chain.ok("localnet_freeze", json!([true]))["frozen"], true);
+    let slot = chain.ok("getSlot", json!([]));
+    std::thread::sleep(std::time::Duration::from_millis(900));
+    assert_eq!(chain.ok("getSlot", json!([])), slot);
+    assert_eq!(chain.ok("localnet_freeze", json!([false]))["frozen"], false);
+    assert_eq!(chain.err("localnet_freeze", json!(["maybe"]))["code"], -32602);
 }
