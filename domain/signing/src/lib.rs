@@ -1,1 +1,33 @@
-//! Being built.
+//! The signer's rules and its protocol: what the server may ask, what the owner has approved, and what follows.
+//!
+//! Pure: the binary around it reads sockets, files and clocks; here are state and request in, event and answer out.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        reason = "a test that overflows fails, which is what we want"
+    )
+)]
+
+pub mod frame;
+pub mod key;
+pub mod protocol;
+pub mod receipt;
+mod refusal;
+pub mod sealed;
+mod text;
+
+pub use {
+    receipt::Receipt,
+    refusal::{Reason, Refusal},
+    text::{Bytes, Hash},
+};
+
+use portreeve_kernel::{AgentId, proof::Challenge};
+
+/// What the owner signs to end one suspension of `agent`. `suspension` is the number of its record in the journal, so
+/// that consent to end one never ends another.
+#[must_use]
+pub fn resume_challenge(agent: &AgentId, suspension: u64) -> Challenge {
+    Challenge::over("resume", format!("{agent}\n{suspension}").as_bytes())
+}
