@@ -99,7 +99,10 @@ codes! {
 
     RequestNotFound "REQUEST_NOT_FOUND" 404 false - "No such route", "Look the path up in /openapi.json.";
     RequestMethodNotAllowed "REQUEST_METHOD_NOT_ALLOWED" 405 false - "Method not allowed", "Use one of the methods in the `Allow` header.";
+    RequestTimeout "REQUEST_TIMEOUT" 408 true - "Body came too slowly", "Send the whole body within 60 seconds, without a pause of 15.";
     RequestTooLarge "REQUEST_TOO_LARGE" 413 false - "Request too large", "Send at most 64 KiB.";
+    RequestUriTooLong "REQUEST_URI_TOO_LONG" 414 false - "URI too long", "Send at most 4 KiB of path and query.";
+    RequestHeadersTooLarge "REQUEST_HEADERS_TOO_LARGE" 431 false - "Too many headers", "Send at most 64 header fields and 16 KiB of them.";
     RequestMediaType "REQUEST_MEDIA_TYPE" 415 false - "Unsupported media type", "Send `Content-Type: application/json`, without a content encoding.";
     RequestIdempotencyKeyMissing "REQUEST_IDEMPOTENCY_KEY_MISSING" 428 false - "Idempotency-Key missing", "Send an `Idempotency-Key` header of 1 to 255 visible ASCII characters, new for each payment and the same for each retry.";
     RequestIdempotencyMismatch "REQUEST_IDEMPOTENCY_MISMATCH" 422 false - "Idempotency-Key reused with another body", "Use a new key for a new payment, or repeat the first body exactly.";

@@ -1,1 +1,41 @@
-//! Being built.
+//! What stands before every handler of every resource server: from a bearer token to a [`Caller`] with the scope in its
+//! type, strict JSON, problem documents, request ids, security headers, the access log and the accept loop.
+//!
+//! What must stay true: no handler with a [`Caller`] runs unauthenticated, no answer tells more about a credential than its
+//! holder knows, and nothing here buffers an answer.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        reason = "a test that overflows fails, which is what we want"
+    )
+)]
+
+pub mod caller;
+pub mod client;
+pub mod context;
+pub mod gate;
+pub mod health;
+pub mod json;
+pub mod network;
+pub mod openapi;
+pub mod page;
+pub mod path;
+pub mod problem;
+pub mod query;
+pub mod serve;
+
+mod body;
+
+pub use body::MAX_BODY_BYTES;
+pub use caller::{AuthFailure, Authenticate, Caller, insufficient_scope};
+pub use client::{Proxies, ProxyHeader};
+pub use context::RequestContext;
+pub use gate::{AuditSink, Gate, GateParts, Reason, Refusal};
+pub use health::Health;
+pub use json::Json;
+pub use network::{Network, NetworkError};
+pub use page::{Page, Paging, PagingQuery};
+pub use path::{Id, Noun, not_found};
+pub use problem::{Problem, ProblemDocument};
+pub use query::Query;

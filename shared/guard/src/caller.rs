@@ -1,0 +1,230 @@
+//! From a bearer token to a principal, and the scope check in a handler's signature.
+//!
+//! What must stay true: a [`Caller`] cannot exist unchecked, and somebody without the secret cannot tell unknown,
+//! malformed and wrong credentials apart.
+
+use {
+    crate::{
+        context::RequestContext,
+        gate::{Gate, Reason, Refusal},
+        problem::Problem,
+    },
+    axum::{
+        extract::{FromRef, FromRequestParts},
+        http::{HeaderMap, HeaderValue, header, request::Parts},
+    },
+    portreeve_kernel::{Code, Principal, RequiredScope, Scope},
+    std::{fmt, marker::PhantomData, net::IpAddr, sync::Arc},
+};
+
+/// Longest token that is looked at, in bytes.
+const MAX_TOKEN_BYTES: usize = 4 * 1024;
+
+/// Finds out who a bearer token speaks for.
+#[async_trait::async_trait]
+pub trait Authenticate: Send + Sync {
+    /// Whose token `bearer` is, when it may be used from `client` now.
+    ///
+    /// # Errors
+    /// [`AuthFailure`]; everything but [`AuthFailure::Invalid`] only to a holder of the secret.
+    async fn authenticate(&self, bearer: &str, client: IpAddr) -> Result<Arc<Principal>, AuthFailure>;
+}
+
+/// Why a token gives no access. Where the secret was right, the holder is known and goes into the audit log.
+#[derive(Debug, Clone)]
+pub enum AuthFailure {
+    /// Unknown, malformed or wrong: one answer for all.
+    Invalid,
+    /// The secret was right, its time is over.
+    Expired(Arc<Principal>),
+    /// The secret was right, it was revoked.
+    Revoked(Arc<Principal>),
+    /// The secret was right, the client's address is not on its list.
+    AddressNotAllowed(Arc<Principal>),
+    /// We could not find out; the text is for the log. Nobody gets in.
+    Unavailable(String),
+}
+
+/// Somebody who holds the scope `S`. The first argument of a handler, so that nothing is read or answered before.
+#[derive(Debug, Clone)]
+pub struct Caller<S> {
+    /// Who.
+    pub principal: Arc<Principal>,
+    scope: PhantomData<fn() -> S>,
+}
+
+impl<S: RequiredScope, App: Send + Sync> FromRequestParts<App> for Caller<S>
+where
+    Gate: FromRef<App>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let gate = Gate::from_ref(app);
+        let context = RequestContext::of(parts)?;
+        let principal = match bearer(&parts.headers) {
+            Bearer::Token(token) => gate.authenticator().authenticate(token, context.client()).await,
+            Bearer::Malformed => Err(AuthFailure::Invalid),
+            Bearer::Missing => {
+                gate.refused(&Refusal::new(context, Reason::Missing));
+                return Err(unauthorized(Code::AuthKeyInvalid, &Challenge::default()));
+            }
+        };
+        let principal = principal.map_err(|failure| refuse(&gate, context, failure))?;
+        context.authenticated(&principal);
+        if !principal.scopes.holds(&S::SCOPE) {
+            let reason = Reason::ScopeInsufficient(S::SCOPE);
+            gate.refused(&Refusal::new(context, reason).by(&principal));
+            return Err(insufficient_scope(&S::SCOPE));
+        }
+        Ok(Self {
+            principal,
+            scope: PhantomData,
+        })
+    }
+}
+
+/// Tells the audit log what happened, and the client what it may know.
+fn refuse(gate: &Gate, context: &RequestContext, failure: AuthFailure) -> Problem {
+    let invalid = Challenge {
+        error: Some("invalid_token"),
+        scope: None,
+    };
+    let (reason, holder) = match &failure {
+        AuthFailure::Invalid => (Reason::Invalid, None),
+        AuthFailure::Expired(holder) => (Reason::Expired, Some(holder)),
+        AuthFailure::Revoked(holder) => (Reason::Revoked, Some(holder)),
+        AuthFailure::AddressNotAllowed(holder) => (Reason::AddressNotAllowed, Some(holder)),
+        AuthFailure::Unavailable(cause) => return Problem::because(Code::SystemDatabaseError, cause),
+    };
+    let refusal = Refusal::new(context, reason);
+    gate.refused(&match holder {
+        Some(holder) => refusal.by(holder),
+        None => refusal,
+    });
+    match failure {
+        AuthFailure::Expired(_) => unauthorized(Code::AuthKeyExpired, &invalid),
+        AuthFailure::Revoked(_) => unauthorized(Code::AuthKeyRevoked, &invalid),
+        AuthFailure::AddressNotAllowed(_) => Problem::new(Code::AuthIpBlocked),
+        AuthFailure::Invalid | AuthFailure::Unavailable(_) => unauthorized(Code::AuthKeyInvalid, &invalid),
+    }
+}
+
+fn unauthorized(code: Code, challenge: &Challenge<'_>) -> Problem {
+    with_challenge(Problem::new(code), challenge)
+}
+
+/// The 403 that names the scope the caller lacks.
+#[must_use]
+pub fn insufficient_scope(required: &Scope) -> Problem {
+    let problem = Problem::new(Code::AuthScopeInsufficient)
+        .detail(format_args!("the credential does not hold the scope `{required}`"))
+        .with("requiredScope", required);
+    with_challenge(
+        problem,
+        &Challenge {
+            error: Some("insufficient_scope"),
+            scope: Some(required),
+        },
+    )
+}
+
+fn with_challenge(problem: Problem, challenge: &Challenge<'_>) -> Problem {
+    match HeaderValue::try_from(challenge.to_string()) {
+        Ok(value) => problem.header(header::WWW_AUTHENTICATE, value),
+        Err(_) => problem,
+    }
+}
+
+/// One `WWW-Authenticate` challenge (RFC 6750, 3). Scopes need no escaping: RFC 6749, A.4 leaves out quote and backslash.
+#[derive(Debug, Default)]
+struct Challenge<'a> {
+    error: Option<&'static str>,
+    scope: Option<&'a Scope>,
+}
+
+impl fmt::Display for Challenge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bearer realm=\"portreeve\"")?;
+        if let Some(error) = self.error {
+            write!(f, ", error=\"{error}\"")?;
+        }
+        if let Some(scope) = self.scope {
+            write!(f, ", scope=\"{scope}\"")?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Bearer<'a> {
+    Missing,
+    Malformed,
+    Token(&'a str),
+}
+
+/// The one header that is read: `Authorization: Bearer <token>`, the scheme in any case, the token of RFC 6750's
+/// characters.
+fn bearer(headers: &HeaderMap) -> Bearer<'_> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return if headers.contains_key(header::AUTHORIZATION) {
+            Bearer::Malformed
+        } else {
+            Bearer::Missing
+        };
+    };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim_start_matches(' '))
+        .filter(|token| !token.is_empty() && token.len() <= MAX_TOKEN_BYTES)
+        .filter(|token| {
+            token
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
+        });
+    token.map_or(Bearer::Malformed, Bearer::Token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_authorization_header_with_the_bearer_scheme_is_read() {
+        for (lines, expected) in [
+            (vec![], Bearer::Missing),
+            (vec!["Bearer abc"], Bearer::Token("abc")),
+            (vec!["bEARER   a.b-c_d~e+f/g="], Bearer::Token("a.b-c_d~e+f/g=")),
+            (vec!["Bearer"], Bearer::Malformed),
+            (vec!["Bearer "], Bearer::Malformed),
+            (vec!["Bearer a b"], Bearer::Malformed),
+            (vec!["Bearer a,b"], Bearer::Malformed),
+            (vec!["Basic abc"], Bearer::Malformed),
+            (vec!["abc"], Bearer::Malformed),
+            (vec![""], Bearer::Malformed),
+            (vec!["Bearer abc", "Bearer abc"], Bearer::Malformed),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in &lines {
+                headers.append(header::AUTHORIZATION, line.parse().unwrap());
+            }
+            assert_eq!(bearer(&headers), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_longer_than_4_kib_is_not_looked_at() {
+        let mut headers = HeaderMap::new();
+        for (length, fits) in [(MAX_TOKEN_BYTES, true), (MAX_TOKEN_BYTES + 1, false)] {
+            headers.insert(
+                header::AUTHORIZATION,
+                format!("Bearer {}", "a".repeat(length)).parse().unwrap(),
+            );
+            assert_eq!(matches!(bearer(&headers), Bearer::Token(_)), fits);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The gate: what every request passes before a handler and every answer after it.
+//!
+//! One layer does it all (request id, client address, caps, panics, problem documents, security headers, access log), so
+//! that the order cannot be got wrong and a request pays once.
+
+mod answer;
+mod layer;
+
+use {
+    crate::{caller::Authenticate, client::Proxies, context::RequestContext, problem::Problem},
+    axum::Router,
+    portreeve_kernel::{Clock, Code, Entropy, Principal, Scope},
+    std::{fmt, sync::Arc},
+};
+
+/// Where refusals to authenticate go: the audit log. Called on the request's own task, so it must not block or wait.
+pub trait AuditSink: Send + Sync {
+    /// Somebody was not let in.
+    fn refused(&self, refusal: &Refusal<'_>);
+}
+
+/// Somebody was not let in. Never carries the token.
+#[derive(Debug)]
+pub struct Refusal<'a> {
+    /// Which request.
+    pub context: &'a RequestContext,
+    /// Why.
+    pub reason: Reason,
+    /// Whose credential it was, when its secret was right.
+    pub holder: Option<&'a Principal>,
+}
+
+/// Why somebody was not let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// No credential.
+    Missing,
+    /// Unknown, malformed or wrong.
+    Invalid,
+    /// Right, but past its time.
+    Expired,
+    /// Right, but revoked.
+    Revoked,
+    /// Right, but used from an address that is not on its list.
+    AddressNotAllowed,
+    /// Right, but without this scope.
+    ScopeInsufficient(Scope),
+}
+
+impl Reason {
+    /// Its name in the audit log.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Invalid => "invalid",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::AddressNotAllowed => "address_not_allowed",
+            Self::ScopeInsufficient(_) => "scope_insufficient",
+        }
+    }
+}
+
+impl<'a> Refusal<'a> {
+    pub(crate) const fn new(context: &'a RequestContext, reason: Reason) -> Self {
+        Self {
+            context,
+            reason,
+            holder: None,
+        }
+    }
+
+    pub(crate) fn by(mut self, holder: &'a Principal) -> Self {
+        self.holder = Some(holder);
+        self
+    }
+}
+
+/// What a gate is made of.
+pub struct GateParts {
+    /// Finds out who a token speaks for.
+    pub authenticator: Arc<dyn Authenticate>,
+    /// Where refusals go.
+    pub audit: Arc<dyn AuditSink>,
+    /// For request ids.
+    pub clock: Arc<dyn Clock>,
+    /// For request ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Who stands between the clients and this server.
+    pub proxies: Proxies,
+}
+
+/// The gate of one server. Cheap to clone; part of every service's state, because [`crate::Caller`] asks for it.
+#[derive(Clone)]
+pub struct Gate(Arc<GateParts>);
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+impl Gate {
+    /// A gate of these parts.
+    #[must_use]
+    pub fn new(parts: GateParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Stands before `router`, whose state is already given. Call it once, last, on the whole server's router: routes that
+    /// are added afterwards are not protected.
+    #[must_use = "the router given in is not changed"]
+    pub fn protect(&self, router: Router) -> Router {
+        router
+            .fallback(|| async { Problem::new(Code::RequestNotFound) })
+            .method_not_allowed_fallback(|| async { Problem::new(Code::RequestMethodNotAllowed) })
+            .layer(layer::GateLayer(self.clone()))
+    }
+
+    pub(crate) fn authenticator(&self) -> &dyn Authenticate {
+        &*self.0.authenticator
+    }
+
+    pub(crate) fn refused(&self, refusal: &Refusal<'_>) {
+        self.0.audit.refused(refusal);
+    }
+}

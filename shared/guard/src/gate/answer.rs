@@ -1,0 +1,82 @@
+//! What every answer gets: its request id, security headers, a link to the next page; and a line in the access log.
+
+use {
+    crate::{context::RequestContext, page::NextPage, problem::Problem},
+    axum::{
+        http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
+        response::Response,
+    },
+    std::time::Duration,
+};
+
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// For answers that no browser should render, frame, sniff or keep. A page that needs more sets its own.
+const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+/// Completes `response`. The body is touched only when it is a problem, so a stream stays a stream.
+pub(super) fn finish(mut response: Response, context: &RequestContext, uri: &Uri) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = tell(problem, response.headers(), context, uri);
+    }
+    let next = response.extensions_mut().remove::<NextPage>();
+    let headers = response.headers_mut();
+    for (name, value) in DEFAULTS {
+        headers.entry(name).or_insert(value);
+    }
+    if let Ok(id) = HeaderValue::from_str(context.id().as_str()) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    if let Some(link) = next.and_then(|page| HeaderValue::try_from(page.link(uri)).ok()) {
+        headers.insert(header::LINK, link);
+    }
+    response
+}
+
+/// Renders a problem with what is known of its request, and logs its cause: here and nowhere else.
+fn tell(problem: Problem, set: &HeaderMap, context: &RequestContext, uri: &Uri) -> Response {
+    if let Some(cause) = problem.cause() {
+        tracing::error!(
+            request.id = %context.id(),
+            http.route = context.route().unwrap_or("-"),
+            code = problem.code().as_str(),
+            cause = ?cause,
+            "request failed"
+        );
+    }
+    let mut response = problem.response(Some(uri.path()), Some(context.id()));
+    // What the router added on the way, such as `Allow`.
+    for (name, value) in set {
+        if name != header::CONTENT_LENGTH {
+            response.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+    }
+    response.extensions_mut().remove::<Problem>();
+    response
+}
+
+/// One line per request. Neither token nor query; the route is a template, so no path parameter stands in it.
+pub(super) fn log(context: &RequestContext, response: &Response, took: Duration) {
+    tracing::info!(
+        target: "access",
+        {
+            request.id = %context.id(),
+            http.method = %context.method(),
+            http.route = context.route().unwrap_or("-"),
+            http.status = response.status().as_u16(),
+            duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            credential.id = context.principal().map(|principal| tracing::field::display(&principal.credential)),
+            client.ip = %context.client(),
+        },
+        "answered"
+    );
+}
