@@ -1,0 +1,96 @@
+//! Where things are: the clone, and one place for build products with a folder for each workspace and set of flags, so
+//! that no build throws another's products away.
+
+use {
+    crate::command::ChoreError,
+    std::{
+        env,
+        ffi::OsString,
+        path::{Path, PathBuf},
+        process::Command,
+    },
+};
+
+/// Compiles `kernel::kill::point` into a real exit.
+const KILL_POINTS: &str = "--cfg kill_points";
+
+/// The clone and its build products.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Layout {
+    /// # Errors
+    /// When a relative `CARGO_TARGET_DIR` cannot be made absolute.
+    pub(crate) fn find() -> Result<Self, ChoreError> {
+        // The manifest of this crate is `<root>/xtask/Cargo.toml`.
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = here.parent().unwrap_or(here).to_owned();
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+        let target = std::path::absolute(&target).map_err(|cause| ChoreError::File { path: target, cause })?;
+        Ok(Self { root, target })
+    }
+
+    /// The clone.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Tools that the tests need and that we installed ourselves.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.target.join("tools")
+    }
+
+    /// `portreeve` and `portreeve-signer`, as shipped.
+    pub(crate) fn binaries(&self) -> PathBuf {
+        self.target.join("debug")
+    }
+
+    /// The same with kill points compiled in.
+    pub(crate) fn kill_point_binaries(&self) -> PathBuf {
+        self.target.join("kill-points").join("debug")
+    }
+
+    /// The local chain's binary.
+    pub(crate) fn localchain(&self) -> PathBuf {
+        self.target
+            .join("localchain")
+            .join("debug")
+            .join("portreeve-localchain")
+    }
+
+    /// Cargo in the main workspace.
+    pub(crate) fn cargo(&self, args: &[&str]) -> Command {
+        cargo(args, &self.root, &self.target)
+    }
+
+    /// Cargo in the main workspace, with kill points compiled in.
+    pub(crate) fn cargo_with_kill_points(&self, args: &[&str]) -> Command {
+        let mut command = cargo(args, &self.root, &self.target.join("kill-points"));
+        let mut flags = env::var_os("RUSTFLAGS").unwrap_or_default();
+        if !flags.is_empty() {
+            flags.push(" ");
+        }
+        flags.push(KILL_POINTS);
+        command.env("RUSTFLAGS", flags);
+        command
+    }
+
+    /// Cargo in the local chain's own workspace.
+    pub(crate) fn cargo_in_localchain(&self, args: &[&str]) -> Command {
+        cargo(args, &self.root.join("localchain"), &self.target.join("localchain"))
+    }
+}
+
+fn cargo(args: &[&str], directory: &Path, target: &Path) -> Command {
+    // Cargo tells the programs it runs which cargo it is, so that the toolchain stays the same.
+    let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .current_dir(directory)
+        .env("CARGO_TARGET_DIR", target);
+    command
+}

@@ -1,0 +1,187 @@
+//! `cargo xtask test`: every check there is, cheap ones first.
+//!
+//! One build serves all tests: it has the kill points compiled in, so that a test can end a process at a named place.
+//! The demo runs the binaries as they are shipped, without them.
+
+use {
+    crate::{
+        command::{self, ChoreError},
+        demo,
+        layout::Layout,
+        postgres::Postgres,
+        stage::{Stage, Watch},
+        tools,
+    },
+    clap::ValueEnum,
+    std::{fs, path::Path, process::Command},
+};
+
+/// The test binary that drives the real programs.
+const END_TO_END: &str = "e2e";
+
+/// What to run; all of it when nothing is said.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Run this stage alone; can be repeated
+    #[arg(long = "stage", value_enum)]
+    stages: Vec<Stage>,
+
+    /// Passed on to the tests of `unit`, `localchain` and `e2e`: a part of a test's name, or `--nocapture`
+    #[arg(last = true)]
+    pass_on: Vec<String>,
+}
+
+/// Runs the stages and prints minutes per stage.
+pub(crate) fn run(layout: &Layout, args: &Args) -> Result<(), ChoreError> {
+    let mut watch = Watch::default();
+    let outcome = Stage::value_variants()
+        .iter()
+        .filter(|stage| args.stages.is_empty() || args.stages.contains(stage))
+        .try_for_each(|stage| watch.time(*stage, || one(*stage, layout, &args.pass_on)));
+    command::say(&format!("\n{}", watch.table()));
+    if outcome.is_ok() {
+        command::say("all green");
+    }
+    outcome
+}
+
+fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreError> {
+    match stage {
+        Stage::Tools => tools::install(layout),
+        Stage::Format => {
+            command::run(&mut layout.cargo(&["fmt", "--all", "--check"]))?;
+            command::run(&mut layout.cargo_in_localchain(&["fmt", "--all", "--check"]))
+        }
+        Stage::Deny => deny(layout),
+        Stage::Lint => {
+            let strict = ["--all-targets", "--locked", "--", "-D", "warnings"];
+            command::run(layout.cargo(&["clippy", "--workspace"]).args(strict))?;
+            command::run(layout.cargo_in_localchain(&["clippy"]).args(strict))
+        }
+        Stage::Build => {
+            command::run(&mut layout.cargo_in_localchain(&["build", "--locked"]))?;
+            command::run(&mut layout.cargo_with_kill_points(&["build", "--locked", "--workspace", "--all-targets"]))
+        }
+        Stage::Unit => unit(layout, pass_on),
+        Stage::Localchain => {
+            let mut test = layout.cargo_in_localchain(&["test", "--locked", "--", "--include-ignored"]);
+            command::run(test.args(pass_on))
+        }
+        Stage::E2e => {
+            let mut test = layout.cargo_with_kill_points(&["test", "--locked", "--workspace", "--test", END_TO_END]);
+            test.args(["--", "--include-ignored"]).args(pass_on);
+            command::run(with_companions(&mut test, layout))
+        }
+        Stage::Demo => {
+            demo::build(layout)?;
+            command::run(&mut demo::portreeve_demo(layout))
+        }
+    }
+}
+
+fn deny(layout: &Layout) -> Result<(), ChoreError> {
+    let program = tools::cargo_deny(layout).ok_or(ChoreError::Missing {
+        what: "cargo-deny",
+        fix: "run: cargo xtask test --stage tools",
+    })?;
+    for workspace in [layout.root().to_owned(), layout.root().join("localchain")] {
+        let mut check = Command::new(&program);
+        check.args(["--locked", "check"]);
+        command::run(
+            check
+                .args(["--hide-inclusion-graph", "licenses", "bans", "sources"])
+                .current_dir(workspace),
+        )?;
+    }
+    Ok(())
+}
+
+fn unit(layout: &Layout, pass_on: &[String]) -> Result<(), ChoreError> {
+    let postgres = Postgres::start()?;
+    let url = postgres.url();
+    let mut test = layout.cargo_with_kill_points(&["test", "--locked", "--workspace", "--lib", "--bins"]);
+    for name in integration_tests(layout.root())? {
+        test.args(["--test", &name]);
+    }
+    test.args(["--", "--include-ignored"])
+        .args(pass_on)
+        .env("TEST_POSTGRES_URL", &url);
+    command::run(with_companions(&mut test, layout))?;
+    if !pass_on.is_empty() {
+        return Ok(());
+    }
+    command::run(&mut layout.cargo_with_kill_points(&["test", "--locked", "--workspace", "--doc"]))
+}
+
+/// Tells the tests where the programs are that cargo does not tell them about.
+fn with_companions<'a>(test: &'a mut Command, layout: &Layout) -> &'a mut Command {
+    test.env(
+        "PORTREEVE_SIGNER_BIN",
+        layout.kill_point_binaries().join("portreeve-signer"),
+    )
+    .env("PORTREEVE_LOCALCHAIN_BIN", layout.localchain())
+}
+
+/// Every integration test of the workspace but the end-to-end one, by name, each once.
+fn integration_tests(root: &Path) -> Result<Vec<String>, ChoreError> {
+    let mut names = Vec::new();
+    for floor in ["domain", "shared", "services", "apps"] {
+        for package in entries(&root.join(floor))? {
+            let tests = package.join("tests");
+            if tests.is_dir() {
+                names.extend(entries(&tests)?.iter().filter_map(|path| test_name(path)));
+            }
+        }
+    }
+    names.retain(|name| name != END_TO_END);
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// Cargo makes a test of every `tests/name.rs` and `tests/name/main.rs`.
+fn test_name(path: &Path) -> Option<String> {
+    let is_test = path.extension().is_some_and(|ending| ending == "rs") || path.join("main.rs").is_file();
+    let name = path.file_stem()?.to_str()?;
+    is_test.then(|| name.to_owned())
+}
+
+fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>, ChoreError> {
+    let fail = |cause| ChoreError::File {
+        path: folder.to_owned(),
+        cause,
+    };
+    fs::read_dir(folder)
+        .map_err(fail)?
+        .map(|entry| entry.map(|found| found.path()).map_err(fail))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_integration_tests_are_found_and_the_end_to_end_ones_left_to_their_own_stage() {
+        let folder = tempfile::tempdir().unwrap();
+        for floor in ["domain", "shared", "services", "apps"] {
+            fs::create_dir(folder.path().join(floor)).unwrap();
+        }
+        for path in [
+            "apps/a/tests/e2e",
+            "apps/a/tests/fixtures",
+            "shared/s/tests",
+            "shared/t/src",
+        ] {
+            fs::create_dir_all(folder.path().join(path)).unwrap();
+        }
+        for path in [
+            "apps/a/tests/e2e/main.rs",
+            "apps/a/tests/architecture.rs",
+            "shared/s/tests/contract.rs",
+        ] {
+            fs::write(folder.path().join(path), "").unwrap();
+        }
+        assert_eq!(integration_tests(folder.path()).unwrap(), ["architecture", "contract"]);
+    }
+}
