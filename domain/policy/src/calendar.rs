@@ -75,10 +75,10 @@ impl Hours {
 
 /// When an agent may spend. Empty means always.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TimeControl {
     /// The hours of every day; `None` for all.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_hours_utc: Option<Hours>,
     /// The days; empty for all. Hours that wrap midnight are judged by the day they are in, not the day they began.
     pub weekdays: BTreeSet<Weekday>,

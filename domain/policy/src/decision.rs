@@ -139,7 +139,10 @@ impl Decision {
         if !self.outcome.is_refused() || self.level >= Some(Level::High) {
             return None;
         }
-        let each: Option<Vec<Timestamp>> = self.violations.iter().map(|violation| violation.passes_at).collect();
-        each?.into_iter().max()
+        let mut latest = None;
+        for violation in &self.violations {
+            latest = latest.max(Some(violation.passes_at?));
+        }
+        latest
     }
 }

@@ -115,18 +115,18 @@ pub fn evaluate(policy: &AgentPolicy, request: &SpendRequest, usage: &Usage, now
 }
 
 fn judge_limits(bench: &mut Bench, policy: &AgentPolicy, request: &SpendRequest, usage: &Usage) {
-    let Some(limits) = policy.limits_of(request.asset) else {
-        return; // A mint without limits leaves no room, and the whitelist rules refuse it by name.
-    };
-    bench.room = limits.per_transaction.into();
-    bench.limit(Code::PolicyPerTxLimitExceeded, None, limits.per_transaction, None);
-    for window in Window::ALL {
-        let code = match window {
-            Window::Day => Code::PolicyDailyLimitExceeded,
-            Window::Week => Code::PolicyWeeklyLimitExceeded,
-            Window::Month => Code::PolicyMonthlyLimitExceeded,
-        };
-        bench.limit(code, Some(*window), limits.of(*window), Some(usage.of(*window)));
+    // A mint without limits leaves no room; that it is refused is said by name, with the whitelist.
+    if let Some(limits) = policy.limits_of(request.asset) {
+        bench.room = limits.per_transaction.into();
+        bench.limit(Code::PolicyPerTxLimitExceeded, None, limits.per_transaction, None);
+        for window in Window::ALL {
+            let code = match window {
+                Window::Day => Code::PolicyDailyLimitExceeded,
+                Window::Week => Code::PolicyWeeklyLimitExceeded,
+                Window::Month => Code::PolicyMonthlyLimitExceeded,
+            };
+            bench.limit(code, Some(*window), limits.of(*window), Some(usage.of(*window)));
+        }
     }
     for window in Window::ALL {
         if let Some(Budget { limit, used }) = usage.global.and_then(|global| global.of(*window)) {
@@ -153,22 +153,21 @@ fn judge_whitelist(bench: &mut Bench, policy: &AgentPolicy, request: &SpendReque
 
 fn judge_time(bench: &mut Bench, policy: &AgentPolicy, usage: &Usage, now: Now) {
     let control = &policy.time_control;
-    let rested_at = usage.last_spend_at.map(|last| last.plus(policy.min_interval()));
+    let interval_ends = usage.last_spend_at.map(|last| last.plus(policy.min_interval()));
+    let tired_until = interval_ends.filter(|end| policy.min_interval_seconds > 0 && *end > now.for_release());
     let in_hours = control.in_hours(now.for_release()) && control.in_hours(now.for_expiry());
     let blacked_out = control.blacks_out(now.for_release()) || control.blacks_out(now.for_expiry());
-    let rested = policy.min_interval_seconds == 0 || rested_at.is_none_or(|at| at <= now.for_release());
-    if in_hours && !blacked_out && rested {
+    if in_hours && !blacked_out && tired_until.is_none() {
         return;
     }
-    let not_before = rested_at.filter(|_| !rested).unwrap_or(now.for_release());
-    let passes_at = control.opens_for(not_before.max(now.for_release()), now);
+    let passes_at = control.opens_for(tired_until.unwrap_or(now.for_release()), now);
     if !in_hours {
         bench.refuse(Code::PolicyOutsideOperatingHours, passes_at);
     }
     if blacked_out {
         bench.refuse(Code::PolicyBlackoutDate, passes_at);
     }
-    if !rested {
+    if tired_until.is_some() {
         bench.refuse(Code::PolicyMinInterval, passes_at);
     }
 }

@@ -12,7 +12,7 @@ use {
         validate::{FieldError, missing},
     },
     jiff::civil::Date,
-    portreeve_kernel::{Amount, Mint},
+    portreeve_kernel::{Address, Amount, Mint},
     serde::{Deserialize, Deserializer},
     std::collections::{BTreeMap, BTreeSet},
 };
@@ -35,7 +35,7 @@ pub struct PolicyInput {
     pub tokens: BTreeMap<Mint, TokenInput>,
     /// To whom, by which program, in which tokens. No preset brings any entry.
     #[serde(default)]
-    pub whitelist: Whitelist,
+    pub whitelist: WhitelistInput,
     /// When.
     #[serde(default)]
     pub time_control: TimeControlInput,
@@ -87,6 +87,18 @@ pub struct TokenInput {
     pub escalation: Escalation,
 }
 
+/// Lists, each of which may be left out; empty means any.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct WhitelistInput {
+    /// Wallets that may be paid.
+    pub allowed_destinations: BTreeSet<Address>,
+    /// Programs that may move the asset.
+    pub allowed_programs: BTreeSet<Address>,
+    /// Tokens that may be spent.
+    pub allowed_token_mints: BTreeSet<Mint>,
+}
+
 /// Time rules, each of which may be left as the preset has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -136,7 +148,7 @@ impl From<Preset> for PolicyInput {
             limits: LimitsInput::default(),
             escalation: EscalationInput::default(),
             tokens: BTreeMap::new(),
-            whitelist: Whitelist::default(),
+            whitelist: WhitelistInput::default(),
             time_control: TimeControlInput::default(),
             min_interval_seconds: 0,
             approval_may_exceed_per_transaction: false,
@@ -181,7 +193,7 @@ impl PolicyInput {
             limits,
             escalation: self.escalation.over(template.escalation),
             tokens,
-            whitelist: self.whitelist,
+            whitelist: self.whitelist.into(),
             time_control: self.time_control.over(template.time_control),
             min_interval_seconds: self.min_interval_seconds,
             approval_may_exceed_per_transaction: self.approval_may_exceed_per_transaction,
@@ -189,6 +201,16 @@ impl PolicyInput {
         };
         policy.validate()?;
         Ok(policy)
+    }
+}
+
+impl From<WhitelistInput> for Whitelist {
+    fn from(input: WhitelistInput) -> Self {
+        Self {
+            allowed_destinations: input.allowed_destinations,
+            allowed_programs: input.allowed_programs,
+            allowed_token_mints: input.allowed_token_mints,
+        }
     }
 }
 

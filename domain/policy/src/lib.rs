@@ -34,7 +34,7 @@ pub use {
     compare::loosens,
     decision::{Decision, Outcome, Violation},
     evaluate::{Budget, GlobalUsage, SpendRequest, Usage, evaluate},
-    input::{EscalationInput, LimitsInput, Override, PolicyInput, TimeControlInput, TokenInput},
+    input::{EscalationInput, LimitsInput, Override, PolicyInput, TimeControlInput, TokenInput, WhitelistInput},
     lint::{Warning, WarningCode, lint},
     model::{AgentPolicy, ChainDestinations, Escalation, Limits, TokenPolicy, Whitelist, Window},
     preset::Preset,

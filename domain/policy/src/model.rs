@@ -120,7 +120,7 @@ pub struct TokenPolicy {
 
 /// Who and what may be involved. An empty list means any.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Whitelist {
     /// Wallets that may be paid; for a token the wallet that owns the token account.
     pub allowed_destinations: BTreeSet<Address>,
