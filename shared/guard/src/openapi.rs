@@ -5,7 +5,7 @@ use {
     portreeve_kernel::Code,
     std::collections::BTreeMap,
     utoipa::{
-        IntoResponses, PartialSchema, ToSchema,
+        PartialSchema, ToSchema,
         openapi::{
             Content, Header, OpenApi, Ref, RefOr, ResponseBuilder,
             response::Response,
@@ -62,63 +62,90 @@ pub fn problems(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
     by_status.into_iter().map(each).collect()
 }
 
-/// The problem answers of every operation that needs a credential.
-#[derive(Debug)]
-pub enum Refusals {}
+/// The codes that any operation which needs a credential may answer.
+pub const REFUSALS: &[Code] = &[
+    Code::AuthKeyInvalid,
+    Code::AuthKeyExpired,
+    Code::AuthKeyRevoked,
+    Code::AuthScopeInsufficient,
+    Code::AuthIpBlocked,
+    Code::SystemInternalError,
+    Code::SystemDatabaseError,
+];
 
-impl Refusals {
-    /// What any authenticated operation may answer.
-    pub const CODES: &'static [Code] = &[
-        Code::AuthKeyInvalid,
-        Code::AuthKeyExpired,
-        Code::AuthKeyRevoked,
-        Code::AuthScopeInsufficient,
-        Code::AuthIpBlocked,
-        Code::SystemInternalError,
-        Code::SystemDatabaseError,
-    ];
-}
+/// The codes that any operation which reads a JSON body may answer.
+pub const BODY_REFUSALS: &[Code] = &[
+    Code::ValidationRequiredField,
+    Code::ValidationInvalidFormat,
+    Code::ValidationOutOfRange,
+    Code::ValidationInvalidEnum,
+    Code::RequestTimeout,
+    Code::RequestTooLarge,
+    Code::RequestMediaType,
+];
 
-impl IntoResponses for Refusals {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(Self::CODES)
-    }
-}
-
-/// The problem answers of every operation that reads a JSON body.
-#[derive(Debug)]
-pub enum BodyRefusals {}
-
-impl IntoResponses for BodyRefusals {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[
-            Code::ValidationRequiredField,
-            Code::ValidationInvalidFormat,
-            Code::ValidationOutOfRange,
-            Code::ValidationInvalidEnum,
-            Code::RequestTimeout,
-            Code::RequestTooLarge,
-            Code::RequestMediaType,
-        ])
-    }
-}
-
-/// Declares the problem answers of one operation: `problems! { /// doc Name = [Code::AgentNotFound]; }`. Each adds the
-/// answers of [`Refusals`] that share a status, because a status stands once in a description.
+/// Names the problem answers of one operation, for its `responses(…)`: all at once, because a status stands only once in
+/// a description.
+///
+/// ```
+/// use portreeve_guard::openapi::{BODY_REFUSALS, REFUSALS};
+/// use portreeve_kernel::Code;
+/// use utoipa::IntoResponses;
+///
+/// portreeve_guard::problems! {
+///     /// What naming an agent may answer.
+///     pub NameAgent = REFUSALS, BODY_REFUSALS, &[Code::AgentNotFound];
+/// }
+/// assert!(NameAgent::responses().contains_key("404"));
+/// ```
 #[macro_export]
 macro_rules! problems {
-    ($($(#[$doc:meta])* $name:ident = [$($code:expr),+ $(,)?];)+) => {$(
+    ($($(#[$doc:meta])* $seen:vis $name:ident = $($codes:expr),+;)+) => {$(
         $(#[$doc])*
         #[derive(Debug)]
-        pub enum $name {}
+        $seen enum $name {}
 
         impl ::utoipa::IntoResponses for $name {
             fn responses() -> ::std::collections::BTreeMap<
-                String,
+                ::std::string::String,
                 ::utoipa::openapi::RefOr<::utoipa::openapi::response::Response>,
             > {
-                $crate::openapi::problems(&[$($code),+])
+                let sets: &[&[::portreeve_kernel::Code]] = &[$($codes),+];
+                $crate::openapi::problems(&sets.concat())
             }
         }
     )+};
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, utoipa::openapi::OpenApiBuilder};
+
+    #[test]
+    fn a_status_stands_once_and_names_all_its_codes() {
+        let all = problems(&[REFUSALS, &[Code::PolicyDailyLimitExceeded, Code::AgentNotFound]].concat());
+        let statuses: Vec<&str> = all.keys().map(String::as_str).collect();
+        assert_eq!(statuses, ["401", "403", "404", "500", "503"]);
+        let told = serde_json::to_value(&all["403"]).unwrap();
+        for code in [
+            "AUTH_SCOPE_INSUFFICIENT",
+            "AUTH_IP_BLOCKED",
+            "POLICY_DAILY_LIMIT_EXCEEDED",
+        ] {
+            assert!(told["description"].as_str().unwrap().contains(code), "{told}");
+        }
+        assert_eq!(
+            told["content"][MEDIA_TYPE]["schema"]["$ref"],
+            "#/components/schemas/Problem"
+        );
+    }
+
+    #[test]
+    fn what_operations_refer_to_is_in_the_description() {
+        let mut api = OpenApiBuilder::new().build();
+        complete(&mut api);
+        let told = serde_json::to_value(&api).unwrap();
+        assert_eq!(told["components"]["securitySchemes"][BEARER]["scheme"], "bearer");
+        assert_eq!(told["components"]["schemas"]["Problem"]["type"], "object");
+    }
 }
