@@ -9,17 +9,27 @@
     )
 )]
 
+mod event;
 pub mod frame;
+pub mod journal;
 pub mod key;
 pub mod protocol;
 pub mod receipt;
 mod refusal;
+mod rules;
 pub mod sealed;
+mod state;
 mod text;
 
 pub use {
+    event::{BookedSpend, Event, Record, Subject},
     receipt::Receipt,
     refusal::{Reason, Refusal},
+    rules::{
+        ACCOUNTS_PER_DAY, Context, KeyError, Keys, LANDING_MARGIN, MAX_AGENTS, MAX_UNPROVEN_STEP, PUTS_PER_DAY,
+        Signatory, Step,
+    },
+    state::{Agent, Inconsistent, SignerState},
     text::{Bytes, Hash},
 };
 
