@@ -66,15 +66,15 @@ where
             Bearer::Token(token) => gate.authenticator().authenticate(token, context.client()).await,
             Bearer::Malformed => Err(AuthFailure::Invalid),
             Bearer::Missing => {
-                gate.refused(&Refusal::new(context, Reason::Missing));
+                gate.refused(&Refusal::new(context, &parts.headers, Reason::Missing));
                 return Err(unauthorized(Code::AuthKeyInvalid, &Challenge::default()));
             }
         };
-        let principal = principal.map_err(|failure| refuse(&gate, context, failure))?;
+        let principal = principal.map_err(|failure| refuse(&gate, context, &parts.headers, failure))?;
         context.authenticated(&principal);
         if !principal.scopes.holds(&S::SCOPE) {
             let reason = Reason::ScopeInsufficient(S::SCOPE);
-            gate.refused(&Refusal::new(context, reason).by(&principal));
+            gate.refused(&Refusal::new(context, &parts.headers, reason).by(&principal));
             return Err(insufficient_scope(&S::SCOPE));
         }
         Ok(Self {
@@ -85,7 +85,7 @@ where
 }
 
 /// Tells the audit log what happened, and the client what it may know.
-fn refuse(gate: &Gate, context: &RequestContext, failure: AuthFailure) -> Problem {
+fn refuse(gate: &Gate, context: &RequestContext, headers: &HeaderMap, failure: AuthFailure) -> Problem {
     let invalid = Challenge {
         error: Some("invalid_token"),
         scope: None,
@@ -97,7 +97,7 @@ fn refuse(gate: &Gate, context: &RequestContext, failure: AuthFailure) -> Proble
         AuthFailure::AddressNotAllowed(holder) => (Reason::AddressNotAllowed, Some(holder)),
         AuthFailure::Unavailable(cause) => return Problem::because(Code::SystemDatabaseError, cause),
     };
-    let refusal = Refusal::new(context, reason);
+    let refusal = Refusal::new(context, headers, reason);
     gate.refused(&match holder {
         Some(holder) => refusal.by(holder),
         None => refusal,

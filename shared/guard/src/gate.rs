@@ -8,7 +8,10 @@ mod layer;
 
 use {
     crate::{caller::Authenticate, client::Proxies, context::RequestContext, problem::Problem},
-    axum::Router,
+    axum::{
+        Router,
+        http::{HeaderMap, header},
+    },
     portreeve_kernel::{Clock, Code, Entropy, Principal, Scope},
     std::{fmt, sync::Arc},
 };
@@ -28,6 +31,8 @@ pub struct Refusal<'a> {
     pub reason: Reason,
     /// Whose credential it was, when its secret was right.
     pub holder: Option<&'a Principal>,
+    /// What the client calls itself. Its own words, of any length.
+    pub user_agent: Option<&'a str>,
 }
 
 /// Why somebody was not let in.
@@ -63,11 +68,12 @@ impl Reason {
 }
 
 impl<'a> Refusal<'a> {
-    pub(crate) const fn new(context: &'a RequestContext, reason: Reason) -> Self {
+    pub(crate) fn new(context: &'a RequestContext, headers: &'a HeaderMap, reason: Reason) -> Self {
         Self {
             context,
             reason,
             holder: None,
+            user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()),
         }
     }
 

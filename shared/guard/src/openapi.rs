@@ -5,7 +5,7 @@ use {
     portreeve_kernel::Code,
     std::collections::BTreeMap,
     utoipa::{
-        PartialSchema, ToSchema,
+        IntoResponses, PartialSchema, ToSchema,
         openapi::{
             Content, Header, OpenApi, Ref, RefOr, ResponseBuilder,
             response::Response,
@@ -62,8 +62,8 @@ pub fn problems(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
     by_status.into_iter().map(each).collect()
 }
 
-/// The codes that any operation which needs a credential may answer.
-pub const REFUSALS: &[Code] = &[
+/// What any operation that needs a credential may answer.
+const REFUSALS: &[Code] = &[
     Code::AuthKeyInvalid,
     Code::AuthKeyExpired,
     Code::AuthKeyRevoked,
@@ -73,8 +73,8 @@ pub const REFUSALS: &[Code] = &[
     Code::SystemDatabaseError,
 ];
 
-/// The codes that any operation which reads a JSON body may answer.
-pub const BODY_REFUSALS: &[Code] = &[
+/// What any operation that reads a JSON body may answer.
+const BODY_REFUSALS: &[Code] = &[
     Code::ValidationRequiredField,
     Code::ValidationInvalidFormat,
     Code::ValidationOutOfRange,
@@ -84,23 +84,50 @@ pub const BODY_REFUSALS: &[Code] = &[
     Code::RequestMediaType,
 ];
 
-/// Names the problem answers of one operation, for its `responses(…)`: all at once, because a status stands only once in
-/// a description.
+/// The problem answers of every operation that needs a credential.
+#[derive(Debug)]
+pub enum Refusals {}
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(REFUSALS)
+    }
+}
+
+/// The problem answers of every operation that reads a JSON body or a query.
+#[derive(Debug)]
+pub enum BodyRefusals {}
+
+impl IntoResponses for BodyRefusals {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(BODY_REFUSALS)
+    }
+}
+
+/// The problem answers of one operation, for [`problems!`](crate::problems). A status stands once in a description, the
+/// last one wins, so what [`Refusals`] and [`BodyRefusals`] say under the same status is said here again.
+#[must_use]
+pub fn beside_the_common(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
+    let shares = |common: &&Code| codes.iter().any(|code| code.status() == common.status());
+    let common = REFUSALS.iter().chain(BODY_REFUSALS).filter(shares);
+    problems(&common.chain(codes).copied().collect::<Vec<_>>())
+}
+
+/// Names the problem answers of one operation; they stand last in its `responses(…)`.
 ///
 /// ```
-/// use portreeve_guard::openapi::{BODY_REFUSALS, REFUSALS};
 /// use portreeve_kernel::Code;
 /// use utoipa::IntoResponses;
 ///
 /// portreeve_guard::problems! {
 ///     /// What naming an agent may answer.
-///     pub NameAgent = REFUSALS, BODY_REFUSALS, &[Code::AgentNotFound];
+///     pub NameAgent = [Code::AgentNotFound];
 /// }
 /// assert!(NameAgent::responses().contains_key("404"));
 /// ```
 #[macro_export]
 macro_rules! problems {
-    ($($(#[$doc:meta])* $seen:vis $name:ident = $($codes:expr),+;)+) => {$(
+    ($($(#[$doc:meta])* $seen:vis $name:ident = [$($code:expr),+ $(,)?];)+) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         $seen enum $name {}
@@ -110,8 +137,7 @@ macro_rules! problems {
                 ::std::string::String,
                 ::utoipa::openapi::RefOr<::utoipa::openapi::response::Response>,
             > {
-                let sets: &[&[::portreeve_kernel::Code]] = &[$($codes),+];
-                $crate::openapi::problems(&sets.concat())
+                $crate::openapi::beside_the_common(&[$($code),+])
             }
         }
     )+};
@@ -122,10 +148,10 @@ mod tests {
     use {super::*, utoipa::openapi::OpenApiBuilder};
 
     #[test]
-    fn a_status_stands_once_and_names_all_its_codes() {
-        let all = problems(&[REFUSALS, &[Code::PolicyDailyLimitExceeded, Code::AgentNotFound]].concat());
+    fn what_one_operation_adds_hides_nothing_that_all_say() {
+        let all = beside_the_common(&[Code::PolicyDailyLimitExceeded, Code::AgentNotFound]);
         let statuses: Vec<&str> = all.keys().map(String::as_str).collect();
-        assert_eq!(statuses, ["401", "403", "404", "500", "503"]);
+        assert_eq!(statuses, ["403", "404"]);
         let told = serde_json::to_value(&all["403"]).unwrap();
         for code in [
             "AUTH_SCOPE_INSUFFICIENT",
