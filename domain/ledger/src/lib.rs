@@ -48,6 +48,9 @@ pub enum LedgerError {
     /// A window began with more than the account has now: the rows contradict each other.
     #[error("the account's running totals contradict each other")]
     Contradiction,
+    /// A reservation over no account would count nowhere.
+    #[error("a reservation names at least one account")]
+    NoAccount,
     /// The reservation has ended already, otherwise than asked.
     #[error("the reservation is {0}, which is final")]
     Final(ReservationState),

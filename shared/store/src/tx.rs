@@ -1,0 +1,182 @@
+//! The transaction as a unit of work sees it: statements, and what commits with them.
+
+use {
+    crate::{
+        audit::AuditEntry,
+        backend::Backend,
+        error::StoreError,
+        outbox::OutboxEvent,
+        reader::{Fetch, query},
+        row::Row,
+        sql::{Sql, Value},
+    },
+    sqlx::{AnyConnection, Executor},
+};
+
+/// SQLite takes at most 32,766 values in one statement.
+const VALUES_PER_STATEMENT: usize = 30_000;
+
+/// A transaction of the writer's current group. Work in it happens whole or not at all.
+///
+/// The first statement that fails ends the unit: later ones are refused, and the unit is undone even when it says it
+/// succeeded. That is how PostgreSQL behaves, so both databases do. To try and see, use `ON CONFLICT DO NOTHING`.
+pub struct Tx {
+    pub(crate) connection: AnyConnection,
+    pub(crate) backend: Backend,
+    pub(crate) health: Health,
+    pub(crate) after: After,
+}
+
+/// Whether the unit can still go on.
+#[derive(Debug)]
+pub(crate) enum Health {
+    Good,
+    /// A statement is under way, or was when its future was dropped.
+    Busy,
+    Failed(StoreError),
+}
+
+/// What is written at the end of the group, or happens after its commit.
+#[derive(Debug, Default)]
+pub(crate) struct After {
+    pub(crate) entries: Vec<AuditEntry>,
+    pub(crate) events: Vec<OutboxEvent>,
+    pub(crate) wake: u32,
+}
+
+/// How much of [`After`] was there at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    entries: usize,
+    events: usize,
+    wake: u32,
+}
+
+impl After {
+    pub(crate) const fn mark(&self) -> Mark {
+        Mark {
+            entries: self.entries.len(),
+            events: self.events.len(),
+            wake: self.wake,
+        }
+    }
+
+    pub(crate) fn back_to(&mut self, mark: Mark) {
+        self.entries.truncate(mark.entries);
+        self.events.truncate(mark.events);
+        self.wake = mark.wake;
+    }
+}
+
+impl Tx {
+    pub(crate) fn new(connection: AnyConnection, backend: Backend) -> Self {
+        Self {
+            connection,
+            backend,
+            health: Health::Good,
+            after: After::default(),
+        }
+    }
+
+    /// Runs a statement and says how many rows it touched.
+    ///
+    /// # Errors
+    /// Any of [`StoreError`]; the unit is then beyond saving.
+    pub async fn execute(&mut self, sql: Sql) -> Result<u64, StoreError> {
+        self.start()?;
+        let query = query(sql, self.backend.lock());
+        let result = match query {
+            Ok(query) => self
+                .connection
+                .execute(query)
+                .await
+                .map_err(|error| self.backend.error(error)),
+            Err(error) => Err(error),
+        };
+        Ok(self.end(result)?.rows_affected())
+    }
+
+    /// Inserts rows of equal length with as few statements as possible: `head VALUES (…), (…) tail`. No rows, no
+    /// statement.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
+    pub async fn insert(
+        &mut self,
+        head: &'static str,
+        rows: Vec<Vec<Value>>,
+        tail: &'static str,
+    ) -> Result<(), StoreError> {
+        let width = rows.first().map_or(1, |row| row.len().max(1));
+        let at_once = VALUES_PER_STATEMENT.checked_div(width).unwrap_or(1).max(1);
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let chunk = rows.by_ref().take(at_once).collect();
+            self.execute(Sql::insert(head, chunk, tail)).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes an audit entry with this unit, in the same commit.
+    pub fn audit(&mut self, entry: AuditEntry) {
+        self.after.entries.push(entry);
+    }
+
+    /// Tells the world of this unit, by way of the outbox and in the same commit.
+    pub fn emit(&mut self, event: OutboxEvent) {
+        self.after.events.push(event);
+    }
+
+    /// Wakes whoever waits for [`Database::wakeups`](crate::Database::wakeups), after the commit.
+    pub fn wake(&mut self) {
+        self.after.wake = self.after.wake.saturating_add(1);
+    }
+
+    /// Locks the rows that `sql` selects. A statement of its own, so that whatever is read next, in this table or
+    /// another, is read under the lock. Free where beginning to write locks everything.
+    pub(crate) async fn lock(&mut self, sql: Sql) -> Result<(), StoreError> {
+        if !self.backend.begin_locks_all() {
+            self.fetch_all(sql.for_update()).await?;
+        }
+        Ok(())
+    }
+
+    /// One of the writer's own statements, which are never in doubt about the unit's health.
+    pub(crate) async fn control(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        self.connection.execute(sqlx::raw_sql(statement)).await?;
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), StoreError> {
+        if !matches!(self.health, Health::Good) {
+            return Err(StoreError::Failed);
+        }
+        self.health = Health::Busy;
+        Ok(())
+    }
+
+    fn end<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.health = match &result {
+            Ok(_) => Health::Good,
+            Err(error) => Health::Failed(error.clone()),
+        };
+        result
+    }
+}
+
+impl Fetch for Tx {
+    async fn fetch_all(&mut self, sql: Sql) -> Result<Vec<Row>, StoreError> {
+        self.start()?;
+        let backend = self.backend;
+        let result = match query(sql, backend.lock()) {
+            Ok(query) => self
+                .connection
+                .fetch_all(query)
+                .await
+                .map_err(|error| backend.error(error)),
+            Err(error) => Err(error),
+        };
+        let rows = self.end(result)?;
+        Ok(rows.into_iter().map(|row| Row { row, backend }).collect())
+    }
+}
