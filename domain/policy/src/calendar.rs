@@ -112,10 +112,10 @@ impl TimeControl {
         if self.in_hours(from) && !self.blacks_out(from) {
             return Some(from);
         }
-        // Nothing opens in the middle of an hour, so the present hour is out.
+        // Nothing opens in the middle of an hour, so what is found lies ahead.
         let at = from.civil()?;
         let mut date = at.date();
-        let mut first_hour = at.hour().saturating_add(1);
+        let mut first_hour = at.hour();
         for _ in 0..=SEARCH_DAYS {
             let hour = (first_hour..24).find(|hour| self.opens_in(*hour));
             match hour.filter(|_| self.opens_on(date) && !self.blackout_dates.contains(&date)) {
@@ -175,7 +175,7 @@ pub(crate) fn read_dates<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<
 fn read_date<E: serde::de::Error>(text: &str) -> Result<Date, E> {
     text.parse::<Date>()
         .ok()
-        .filter(|date| text.len() == 10 && date.to_string() == text)
+        .filter(|date| date.year() >= 0 && date.to_string() == text)
         .ok_or_else(|| {
             let shown: String = text.chars().take(64).collect();
             E::custom(format!("`{shown}` is not a date such as `2026-12-31`"))

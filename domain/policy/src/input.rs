@@ -220,14 +220,12 @@ impl LimitsInput {
         let daily = self.daily.or(template.daily)?;
         let multiple = |factor| daily.times(factor).unwrap_or(Amount::MAX);
         let at_least = |floor: Amount| move |limit: &Amount| *limit >= floor;
-        let per_transaction = self
-            .per_transaction
-            .or(template.per_transaction.filter(|limit| *limit <= daily));
+        let usual = template.per_transaction.map_or(daily, |limit| limit.min(daily));
         let weekly = self.weekly.or(template.weekly.filter(at_least(daily)));
         let weekly = weekly.unwrap_or_else(|| multiple(7));
         let monthly = self.monthly.or(template.monthly.filter(at_least(weekly)));
         Some(Limits {
-            per_transaction: per_transaction.unwrap_or(daily),
+            per_transaction: self.per_transaction.unwrap_or(usual),
             daily,
             weekly,
             monthly: monthly.unwrap_or_else(|| multiple(30)),

@@ -1,17 +1,17 @@
-//! When: hours, days, dates, intervals, and the next moment that passes.
+//! When: hours, days, dates, and the next moment that passes.
 
 use crate::support::{at, codes, moment, open_policy, sol};
 use portreeve_kernel::{Code, Now, Timestamp};
 use portreeve_policy::{AgentPolicy, Decision, Hours, Outcome, TimeControl, Usage, Weekday, evaluate};
 
-fn hours(start: u8, end: u8) -> TimeControl {
+pub(crate) fn hours(start: u8, end: u8) -> TimeControl {
     TimeControl {
         operating_hours_utc: Some(Hours { start, end }),
         ..TimeControl::default()
     }
 }
 
-fn blackout(dates: &[&str]) -> TimeControl {
+pub(crate) fn blackout(dates: &[&str]) -> TimeControl {
     TimeControl {
         blackout_dates: dates.iter().map(|date| date.parse().unwrap()).collect(),
         ..TimeControl::default()
@@ -25,7 +25,7 @@ fn weekdays() -> TimeControl {
     }
 }
 
-fn timed(time_control: TimeControl) -> AgentPolicy {
+pub(crate) fn timed(time_control: TimeControl) -> AgentPolicy {
     AgentPolicy {
         time_control,
         ..open_policy()
@@ -221,108 +221,6 @@ fn no_moment_is_promised_when_none_comes_within_370_days() {
         refusal(&control, "2027-06-15T09:00:00Z"),
         Some((Code::PolicyBlackoutDate, None))
     );
-}
-
-#[test]
-fn the_interval_since_the_last_spend_ends_with_its_last_second() {
-    let policy = AgentPolicy {
-        min_interval_seconds: 60,
-        ..open_policy()
-    };
-    let usage = Usage {
-        last_spend_at: Some(moment("2027-06-15T10:00:00Z")),
-        ..Usage::default()
-    };
-    let ask = |now| evaluate(&policy, &sol(1), &usage, at(now));
-    let early = ask("2027-06-15T10:00:59.999Z");
-    assert_eq!(
-        (early.outcome, codes(&early)),
-        (Outcome::Deny, vec![Code::PolicyMinInterval])
-    );
-    assert_eq!(early.passes_at(), Some(moment("2027-06-15T10:01:00Z")));
-    assert_eq!(ask("2027-06-15T10:01:00Z").outcome, Outcome::Allow);
-    assert_eq!(
-        ask("2027-06-15T09:00:00Z").outcome,
-        Outcome::Deny,
-        "a last spend in the future is recent"
-    );
-    let first = evaluate(&policy, &sol(1), &Usage::default(), at("2027-06-15T10:00:00Z"));
-    assert_eq!(first.outcome, Outcome::Allow, "the first spend waits for nothing");
-}
-
-#[test]
-fn an_interval_that_ends_after_closing_time_passes_at_the_next_opening() {
-    let policy = AgentPolicy {
-        min_interval_seconds: 3600,
-        ..timed(hours(9, 17))
-    };
-    let usage = Usage {
-        last_spend_at: Some(moment("2027-06-15T16:30:00Z")),
-        ..Usage::default()
-    };
-    let no = evaluate(&policy, &sol(1), &usage, at("2027-06-15T16:45:00Z"));
-    assert_eq!(codes(&no), [Code::PolicyMinInterval]);
-    assert_eq!(no.passes_at(), Some(moment("2027-06-16T09:00:00Z")));
-}
-
-#[test]
-fn where_two_clocks_differ_both_must_be_open() {
-    let office = timed(hours(9, 17));
-    let ask = |slow, fast| {
-        evaluate(
-            &office,
-            &sol(1),
-            &Usage::default(),
-            Now::between(moment(slow), moment(fast)),
-        )
-    };
-    assert_eq!(
-        ask("2027-06-15T09:00:00Z", "2027-06-15T09:00:20Z").outcome,
-        Outcome::Allow
-    );
-    let opening = ask("2027-06-15T08:59:50Z", "2027-06-15T09:00:10Z");
-    assert_eq!(
-        (opening.outcome, opening.passes_at()),
-        (Outcome::Deny, Some(moment("2027-06-15T09:00:00Z")))
-    );
-    let closing = ask("2027-06-15T16:59:50Z", "2027-06-15T17:00:10Z");
-    assert_eq!(
-        (closing.outcome, closing.passes_at()),
-        (Outcome::Deny, Some(moment("2027-06-16T09:00:00Z")))
-    );
-    let dated = timed(blackout(&["2027-06-16"]));
-    let eve = Now::between(moment("2027-06-15T23:59:50Z"), moment("2027-06-16T00:00:10Z"));
-    let no = evaluate(&dated, &sol(1), &Usage::default(), eve);
-    assert_eq!(
-        (codes(&no), no.passes_at()),
-        (vec![Code::PolicyBlackoutDate], Some(moment("2027-06-17T00:00:00Z")))
-    );
-}
-
-#[test]
-fn the_interval_is_measured_by_the_slowest_clock() {
-    let policy = AgentPolicy {
-        min_interval_seconds: 60,
-        ..open_policy()
-    };
-    let usage = Usage {
-        last_spend_at: Some(moment("2027-06-15T10:00:00Z")),
-        ..Usage::default()
-    };
-    let now = Now::between(moment("2027-06-15T10:00:50Z"), moment("2027-06-15T10:01:10Z"));
-    let no = evaluate(&policy, &sol(1), &usage, now);
-    assert_eq!(
-        (codes(&no), no.passes_at()),
-        (vec![Code::PolicyMinInterval], Some(moment("2027-06-15T10:01:00Z")))
-    );
-}
-
-#[test]
-fn clocks_further_apart_than_any_opening_are_never_both_in_one() {
-    let office = timed(hours(9, 10));
-    let apart = Now::between(moment("2027-06-15T09:30:00Z"), moment("2027-06-15T11:30:00Z"));
-    let no = evaluate(&office, &sol(1), &Usage::default(), apart);
-    assert_eq!((no.outcome, no.passes_at()), (Outcome::Deny, None));
 }
 
 #[test]
