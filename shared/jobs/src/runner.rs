@@ -151,6 +151,7 @@ impl Runner {
         let renewal = Duration::from_secs(u64::from(LEASE.0))
             .checked_div(3)
             .unwrap_or_default();
+        let mut held_until = job.lease_until;
         loop {
             tokio::select! {
                 ended = handling.join_next() => {
