@@ -103,6 +103,8 @@ pub enum AssembleError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
     message: Message,
+    /// The fee payer's, which is also the first of `signatures`.
+    name: Signature,
     signatures: Vec<Signature>,
 }
 
@@ -122,8 +124,13 @@ impl Transaction {
                 _ => Err(AssembleError::Signer(*key)),
             }
         };
+        let name = signature(&message.fee_payer())?;
         let signatures = message.signers().iter().map(signature).collect::<Result<_, _>>()?;
-        Ok(Self { message, signatures })
+        Ok(Self {
+            message,
+            name,
+            signatures,
+        })
     }
 
     /// Reads a transaction off the wire.
@@ -137,13 +144,17 @@ impl Transaction {
             .map(|_| reader.array("signature").map(Signature::new))
             .collect::<Result<Vec<_>, Malformed>>()?;
         let message = Message::parse(reader.rest())?;
-        if message.signers().len() != signatures.len() {
-            return Err(MessageError::Signatures {
+        match signatures.first() {
+            Some(name) if signatures.len() == message.signers().len() => Ok(Self {
+                message,
+                name: *name,
+                signatures,
+            }),
+            _ => Err(MessageError::Signatures {
                 expected: message.signers().len(),
-                found: signatures.len(),
-            });
+                found: count,
+            }),
         }
-        Ok(Self { message, signatures })
     }
 
     /// The bytes to send, at most [`crate::MAX_TRANSACTION_BYTES`].
@@ -161,8 +172,8 @@ impl Transaction {
 
     /// The transaction's name on chain: the fee payer's signature.
     #[must_use]
-    pub fn signature(&self) -> Option<Signature> {
-        self.signatures.first().copied()
+    pub const fn signature(&self) -> Signature {
+        self.name
     }
 
     /// What was signed.

@@ -24,6 +24,9 @@ use {
     sha2::{Digest, Sha256},
 };
 
+/// The vault that holds the money; the others that a multisig could have are not ours.
+pub const VAULT: u8 = 0;
+
 /// Free text in an instruction's data. The program ignores it; it makes transactions differ.
 pub type Memo = Option<String>;
 

@@ -1,7 +1,7 @@
 //! `spending_limit_use`: the one instruction that moves an agent's money.
 
 use {
-    super::Memo,
+    super::{Memo, VAULT},
     crate::{
         action::{self, Act, Field, InstructionError, fields},
         bytes::{Malformed, Reader, Writer},
@@ -60,7 +60,7 @@ impl Currency {
     }
 }
 
-/// Pays `amount` out of the multisig's vault 0, under a limit, on `member`'s signature alone.
+/// Pays `amount` out of the multisig's [`VAULT`], under a limit, on `member`'s signature alone.
 ///
 /// Vault and token accounts follow from the rest. The limit's address does not: compare it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Act for UseSpendingLimit {
     const NAME: &'static str = "spending_limit_use";
 
     fn instruction(&self, programs: &Programs) -> Instruction {
-        let vault = pda::vault(programs, &self.multisig, 0);
+        let vault = pda::vault(programs, &self.multisig, VAULT);
         let missing = AccountMeta::readonly(programs.squads);
         let moved_by = match self.currency {
             Currency::Sol => [

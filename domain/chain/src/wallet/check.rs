@@ -52,6 +52,27 @@ pub enum Mismatch {
     Build(#[from] BuildError),
 }
 
+impl Mismatch {
+    /// The first difference between actions that are not equal. Equality has decided; this only explains.
+    fn between(expected: &[Action], found: &[Action]) -> Self {
+        let pairs = expected.iter().zip(found).find(|(expected, found)| expected != found);
+        let Some((expected, found)) = pairs else {
+            return Self::NotASpend(format!("{} actions, not {}", found.len(), expected.len()));
+        };
+        let action = found.name();
+        let mut fields = expected.fields().into_iter().zip(found.fields());
+        match fields.find(|(expected, found)| expected != found) {
+            Some(((field, expected), (_, found))) => Self::Field {
+                action,
+                field,
+                expected,
+                found,
+            },
+            None => Self::Action(action),
+        }
+    }
+}
+
 /// What a configuration message does to a wallet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Configuration {
@@ -89,13 +110,9 @@ impl AgentWallet {
             creates_token_account,
         };
         let expected = self.spend(&spend)?;
-        if expected.len() != message.actions.len() {
-            return Err(Mismatch::NotASpend("a token account and a payment in SOL".into()));
+        if expected != message.actions {
+            return Err(Mismatch::between(&expected, &message.actions));
         }
-        expected
-            .iter()
-            .zip(&message.actions)
-            .try_for_each(|(expected, found)| same(expected, found))?;
         Ok(spend)
     }
 
@@ -158,7 +175,9 @@ impl AgentWallet {
                 }
                 other => return Err(Mismatch::Action(other.name())),
             };
-            same(&expected, found)?;
+            if expected != *found {
+                return Err(Mismatch::between(&[expected], std::slice::from_ref(found)));
+            }
         }
         Ok(done)
     }
@@ -171,22 +190,4 @@ impl AgentWallet {
             Err(Mismatch::FeePayer { expected, found })
         }
     }
-}
-
-/// Equality decides; the fields only say where it fails.
-fn same(expected: &Action, found: &Action) -> Result<(), Mismatch> {
-    if expected == found {
-        return Ok(());
-    }
-    let fields = expected.fields().into_iter().zip(found.fields());
-    let differing = fields.into_iter().find(|(expected, found)| expected != found);
-    Err(differing.map_or(
-        Mismatch::Action(found.name()),
-        |((field, expected), (_, found_value))| Mismatch::Field {
-            action: found.name(),
-            field,
-            expected,
-            found: found_value,
-        },
-    ))
 }

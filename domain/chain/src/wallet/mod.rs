@@ -1,13 +1,17 @@
 //! An agent's wallet: one multisig, whose vault 0 holds the money, and one daily limit per asset.
 //!
-//! The owner's key is config authority and only voter; the agent's key stands nowhere but in the limits; the fee payer
-//! pays fees and rent and has authority over nothing. Those who build transactions and those who check them share this
-//! file, so there is one opinion of what belongs in them.
+//! The owner's key is config authority and only voter. The agent's key gives the multisig its address, and after that
+//! stands nowhere but in the limits. The fee payer pays fees and rent and has authority over nothing. Those who build
+//! transactions and those who check them share this file, so there is one opinion of what belongs in them.
 
 mod check;
+mod order;
 mod pack;
 
-pub use check::{Configuration, Mismatch};
+pub use {
+    check::{Configuration, Mismatch},
+    order::{AgentKeys, BuildError, LimitChange, LimitSpec, MAX_DESTINATIONS, Spend},
+};
 
 use {
     crate::{
@@ -18,107 +22,13 @@ use {
         program::{Programs, TokenProgram},
         squads::{
             AddSpendingLimit, CreateMultisig, Currency, Member, PERMISSION_ALL, Period, RemoveSpendingLimit,
-            UseSpendingLimit,
+            UseSpendingLimit, VAULT,
         },
         token::CreateTokenAccount,
         transaction::Blockhash,
     },
-    portreeve_kernel::{Address, AgentId, Amount, Asset, Mint, TransactionId},
-    std::collections::BTreeSet,
+    portreeve_kernel::{Address, Asset, Mint},
 };
-
-/// As many destinations as go on chain: removing and adding a limit with more may not fit one transaction.
-pub const MAX_DESTINATIONS: usize = 16;
-
-/// The vault that holds the money.
-const VAULT: u8 = 0;
-
-/// Why something cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BuildError {
-    /// Two of the three keys are one, which would give the fee payer or the agent authority it must not have.
-    #[error("agent, owner and fee payer have different keys; `{0}` stands for two of them")]
-    SharedKey(Address),
-    /// Two limits on one asset would add up on chain.
-    #[error("there are two limits on {0}")]
-    TwoLimits(Asset),
-    /// More than [`MAX_DESTINATIONS`].
-    #[error("a limit has {0} destinations, more than {MAX_DESTINATIONS}")]
-    TooManyDestinations(usize),
-    /// The address of all zeros, which Squads takes for SOL.
-    #[error("`{0}` is no mint: Squads takes it for SOL")]
-    NotAMint(Mint),
-    /// The multisig's own account: money sent there is lost.
-    #[error("`{0}` is the multisig's account, not its vault: money sent there is lost")]
-    LostDestination(Address),
-    /// Does not fit one transaction.
-    #[error(transparent)]
-    Message(#[from] MessageError),
-}
-
-/// The three keys of a wallet, and whose it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgentKeys {
-    /// Whose wallet.
-    pub agent: AgentId,
-    /// Spends under the limits; gives the multisig its address.
-    pub agent_key: Address,
-    /// Changes the limits; the only voter.
-    pub owner_key: Address,
-    /// Pays fees and rent, nothing else.
-    pub fee_payer: Address,
-}
-
-/// A limit as the policy wants it on chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LimitSpec {
-    /// What may be spent.
-    pub asset: Asset,
-    /// The policy's daily limit.
-    pub amount: Amount,
-    /// The policy's destinations: owners, not token accounts. Empty means anybody.
-    pub destinations: BTreeSet<Address>,
-}
-
-/// One change to the limits on chain. Each is done whole or not at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LimitChange {
-    /// From none to one.
-    Add(LimitSpec),
-    /// From one to another. The new one starts full.
-    Replace(LimitSpec),
-    /// From one to none: the agent can no longer spend this asset, on chain.
-    Remove(Asset),
-}
-
-/// A payment by an agent, as it stands on chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spend {
-    /// Which attempt this is; its memo on chain.
-    pub transaction: TransactionId,
-    /// What is paid.
-    pub currency: Currency,
-    /// How much, in base units.
-    pub amount: Amount,
-    /// Who is paid: for tokens the owner of the token account, who is what a policy is about.
-    pub destination: Address,
-    /// True when the fee payer first pays the rent (about 0.002 SOL) of the destination's token account.
-    pub creates_token_account: bool,
-}
-
-impl Spend {
-    /// What is paid, as a policy calls it.
-    #[must_use]
-    pub const fn asset(&self) -> Asset {
-        self.currency.asset()
-    }
-
-    /// The program that moves it, which a policy may list.
-    #[must_use]
-    pub const fn program(&self) -> Address {
-        self.currency.program()
-    }
-}
 
 /// The addresses of an agent's wallet, and the transactions that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,7 +177,7 @@ impl AgentWallet {
     }
 
     fn steps(&self, changes: impl IntoIterator<Item = LimitChange>) -> Result<Vec<Vec<Action>>, BuildError> {
-        let mut seen = BTreeSet::new();
+        let mut seen = Vec::new();
         let step = |change| {
             let (asset, step) = match change {
                 LimitChange::Add(limit) => (limit.asset, vec![self.add_limit(&limit)?.into()]),
@@ -277,11 +187,11 @@ impl AgentWallet {
                 }
                 LimitChange::Remove(asset) => (asset, vec![self.remove_limit(&asset).into()]),
             };
-            if seen.insert(asset.to_string()) {
-                Ok(step)
-            } else {
-                Err(BuildError::TwoLimits(asset))
+            if seen.contains(&asset) {
+                return Err(BuildError::TwoLimits(asset));
             }
+            seen.push(asset);
+            Ok(step)
         };
         changes.into_iter().map(step).collect()
     }
@@ -289,20 +199,21 @@ impl AgentWallet {
     /// A payment out of the vault on the agent's signature.
     ///
     /// # Errors
-    /// [`BuildError::NotAMint`], [`BuildError::LostDestination`].
+    /// [`BuildError::NotAMint`], [`BuildError::LostDestination`], [`BuildError::NoTokenAccount`].
     pub fn spend(&self, spend: &Spend) -> Result<Vec<Action>, BuildError> {
         if spend.destination == self.multisig {
             return Err(BuildError::LostDestination(spend.destination));
         }
         let asset = real(spend.asset())?;
-        let create = match spend.currency {
-            Currency::Token { mint, program, .. } if spend.creates_token_account => Some(CreateTokenAccount {
+        let create = match (spend.creates_token_account, spend.currency) {
+            (false, _) => None,
+            (true, Currency::Sol) => return Err(BuildError::NoTokenAccount),
+            (true, Currency::Token { mint, program, .. }) => Some(CreateTokenAccount {
                 payer: self.keys.fee_payer,
                 owner: spend.destination,
                 mint,
                 program,
             }),
-            _ => None,
         };
         let pay = UseSpendingLimit {
             multisig: self.multisig,
