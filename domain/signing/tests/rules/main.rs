@@ -1,0 +1,15 @@
+//! The signer's rules, each asked as the server asks: which messages are signed, which are refused, and why.
+#![cfg(test)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "a test that overflows fails, which is what we want"
+)]
+
+mod agent;
+mod hostile;
+mod lost;
+mod policy;
+mod property;
+mod spend;
+mod wallet;
+mod world;
