@@ -107,3 +107,25 @@ pub(crate) fn decode(programs: &Programs, call: &Instruction) -> Result<Action, 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use {super::*, crate::action::Act};
+
+    #[test]
+    fn an_instruction_begins_with_the_hash_of_its_name() {
+        assert_eq!(discriminator(CreateMultisig::NAME), create_multisig::DISCRIMINATOR);
+        assert_eq!(discriminator(AddSpendingLimit::NAME), spending_limit::ADD);
+        assert_eq!(discriminator(RemoveSpendingLimit::NAME), spending_limit::REMOVE);
+        assert_eq!(discriminator(UseSpendingLimit::NAME), use_limit::DISCRIMINATOR);
+    }
+
+    #[test]
+    fn sol_is_the_mint_of_all_zeros() {
+        let token = Asset::Token(Mint::new(Address::new([7; 32])));
+        for asset in [Asset::Sol, token] {
+            assert_eq!(asset_of(mint_of(asset)), asset);
+        }
+        assert_eq!(mint_of(Asset::Sol), Address::new([0; 32]));
+    }
+}

@@ -125,13 +125,14 @@ impl AgentWallet {
         if limit.destinations.len() > MAX_DESTINATIONS {
             return Err(BuildError::TooManyDestinations(limit.destinations.len()));
         }
+        let asset = self.real(limit.asset)?;
         Ok(AddSpendingLimit {
             multisig: self.multisig,
             config_authority: self.keys.owner_key,
             rent_payer: self.keys.fee_payer,
-            create_key: pda::limit_create_key(&self.keys.agent, &real(limit.asset)?),
+            create_key: pda::limit_create_key(&self.keys.agent, &asset),
             vault_index: VAULT,
-            asset: limit.asset,
+            asset,
             amount: limit.amount,
             period: Period::Day,
             members: vec![self.keys.agent_key],
@@ -204,7 +205,7 @@ impl AgentWallet {
         if spend.destination == self.multisig {
             return Err(BuildError::LostDestination(spend.destination));
         }
-        let asset = real(spend.asset())?;
+        let asset = self.real(spend.asset())?;
         let create = match (spend.creates_token_account, spend.currency) {
             (false, _) => None,
             (true, Currency::Sol) => return Err(BuildError::NoTokenAccount),
@@ -227,19 +228,21 @@ impl AgentWallet {
         Ok(create.map(Action::from).into_iter().chain([pay.into()]).collect())
     }
 
+    /// Refuses the two mints that Squads does not take for one: it writes SOL as all zeros, and "no mint" as itself.
+    fn real(&self, asset: Asset) -> Result<Asset, BuildError> {
+        match asset {
+            Asset::Token(mint) if [Address::SYSTEM_PROGRAM, self.programs.squads].contains(&mint.address()) => {
+                Err(BuildError::NotAMint(mint))
+            }
+            other => Ok(other),
+        }
+    }
+
     /// The message that does `actions`, with this wallet's fee payer.
     ///
     /// # Errors
     /// [`MessageError::TooLarge`].
     pub fn message(&self, recent_blockhash: Blockhash, actions: &[Action]) -> Result<Message, MessageError> {
         decode::compile(&self.programs, self.keys.fee_payer, recent_blockhash, actions)
-    }
-}
-
-/// Refuses the mint that Squads takes for SOL.
-fn real(asset: Asset) -> Result<Asset, BuildError> {
-    match asset {
-        Asset::Token(mint) if mint.address() == Address::SYSTEM_PROGRAM => Err(BuildError::NotAMint(mint)),
-        other => Ok(other),
     }
 }

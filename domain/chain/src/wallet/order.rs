@@ -21,8 +21,8 @@ pub enum BuildError {
     /// More than [`MAX_DESTINATIONS`].
     #[error("a limit has {0} destinations, more than {MAX_DESTINATIONS}")]
     TooManyDestinations(usize),
-    /// The address of all zeros, which Squads takes for SOL.
-    #[error("`{0}` is no mint: Squads takes it for SOL")]
+    /// The address of all zeros or of Squads itself, which is how Squads writes SOL and a missing mint.
+    #[error("`{0}` is no mint: Squads writes SOL or a missing mint that way")]
     NotAMint(Mint),
     /// SOL is held by no token account.
     #[error("a payment in SOL creates no token account")]

@@ -3,7 +3,7 @@
 use {
     crate::common::*,
     portreeve_chain::{
-        Action, AgentKeys, AgentWallet, BuildError, LimitChange, LimitSpec, MessageError, Spend, TokenProgram, pda,
+        Action, AgentKeys, AgentWallet, BuildError, LimitChange, MessageError, TokenProgram, pda,
         squads::{CreateMultisig, Currency, Member, Period},
     },
     portreeve_kernel::{Address, Asset, Mint},
@@ -195,24 +195,20 @@ fn two_limits_on_one_asset_are_refused_because_they_would_add_up() {
 }
 
 #[test]
-fn the_mint_that_squads_takes_for_sol_is_refused() {
-    let mint = Mint::new(Address::SYSTEM_PROGRAM);
-    let refused = BuildError::NotAMint(mint);
-    let spec = LimitSpec {
-        asset: Asset::Token(mint),
-        ..limits(1, 0).remove(0)
-    };
-    assert_eq!(wallet().add_limit(&spec), Err(refused.clone()));
-    let currency = Currency::Token {
-        mint,
-        program: TokenProgram::Token,
-        decimals: 9,
-    };
-    assert_eq!(
-        wallet().spend(&Spend {
-            currency,
-            ..sol_spend()
-        }),
-        Err(refused)
-    );
+fn the_mints_that_squads_reads_as_sol_or_as_none_are_refused() {
+    for address in [Address::SYSTEM_PROGRAM, programs().squads] {
+        let mint = Mint::new(address);
+        let refused = BuildError::NotAMint(mint);
+        let limit = with(&limits(1, 0)[0], |it| it.asset = Asset::Token(mint));
+        assert_eq!(wallet().add_limit(&limit), Err(refused.clone()));
+        let currency = Currency::Token {
+            mint,
+            program: TokenProgram::Token,
+            decimals: 9,
+        };
+        assert_eq!(
+            wallet().spend(&with(&sol_spend(), |it| it.currency = currency)),
+            Err(refused)
+        );
+    }
 }
