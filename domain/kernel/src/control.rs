@@ -17,6 +17,18 @@ pub trait CredentialControl<Tx, E>: Send + Sync {
     fn revoke_of_agent<'a>(&'a self, tx: &'a mut Tx, agent: &'a AgentId) -> Boxed<'a, Result<Vec<KeyId>, E>>;
 }
 
+/// What every act that moves money or rights asks within its own transaction: a credential that was good when the request
+/// came in may have been revoked since, perhaps by another node.
+pub trait CredentialCheck<Tx, E>: Send + Sync {
+    /// True when `credential` is neither revoked nor past its time at `now`. Revoking it waits until `tx` has ended.
+    fn is_good<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        credential: &'a crate::principal::Credential,
+        now: crate::time::Now,
+    ) -> Boxed<'a, Result<bool, E>>;
+}
+
 /// What the auth service may ask of the wallet.
 pub trait AgentControl<Tx, E>: Send + Sync {
     /// True when `agent` exists and belongs to `owner`, within `tx`.

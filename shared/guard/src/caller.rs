@@ -86,10 +86,6 @@ where
 
 /// Tells the audit log what happened, and the client what it may know.
 fn refuse(gate: &Gate, context: &RequestContext, headers: &HeaderMap, failure: AuthFailure) -> Problem {
-    let invalid = Challenge {
-        error: Some("invalid_token"),
-        scope: None,
-    };
     let (reason, holder) = match &failure {
         AuthFailure::Invalid => (Reason::Invalid, None),
         AuthFailure::Expired(holder) => (Reason::Expired, Some(holder)),
@@ -103,12 +99,24 @@ fn refuse(gate: &Gate, context: &RequestContext, headers: &HeaderMap, failure: A
         None => refusal,
     });
     match failure {
-        AuthFailure::Expired(_) => unauthorized(Code::AuthKeyExpired, &invalid),
-        AuthFailure::Revoked(_) => unauthorized(Code::AuthKeyRevoked, &invalid),
+        AuthFailure::Expired(_) => unauthorized(Code::AuthKeyExpired, &INVALID_TOKEN),
+        AuthFailure::Revoked(_) => revoked(),
         AuthFailure::AddressNotAllowed(_) => Problem::new(Code::AuthIpBlocked),
-        AuthFailure::Invalid | AuthFailure::Unavailable(_) => unauthorized(Code::AuthKeyInvalid, &invalid),
+        AuthFailure::Invalid | AuthFailure::Unavailable(_) => unauthorized(Code::AuthKeyInvalid, &INVALID_TOKEN),
     }
 }
+
+/// The answer to a holder of a secret that was revoked, also when that is noticed late.
+#[must_use]
+pub fn revoked() -> Problem {
+    unauthorized(Code::AuthKeyRevoked, &INVALID_TOKEN)
+}
+
+/// What is wrong with a credential that was sent.
+const INVALID_TOKEN: Challenge<'static> = Challenge {
+    error: Some("invalid_token"),
+    scope: None,
+};
 
 fn unauthorized(code: Code, challenge: &Challenge<'_>) -> Problem {
     with_challenge(Problem::new(code), challenge)

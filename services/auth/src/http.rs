@@ -1,0 +1,3 @@
+//! The HTTP face, one file per noun.
+
+pub(crate) mod keys;

@@ -1,0 +1,286 @@
+//! `/auth/keys`: make, list and revoke API keys.
+
+use {
+    crate::{
+        Auth,
+        keys::{CreatedKey, NewKey},
+        rows::ApiKey,
+        scopes::AdminAll,
+    },
+    axum::{extract::State, http::StatusCode},
+    portreeve_guard::{
+        Caller, Id, Json, Network, Page, Paging, PagingQuery, Problem,
+        openapi::{BodyRefusals, Refusals},
+    },
+    portreeve_kernel::{AgentId, Code, Environment, KeyId, Role, ScopeSet, Secret, Timestamp},
+    serde::{Deserialize, Serialize, Serializer},
+    utoipa::ToSchema,
+};
+
+/// Most address ranges per key.
+const MAX_NETWORKS: usize = 20;
+
+/// Longest name, in characters.
+const MAX_NAME: usize = 100;
+
+portreeve_guard::problems! {
+    /// When a key is made.
+    pub(crate) CreateRefusals = [Code::AgentNotFound];
+    /// When a page is asked for.
+    pub(crate) ListRefusals = [Code::ValidationInvalidFormat, Code::ValidationOutOfRange];
+    /// When the key does not exist, or is somebody else's.
+    pub(crate) NoKey = [Code::AuthKeyNotFound];
+}
+
+/// A key that is to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewKeyBody {
+    /// 1 to 100 characters, for people.
+    #[schema(example = "shopping agent", min_length = 1, max_length = 100)]
+    name: String,
+    /// What the key shall be good for: at least one scope, none that its creator or its role may not hold.
+    #[schema(value_type = Vec<String>, example = json!(["transactions:execute", "wallets:read"]), min_items = 1)]
+    scopes: ScopeSet,
+    /// Binds the key to one of your agents. Its role is then `agent`, whatever its scopes; without, it is yours.
+    #[schema(value_type = Option<String>, example = "agt_01ARYZ6S41TSV4RRFFQ69G5FAV")]
+    agent_id: Option<AgentId>,
+    /// Addresses and ranges (CIDR, IPv4 or IPv6) from which the key may be used. Leave out for anywhere.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, example = json!(["203.0.113.0/24", "2001:db8::/32"]), max_items = 20)]
+    allowed_ips: Vec<Network>,
+    /// From this moment on the key is no longer good. Leave out for no end.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2027-01-31T00:00:00Z")]
+    expires_at: Option<Timestamp>,
+    /// `live` keys act on mainnet projects, `test` keys on all others. Leave out for what the project takes.
+    #[schema(value_type = Option<String>, example = "test")]
+    environment: Option<Environment>,
+}
+
+/// Whether a key lets anybody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KeyStatus {
+    /// It does.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was revoked, for good.
+    Revoked,
+}
+
+/// What is known of a key. The key itself is shown once, when it is made.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Key {
+    /// Its public half.
+    #[schema(value_type = String, example = "key_3V8K2M0QZ7TD")]
+    id: KeyId,
+    /// For people.
+    #[schema(example = "shopping agent")]
+    name: String,
+    /// Its prefix and last four characters.
+    #[schema(example = "wai_test_…x4Zq")]
+    hint: String,
+    /// Live or test.
+    #[schema(value_type = String, example = "test")]
+    environment: Environment,
+    /// `agent` for a key bound to an agent, else its creator's role.
+    #[schema(value_type = String, example = "agent")]
+    role: Role,
+    /// What it is good for.
+    #[schema(value_type = Vec<String>, example = json!(["transactions:execute", "wallets:read"]))]
+    scopes: ScopeSet,
+    /// The agent it is bound to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "agt_01ARYZ6S41TSV4RRFFQ69G5FAV")]
+    agent_id: Option<AgentId>,
+    /// From where it may be used; empty for anywhere.
+    #[schema(value_type = Vec<String>, example = json!(["203.0.113.0/24"]))]
+    allowed_ips: Vec<Network>,
+    /// Whether it lets anybody in.
+    status: KeyStatus,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime, example = "2026-11-21T09:00:00Z")]
+    created_at: Timestamp,
+    /// By which credential.
+    #[schema(example = "key_0M5B9XWQ4R1C")]
+    created_by: String,
+    /// From when on it is no longer good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2027-01-31T00:00:00Z")]
+    expires_at: Option<Timestamp>,
+    /// When it was last used, up to half a minute behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-21T09:30:00Z")]
+    last_used_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
+}
+
+/// A key that was made.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewKeyAnswer {
+    /// The key. Keep it now: it is not shown again and cannot be recovered.
+    #[serde(serialize_with = "shown_once")]
+    #[schema(value_type = String, example = "wai_test_…")]
+    key: Secret,
+    #[serde(flatten)]
+    about: Key,
+    /// What is allowed but probably not meant.
+    warnings: Vec<KeyWarning>,
+}
+
+/// Something to look at.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeyWarning {
+    /// What it is about: `any_address`.
+    #[schema(example = "any_address")]
+    code: &'static str,
+    /// The field.
+    #[schema(example = "allowedIps[0]")]
+    param: String,
+    /// The same for people.
+    detail: String,
+}
+
+/// The one place where a key's text leaves the process.
+fn shown_once<S: Serializer>(key: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(key.expose())
+}
+
+impl Key {
+    fn of(key: ApiKey, now: Timestamp) -> Self {
+        let status = match key.revoked_at {
+            Some(_) => KeyStatus::Revoked,
+            None if key.is_expired(now) => KeyStatus::Expired,
+            None => KeyStatus::Active,
+        };
+        Self {
+            id: key.id,
+            name: key.name,
+            hint: key.hint,
+            environment: key.environment,
+            role: key.role,
+            scopes: key.scopes,
+            agent_id: key.agent,
+            allowed_ips: key.networks,
+            status,
+            created_at: key.created_at,
+            created_by: key.created_by,
+            expires_at: key.expires_at,
+            last_used_at: key.last_used_at,
+            revoked_at: key.revoked_at,
+        }
+    }
+}
+
+impl NewKeyBody {
+    fn check(self) -> Result<NewKey, Problem> {
+        let refuse = |param: &str, detail: String| Problem::new(Code::ValidationOutOfRange).param(param).detail(detail);
+        let length = self.name.chars().count();
+        if length == 0 || length > MAX_NAME {
+            return Err(refuse(
+                "name",
+                format!("a name has 1 to {MAX_NAME} characters, this one has {length}"),
+            ));
+        }
+        if self.name.chars().any(char::is_control) {
+            let problem = Problem::new(Code::ValidationInvalidFormat).param("name");
+            return Err(problem.detail("a name has no control characters"));
+        }
+        if self.scopes.is_empty() {
+            return Err(refuse("scopes", "a key without scopes is good for nothing".to_owned()));
+        }
+        let networks = self.allowed_ips.len();
+        if networks > MAX_NETWORKS {
+            return Err(refuse(
+                "allowedIps",
+                format!("at most {MAX_NETWORKS} ranges, these are {networks}"),
+            ));
+        }
+        Ok(NewKey {
+            name: self.name,
+            scopes: self.scopes,
+            agent: self.agent_id,
+            networks: self.allowed_ips,
+            expires_at: self.expires_at,
+            environment: self.environment,
+        })
+    }
+}
+
+/// A range that contains every address is no protection.
+fn warnings(networks: &[Network]) -> Vec<KeyWarning> {
+    let everything = networks
+        .iter()
+        .enumerate()
+        .filter(|(_, network)| network.is_everything());
+    let warn = |(place, network): (usize, &Network)| KeyWarning {
+        code: "any_address",
+        param: format!("allowedIps[{place}]"),
+        detail: format!("`{network}` contains every address of its kind, so it keeps nobody out"),
+    };
+    everything.map(warn).collect()
+}
+
+/// Make an API key. Its text is in this answer and nowhere else.
+#[utoipa::path(
+    post, path = "/auth/keys", tag = "keys", operation_id = "createKey", security(("bearer" = ["admin:all"])),
+    request_body = NewKeyBody,
+    responses((status = 201, description = "Made", body = NewKeyAnswer), Refusals, BodyRefusals, CreateRefusals),
+)]
+pub(crate) async fn create(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    Json(body): Json<NewKeyBody>,
+) -> Result<(StatusCode, Json<NewKeyAnswer>), Problem> {
+    let new = body.check()?;
+    let warnings = warnings(&new.networks);
+    let CreatedKey { text, key } = auth.keys.create(&caller.principal, new, auth.agents).await?;
+    let about = Key::of(key, auth.keys.now());
+    Ok((
+        StatusCode::CREATED,
+        Json(NewKeyAnswer {
+            key: text,
+            about,
+            warnings,
+        }),
+    ))
+}
+
+/// List the API keys, newest first, revoked and expired ones included.
+#[utoipa::path(
+    get, path = "/auth/keys", tag = "keys", operation_id = "listKeys", security(("bearer" = ["admin:all"])),
+    params(PagingQuery),
+    responses((status = 200, description = "A page of keys", body = Page<Key>), Refusals, ListRefusals),
+)]
+pub(crate) async fn list(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    paging: Paging,
+) -> Result<Page<Key>, Problem> {
+    let page = auth.keys.list(&caller.principal, &paging).await?;
+    let now = auth.keys.now();
+    Ok(page.map(|key| Key::of(key, now)))
+}
+
+/// Revoke an API key, at once and for good. Revoking it again changes nothing.
+#[utoipa::path(
+    delete, path = "/auth/keys/{keyId}", tag = "keys", operation_id = "revokeKey",
+    security(("bearer" = ["admin:all"])),
+    params(("keyId" = String, Path, description = "The key's id", example = "key_3V8K2M0QZ7TD")),
+    responses((status = 204, description = "Revoked"), Refusals, NoKey),
+)]
+pub(crate) async fn revoke(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    Id(key): Id<KeyId>,
+) -> Result<StatusCode, Problem> {
+    auth.keys.revoke(&caller.principal, &key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,196 @@
+//! Failed authentication in the audit log, bounded: a flood of failures must fill neither memory nor disk.
+//!
+//! What is alike (same reason, address, credential, route) within a second is one entry with a count, at most
+//! [`MOST`] different ones wait, and beyond that they are only counted. Never the token.
+
+use {
+    portreeve_guard::{AuditSink, Reason, Refusal},
+    portreeve_kernel::{Clock, OwnerId, ProjectId, Timestamp},
+    portreeve_store::{AuditEntry, Database, StoreError},
+    serde_json::json,
+    std::{
+        collections::HashMap,
+        fmt, mem,
+        net::IpAddr,
+        sync::{Arc, Mutex, MutexGuard, PoisonError},
+    },
+};
+
+/// How many different failures may wait to be written.
+pub(crate) const MOST: usize = 256;
+
+/// What is kept of what a client calls itself, in characters.
+const USER_AGENT_CHARACTERS: usize = 200;
+
+/// Failures that are alike.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    reason: &'static str,
+    client: IpAddr,
+    /// Whose secret was right.
+    credential: Option<String>,
+    method: String,
+    route: Option<String>,
+    required_scope: Option<String>,
+}
+
+/// The first of them, and how many they are.
+#[derive(Debug, Clone)]
+struct Failures {
+    first_at: Timestamp,
+    first_request: String,
+    user_agent: Option<String>,
+    owner: Option<OwnerId>,
+    project: Option<ProjectId>,
+    count: u64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    different: HashMap<Kind, Failures>,
+    /// How many did not fit.
+    beyond: u64,
+}
+
+/// The [`AuditSink`] that writes to the store's audit log, once a second.
+pub struct RefusalLog {
+    waiting: Mutex<Waiting>,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for RefusalLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefusalLog")
+    }
+}
+
+impl AuditSink for RefusalLog {
+    fn refused(&self, refusal: &Refusal<'_>) {
+        let context = refusal.context;
+        let kind = Kind {
+            reason: refusal.reason.as_str(),
+            client: context.client(),
+            credential: refusal.holder.map(|holder| holder.credential.to_string()),
+            method: context.method().to_string(),
+            route: context.route().map(str::to_owned),
+            required_scope: match &refusal.reason {
+                Reason::ScopeInsufficient(scope) => Some(scope.to_string()),
+                _ => None,
+            },
+        };
+        let mut waiting = self.lock();
+        if let Some(alike) = waiting.different.get_mut(&kind) {
+            alike.count = alike.count.saturating_add(1);
+        } else if waiting.different.len() < MOST {
+            let failures = Failures {
+                first_at: self.clock.now().for_expiry(),
+                first_request: context.id().to_string(),
+                user_agent: refusal
+                    .user_agent
+                    .map(|text| text.chars().take(USER_AGENT_CHARACTERS).collect()),
+                owner: refusal.holder.map(|holder| holder.owner.clone()),
+                project: refusal.holder.map(|holder| holder.project.clone()),
+                count: 1,
+            };
+            waiting.different.insert(kind, failures);
+        } else {
+            waiting.beyond = waiting.beyond.saturating_add(1);
+        }
+    }
+}
+
+impl RefusalLog {
+    /// An empty one.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            clock,
+        }
+    }
+
+    /// Writes down what waits. What could not be written is kept, as far as there is room.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub async fn flush(&self, db: &Database) -> Result<(), StoreError> {
+        let waiting = mem::take(&mut *self.lock());
+        if waiting.different.is_empty() && waiting.beyond == 0 {
+            return Ok(());
+        }
+        let waiting = Arc::new(waiting);
+        let (written, now) = (Arc::clone(&waiting), self.clock.now().for_expiry());
+        let done = db
+            .write(async move |tx| {
+                for entry in entries(&written, now) {
+                    tx.audit(entry);
+                }
+                Ok(())
+            })
+            .await;
+        if done.is_err() {
+            self.put_back(&waiting);
+        }
+        done
+    }
+
+    fn put_back(&self, old: &Waiting) {
+        let mut waiting = self.lock();
+        waiting.beyond = waiting.beyond.saturating_add(old.beyond);
+        for (kind, failures) in &old.different {
+            if let Some(alike) = waiting.different.get_mut(kind) {
+                alike.count = alike.count.saturating_add(failures.count);
+                alike.first_at = failures.first_at;
+                alike.first_request.clone_from(&failures.first_request);
+            } else if waiting.different.len() < MOST {
+                waiting.different.insert(kind.clone(), failures.clone());
+            } else {
+                waiting.beyond = waiting.beyond.saturating_add(failures.count);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// In the order in which they began.
+fn entries(waiting: &Waiting, now: Timestamp) -> Vec<AuditEntry> {
+    let mut all: Vec<(&Kind, &Failures)> = waiting.different.iter().collect();
+    all.sort_by_key(|(_, failures)| (failures.first_at, failures.first_request.clone()));
+    let mut entries: Vec<AuditEntry> = all.into_iter().map(entry).collect();
+    if waiting.beyond > 0 {
+        entries.push(AuditEntry {
+            at: now,
+            kind: "auth.failed".into(),
+            actor: "anonymous".to_owned(),
+            owner: None,
+            project: None,
+            subject: "several".to_owned(),
+            data: json!({ "reason": "too_many_to_tell_apart", "count": waiting.beyond }),
+        });
+    }
+    entries
+}
+
+fn entry((kind, failures): (&Kind, &Failures)) -> AuditEntry {
+    AuditEntry {
+        at: failures.first_at,
+        kind: "auth.failed".into(),
+        actor: kind.credential.clone().unwrap_or_else(|| "anonymous".to_owned()),
+        owner: failures.owner.clone(),
+        project: failures.project.clone(),
+        subject: kind.credential.clone().unwrap_or_else(|| kind.client.to_string()),
+        data: json!({
+            "reason": kind.reason,
+            "ip": kind.client,
+            "method": kind.method,
+            "endpoint": kind.route,
+            "requiredScope": kind.required_scope,
+            "userAgent": failures.user_agent,
+            "requestId": failures.first_request,
+            "count": failures.count,
+        }),
+    }
+}

@@ -1,0 +1,40 @@
+//! What has to be written now and then: uses of keys, and failures to authenticate.
+
+use {
+    crate::{keys::Keys, refusals::RefusalLog},
+    std::{future::Future, pin::pin, sync::Arc, time::Duration},
+    tokio::time::{MissedTickBehavior, interval},
+};
+
+/// How often failures are written down.
+const FAILURES: Duration = Duration::from_secs(1);
+
+/// Uses are written down every so many times failures are: at most half a minute late.
+const USES: u32 = 30;
+
+/// Writes until `shutdown`, and once more then. One task per process.
+pub async fn upkeep(keys: Arc<Keys>, refusals: Arc<RefusalLog>, shutdown: impl Future<Output = ()>) {
+    let mut shutdown = pin!(shutdown);
+    let mut ticks = interval(FAILURES);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tick: u32 = 0;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            _ = ticks.tick() => {}
+        }
+        tick = tick.wrapping_add(1);
+        write(&keys, &refusals, tick.is_multiple_of(USES)).await;
+    }
+    write(&keys, &refusals, true).await;
+}
+
+async fn write(keys: &Keys, refusals: &RefusalLog, uses_too: bool) {
+    if let Err(error) = refusals.flush(&keys.db).await {
+        tracing::warn!(%error, "failures to authenticate are not in the audit log yet");
+    }
+    if uses_too && let Err(error) = keys.flush_uses().await {
+        tracing::warn!(%error, "uses of keys are not written down yet");
+    }
+}

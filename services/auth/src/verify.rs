@@ -1,0 +1,96 @@
+//! From the text of a key to a principal: checksum, hash, cache, and the database only on a miss.
+//!
+//! What must stay true: who does not hold the secret learns nothing but "not valid", and a key that was revoked on this
+//! node is refused by the time the revocation is answered.
+
+use {
+    crate::{
+        cache::Entry,
+        keys::Keys,
+        rows::{self, ApiKey, Found},
+        token::{self, Hash},
+    },
+    portreeve_guard::{AuthFailure, Authenticate},
+    portreeve_kernel::{AuthMethod, Credential, Principal, ScopeSet},
+    portreeve_policy::roles,
+    std::{net::IpAddr, sync::Arc},
+    subtle::ConstantTimeEq,
+};
+
+#[async_trait::async_trait]
+impl Authenticate for Keys {
+    async fn authenticate(&self, bearer: &str, client: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
+        if !token::is_well_formed(bearer) {
+            return Err(AuthFailure::Invalid);
+        }
+        let hash = token::hash(bearer);
+        let entry = match self.cache.get(&hash) {
+            Some(entry) => entry,
+            None => self.load(hash).await?,
+        };
+        if entry.is_expired(self.clock.now().for_expiry()) {
+            return Err(AuthFailure::Expired(Arc::clone(&entry.principal)));
+        }
+        if !entry.allows(client) {
+            return Err(AuthFailure::AddressNotAllowed(Arc::clone(&entry.principal)));
+        }
+        Ok(Arc::clone(&entry.principal))
+    }
+}
+
+impl Keys {
+    /// Asks the database. A key that is good now is kept for a while; anything else is asked for again.
+    async fn load(&self, hash: Hash) -> Result<Arc<Entry>, AuthFailure> {
+        let before = self.cache.before_load(&hash);
+        let found = rows::by_hash(&mut self.db.read(), &hash).await;
+        let found = found.map_err(|error| AuthFailure::Unavailable(error.to_string()))?;
+        let Some(Found {
+            key,
+            hash: stored,
+            cluster,
+        }) = found
+        else {
+            return Err(AuthFailure::Invalid);
+        };
+        // The index found it by comparing byte by byte; this comparison is the one that counts.
+        if !bool::from(stored.ct_eq(&hash)) || cluster.environment() != key.environment {
+            return Err(AuthFailure::Invalid);
+        }
+        let principal = Arc::new(principal(&key, &self.audience));
+        if key.revoked_at.is_some() {
+            return Err(AuthFailure::Revoked(principal));
+        }
+        let now = self.clock.now().for_expiry();
+        let entry = Arc::new(Entry {
+            principal,
+            networks: key.networks.into(),
+            expires_at: key.expires_at,
+        });
+        if !entry.is_expired(now) {
+            self.uses.note(&key.id, now);
+            self.cache.keep(hash, before, Arc::clone(&entry));
+        }
+        Ok(entry)
+    }
+}
+
+/// Who a key speaks for: its role, and of its scopes what the role may hold today, with what they imply.
+fn principal(key: &ApiKey, audience: &str) -> Principal {
+    let most = roles::grantable(&key.role);
+    let scopes = roles::expand(&key.scopes);
+    Principal {
+        owner: key.owner.clone(),
+        project: key.project.clone(),
+        environment: key.environment,
+        role: key.role.clone(),
+        credential: Credential::ApiKey(key.id.clone()),
+        method: AuthMethod::ApiKey,
+        audience: audience.into(),
+        agent: key.agent.clone(),
+        scopes: scopes
+            .iter()
+            .filter(|scope| most.holds(scope))
+            .cloned()
+            .collect::<ScopeSet>(),
+    }
+}
