@@ -1,1 +1,240 @@
-//! Being built.
+//! Wallets for agents: what they may spend, what they did, and how it gets on chain.
+//!
+//! The promise of this service: an agent never spends more than its limits, whatever crashes or races. It rests on
+//! three things here: the decision is one transaction with the reservation (`transactions/decide.rs`); from the moment
+//! a signature can exist, only proof gives budget back (`transactions/advance.rs`); and whatever was begun is carried
+//! on from its row (`portreeve_jobs`).
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        reason = "a test that overflows fails, which is what we want"
+    )
+)]
+
+mod agents;
+mod error;
+mod events;
+mod hands;
+mod http;
+mod migrations;
+pub mod ports;
+pub mod rpc;
+pub mod scopes;
+pub mod signer_client;
+mod transactions;
+
+pub use {
+    agents::{AgentStage, AgentStatus, ChainSync},
+    http::router,
+    migrations::SCHEMA,
+    transactions::{Stage, Status},
+};
+
+use {
+    crate::{
+        error::Failure,
+        hands::Hands,
+        ports::{Chain, Signer},
+        transactions::Decider,
+    },
+    portreeve_chain::{AgentKeys, AgentWallet, Programs},
+    portreeve_guard::{Gate, Problem},
+    portreeve_jobs::Runner,
+    portreeve_kernel::{AgentId, Clock, Code, Entropy, Now, TransactionId, control::CredentialControl},
+    portreeve_signing::{Receipt, protocol::Enrolment},
+    portreeve_store::{Batcher, Database, Fetch, Sql, StoreError, Tx},
+    std::{
+        collections::HashMap,
+        sync::{Arc, Mutex, OnceLock, PoisonError},
+    },
+};
+
+/// What the wallet needs from the house.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where everything is kept.
+    pub database: Database,
+    /// Who may come in.
+    pub gate: Gate,
+    /// The time that budgets and policies live by: on the local chain the chain's, elsewhere the wall's.
+    pub clock: Arc<dyn Clock>,
+    /// The wall's time, by which background work is planned.
+    pub wall: Arc<dyn Clock>,
+    /// For ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where money moves.
+    pub chain: Arc<dyn Chain>,
+    /// Who signs.
+    pub signer: Arc<dyn Signer>,
+    /// Whose keys are revoked when an agent is stopped for good.
+    pub credentials: Arc<dyn CredentialControl<Tx, StoreError>>,
+    /// Where the programs are.
+    pub programs: Programs,
+}
+
+/// The wallet service. Cheap to clone; the state of its router.
+#[derive(Clone)]
+pub struct Wallet(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    hands: Hands,
+    decider: Batcher<Decider>,
+    /// What never changes for this installation, once the signer has said it.
+    enrolment: OnceLock<Enrolment>,
+    /// Agents with payments that an earlier life left in flight: they get no new ones until those have ended.
+    recovering: Mutex<HashMap<TransactionId, AgentId>>,
+}
+
+impl Wallet {
+    /// Makes the service. Call [`Wallet::recover`] before serving.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let hands = Hands {
+            clock: Arc::clone(&parts.clock),
+            wall: Arc::clone(&parts.wall),
+            entropy: Arc::clone(&parts.entropy),
+            credentials: Arc::clone(&parts.credentials),
+        };
+        let decider = parts.database.batcher(Decider::new(hands.clone()));
+        let (enrolment, recovering) = (OnceLock::new(), Mutex::new(HashMap::new()));
+        Self(Arc::new(Inner {
+            parts,
+            hands,
+            decider,
+            enrolment,
+            recovering,
+        }))
+    }
+
+    /// Finds what an earlier life left in flight and has it carried on. Until it has ended, its agents get no new
+    /// payments.
+    ///
+    /// # Errors
+    /// As any statement.
+    pub async fn recover(&self) -> Result<usize, StoreError> {
+        let left = transactions::in_flight(&mut self.database().read()).await?;
+        let ids: Vec<TransactionId> = left.iter().map(|(id, _)| id.clone()).collect();
+        let count = ids.len();
+        self.recovering().extend(left);
+        let own = self.clone();
+        let unit = async move |tx: &mut Tx| {
+            for id in &ids {
+                portreeve_jobs::enqueue(tx, transactions::JOB, id.as_str(), own.hands().wall()).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        self.database().write(unit).await?;
+        Ok(count)
+    }
+
+    /// Adds this service's background work to `runner`.
+    #[must_use]
+    pub fn jobs(&self, runner: Runner) -> Runner {
+        let (advancing, syncing) = (self.clone(), self.clone());
+        runner
+            .register(transactions::JOB, move |subject| {
+                transactions::advance(advancing.clone(), subject)
+            })
+            .register(agents::JOB, move |subject| agents::sync(syncing.clone(), subject))
+    }
+
+    /// The newest receipt of the signer that `database` keeps, to start the signer's client with.
+    ///
+    /// # Errors
+    /// As any read.
+    pub async fn receipt(database: &Database) -> Result<Option<Receipt>, StoreError> {
+        let sql = Sql::new("SELECT receipt FROM signer_receipts WHERE signer = 'signer'");
+        database
+            .read()
+            .fetch_optional(sql)
+            .await?
+            .map(|row| row.json("receipt"))
+            .transpose()
+    }
+
+    /// Keeps the newest receipt, so that a signer that loses its memory is found out even after a restart.
+    async fn keep_receipt(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let Some(receipt) = self.signer().receipt() else {
+            return Ok(());
+        };
+        let sql = Sql::new(
+            "INSERT INTO signer_receipts (signer, sequence, receipt) VALUES ('signer', $1, $2) \
+             ON CONFLICT (signer) DO UPDATE SET sequence = excluded.sequence, receipt = excluded.receipt \
+             WHERE signer_receipts.sequence < excluded.sequence",
+        );
+        tx.execute(sql.bind(receipt.sequence).bind_json(&receipt))
+            .await
+            .map(|_| ())
+    }
+
+    fn database(&self) -> &Database {
+        &self.0.parts.database
+    }
+
+    fn chain(&self) -> &dyn Chain {
+        &*self.0.parts.chain
+    }
+
+    fn signer(&self) -> &dyn Signer {
+        &*self.0.parts.signer
+    }
+
+    fn hands(&self) -> &Hands {
+        &self.0.hands
+    }
+
+    fn decider(&self) -> &Batcher<Decider> {
+        &self.0.decider
+    }
+
+    /// The present, after the chain was asked where it is the clock.
+    async fn now(&self) -> Result<Now, Problem> {
+        self.chain()
+            .refresh_time()
+            .await
+            .map_err(|error| error::chain(&error))?;
+        Ok(self.hands().clock.now())
+    }
+
+    /// The keys that all wallets here share.
+    async fn enrolment(&self) -> Result<Enrolment, Problem> {
+        if let Some(known) = self.0.enrolment.get() {
+            return Ok(known.clone());
+        }
+        let told = self.signer().enrolment().await.map_err(|error| error::signer(&error))?;
+        Ok(self.0.enrolment.get_or_init(|| told).clone())
+    }
+
+    /// The addresses of an agent that has a key.
+    async fn wallet_of(&self, agent: &agents::AgentRow) -> Result<AgentWallet, Problem> {
+        let agent_key = agent.public_key.ok_or(Code::AgentCreating)?;
+        let shared = self.enrolment().await?;
+        let keys = AgentKeys {
+            agent: agent.id.clone(),
+            agent_key,
+            owner_key: shared.owner_key,
+            fee_payer: shared.fee_payer,
+        };
+        AgentWallet::new(keys, self.0.parts.programs).map_err(|error| Failure::from(Problem::internal(error)).into())
+    }
+
+    fn recovering(&self) -> std::sync::MutexGuard<'_, HashMap<TransactionId, AgentId>> {
+        self.0.recovering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_recovering(&self, agent: &AgentId) -> bool {
+        self.recovering().values().any(|recovering| recovering == agent)
+    }
+
+    fn recovered(&self, payment: &TransactionId) {
+        self.recovering().remove(payment);
+    }
+}
+
+impl axum::extract::FromRef<Wallet> for Gate {
+    fn from_ref(wallet: &Wallet) -> Self {
+        wallet.0.parts.gate.clone()
+    }
+}

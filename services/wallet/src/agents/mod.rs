@@ -1,0 +1,342 @@
+//! Agents: made, approved, suspended and resumed. What must stay true: the database says no at once; signer and chain
+//! follow, by a job that is written in the same transaction.
+
+mod configure;
+mod new;
+mod row;
+mod state;
+mod sync;
+mod view;
+
+pub(crate) use state::UnknownWord;
+pub use state::{AgentStage, AgentStatus, ChainSync};
+pub(crate) use {
+    new::NewAgent,
+    row::{AgentRow, find, lock_all, policy as find_policy},
+    sync::{JOB, sync},
+    view::AgentView,
+};
+
+use {
+    crate::{
+        Wallet,
+        error::{self, Failure},
+        events,
+        http::schema,
+        ports::SignerError,
+    },
+    portreeve_guard::{Page, Paging, Problem, not_found},
+    portreeve_kernel::{AgentId, Code, OwnerProof, Principal, Timestamp, kill},
+    portreeve_policy::{AgentPolicy, lint},
+    portreeve_store::{Fetch, Tx},
+    row::PolicyRow,
+    serde::Serialize,
+    serde_json::json,
+    utoipa::ToSchema,
+    view::{ResumeApproval, WarningView},
+};
+
+const REASON_MAX: usize = 200;
+
+/// An agent's policy and how it stands with it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PolicyView {
+    /// Whose.
+    agent_id: String,
+    /// All of it.
+    #[schema(value_type = schema::Policy)]
+    policy: AgentPolicy,
+    /// Counts up with every change.
+    version: u64,
+    /// Whether the owner has approved it; nothing is signed before.
+    approved: bool,
+    /// When.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    approved_at: Option<Timestamp>,
+    /// What the owner should know about it.
+    warnings: Vec<WarningView>,
+    /// Whether signer and chain have it.
+    sync_status: ChainSync,
+    /// When they last had.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_synced_at: Option<Timestamp>,
+    /// When it was saved.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// By which credential.
+    updated_by: String,
+}
+
+/// What an agent's vault holds.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BalanceView {
+    /// Whose.
+    agent_id: String,
+    /// Where.
+    vault_address: String,
+    /// SOL, in lamports.
+    #[schema(example = "5000000000")]
+    lamports: String,
+    /// The same in SOL, for people.
+    #[schema(example = "5.000000000")]
+    sol: String,
+    /// The slot it was read at.
+    slot: u64,
+}
+
+/// The agent that `caller` may know of.
+pub(crate) async fn reach(at: &mut (impl Fetch + Send), caller: &Principal, id: &AgentId) -> Result<AgentRow, Failure> {
+    let agent = find(at, id).await?;
+    agent
+        .filter(|agent| agent.is_seen_by(caller))
+        .ok_or_else(|| not_found::<AgentId>().into())
+}
+
+/// The policy in force; that there is one is the database's promise.
+pub(crate) async fn policy_of(at: &mut (impl Fetch + Send), agent: &AgentRow) -> Result<PolicyRow, Failure> {
+    let found = find_policy(at, &agent.id, agent.policy_version).await?;
+    found.ok_or_else(|| Problem::internal("an agent without the policy it names").into())
+}
+
+/// Makes an agent. Its wallet comes when the owner has approved its policy.
+pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -> Result<AgentView, Problem> {
+    let now = wallet.now().await?.for_expiry();
+    let policy = PolicyRow {
+        body: new.policy,
+        created_by: caller.credential.to_string(),
+        created_at: now,
+        approved_at: None,
+    };
+    let agent = AgentRow {
+        id: AgentId::new(now, wallet.hands().entropy()),
+        project: caller.project.clone(),
+        owner: caller.owner.clone(),
+        nickname: new.nickname,
+        tags: new.tags,
+        status: AgentStatus::Creating,
+        stage: Some(AgentStage::AwaitingPolicyApproval),
+        status_reason: None,
+        status_changed_at: now,
+        public_key: None,
+        multisig: None,
+        vault: None,
+        policy_version: policy.body.version,
+        last_spend_at: None,
+        chain_sync: ChainSync::Pending,
+        last_synced_at: None,
+        key_destroyed: false,
+        created_at: now,
+        updated_at: now,
+    };
+    let view = AgentView::new(&agent, &policy);
+    let actor = caller.credential.to_string();
+    let unit = async move |tx: &mut Tx| {
+        agent.insert(tx, &policy).await?;
+        let data = json!({"nickname": agent.nickname, "policy": policy.body});
+        tx.audit(events::entry(&agent, now, "agent.created", &actor, data));
+        Ok::<_, Failure>(())
+    };
+    wallet.database().write(unit).await?;
+    Ok(view)
+}
+
+/// A page of the agents that `caller` may know of, newest first.
+pub(crate) async fn list(wallet: &Wallet, caller: &Principal, paging: &Paging) -> Result<Page<AgentView>, Problem> {
+    let mut read = wallet.database().read();
+    let agents = row::page(&mut read, caller, paging.after(), paging.limit())
+        .await
+        .map_err(Failure::from)?;
+    let page = Page::cut(agents, paging.limit(), |last| last.id.to_string());
+    let mut items = Vec::with_capacity(page.items.len());
+    for agent in &page.items {
+        items.push(AgentView::new(agent, &policy_of(&mut read, agent).await?));
+    }
+    Ok(Page {
+        items,
+        cursor: page.cursor,
+        has_more: page.has_more,
+    })
+}
+
+/// One agent; while it is suspended, with what the owner has to sign to resume it.
+pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<AgentView, Problem> {
+    let mut read = wallet.database().read();
+    let agent = reach(&mut read, caller, id).await?;
+    let mut view = AgentView::new(&agent, &policy_of(&mut read, &agent).await?);
+    let resumable = agent.status.may_be_resumed().is_ok() && !agent.key_destroyed;
+    if resumable && caller.agent.is_none() {
+        // The signer may not have been told yet, or be away; the next look will show it.
+        match wallet.signer().resume_challenge(id).await {
+            Ok(asked) => {
+                let (challenge, suspension) = (asked.challenge, asked.suspension);
+                view.resume_approval = Some(ResumeApproval { challenge, suspension });
+            }
+            Err(error) => tracing::info!(agent.id = %id, %error, "no challenge to resume by"),
+        }
+    }
+    Ok(view)
+}
+
+/// Hands the owner's approval to the signer, keeps it, and has the wallet made.
+pub(crate) async fn approve(
+    wallet: &Wallet,
+    caller: &Principal,
+    id: &AgentId,
+    version: u64,
+    proof: OwnerProof,
+) -> Result<AgentView, Problem> {
+    let agent = reach(&mut wallet.database().read(), caller, id).await?;
+    let policy = policy_of(&mut wallet.database().read(), &agent).await?;
+    if version != agent.policy_version {
+        let detail = format!("the newest version is {}, not {version}", agent.policy_version);
+        return Err(Problem::new(Code::PolicyVersionConflict)
+            .detail(detail)
+            .param("policyVersion"));
+    }
+    // The signer judges the proof. Its key has to be there first; both calls can be repeated.
+    wallet
+        .signer()
+        .create_key(id)
+        .await
+        .map_err(|error| error::signer(&error))?;
+    kill::point("wallet.approve.key");
+    wallet
+        .signer()
+        .approve_policy(id, &policy.body, &proof)
+        .await
+        .map_err(|error| error::signer(&error))?;
+    kill::point("wallet.approve.signer");
+    let now = wallet.now().await?.for_expiry();
+    let (id, actor, hands) = (id.clone(), caller.credential.to_string(), wallet.hands().clone());
+    let unit = async move |tx: &mut Tx| {
+        let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
+        row::approve_policy(tx, &id, version, &proof, now).await?;
+        if agent.stage == Some(AgentStage::AwaitingPolicyApproval) {
+            agent.stage = Some(AgentStage::Building);
+            agent.updated_at = now;
+            agent.update(tx).await?;
+            let data = json!({"policyVersion": version, "proof": proof});
+            tx.audit(events::entry(&agent, now, "policy.approved", &actor, data));
+        }
+        hands.sync(tx, &id).await?;
+        let policy = policy_of(tx, &agent).await?;
+        Ok::<_, Failure>(AgentView::new(&agent, &policy))
+    };
+    Ok(wallet.database().write(unit).await?)
+}
+
+/// Stops an agent: at once here, then in the signer and on chain.
+pub(crate) async fn suspend(
+    wallet: &Wallet,
+    caller: &Principal,
+    id: &AgentId,
+    reason: Option<String>,
+) -> Result<AgentView, Problem> {
+    if reason
+        .as_ref()
+        .is_some_and(|reason| reason.chars().count() > REASON_MAX)
+    {
+        return Err(Problem::new(Code::ValidationOutOfRange)
+            .detail(format_args!("a reason has at most {REASON_MAX} characters"))
+            .param("reason"));
+    }
+    reach(&mut wallet.database().read(), caller, id).await?;
+    let now = wallet.now().await?.for_expiry();
+    let (id, actor, hands) = (id.clone(), caller.credential.to_string(), wallet.hands().clone());
+    let unit = async move |tx: &mut Tx| {
+        let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
+        if agent.stage != Some(AgentStage::Resuming) {
+            agent.status.may_be_suspended()?;
+        }
+        hands.suspend(tx, &mut agent, reason.clone(), &actor, now).await?;
+        let policy = policy_of(tx, &agent).await?;
+        Ok::<_, Failure>(AgentView::new(&agent, &policy))
+    };
+    Ok(wallet.database().write(unit).await?)
+}
+
+/// Lets a suspended agent pay again, on the owner's word. It may as soon as its limits are back on chain.
+pub(crate) async fn resume(
+    wallet: &Wallet,
+    caller: &Principal,
+    id: &AgentId,
+    proof: OwnerProof,
+) -> Result<AgentView, Problem> {
+    let agent = reach(&mut wallet.database().read(), caller, id).await?;
+    agent.status.may_be_resumed()?;
+    if agent.key_destroyed {
+        let detail = "the agent's key was destroyed when it was suspended; make a new agent";
+        return Err(Problem::new(Code::AgentStateConflict).detail(detail));
+    }
+    if agent.stage == Some(AgentStage::Suspending) {
+        let detail = "the suspension is still on its way to signer and chain; try again in a few seconds";
+        return Err(Problem::new(Code::AgentStateConflict).detail(detail));
+    }
+    match wallet.signer().resume(id, &proof).await {
+        Ok(()) => {}
+        // An earlier try got this far.
+        Err(SignerError::Refused(refusal)) if refusal.reason == portreeve_signing::Reason::NotSuspended => {}
+        Err(error) => return Err(error::signer(&error)),
+    }
+    kill::point("wallet.resume.signer");
+    let now = wallet.now().await?.for_expiry();
+    let (id, actor, hands) = (id.clone(), caller.credential.to_string(), wallet.hands().clone());
+    let unit = async move |tx: &mut Tx| {
+        let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
+        agent.status.may_be_resumed()?;
+        agent.stage = Some(AgentStage::Resuming);
+        agent.chain_sync = ChainSync::Pending;
+        agent.updated_at = now;
+        agent.update(tx).await?;
+        tx.audit(events::entry(
+            &agent,
+            now,
+            "agent.resume_approved",
+            &actor,
+            json!({"proof": proof}),
+        ));
+        hands.sync(tx, &id).await?;
+        let policy = policy_of(tx, &agent).await?;
+        Ok::<_, Failure>(AgentView::new(&agent, &policy))
+    };
+    Ok(wallet.database().write(unit).await?)
+}
+
+/// The agent's policy.
+pub(crate) async fn policy(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<PolicyView, Problem> {
+    let mut read = wallet.database().read();
+    let agent = reach(&mut read, caller, id).await?;
+    let policy = policy_of(&mut read, &agent).await?;
+    Ok(PolicyView {
+        agent_id: agent.id.to_string(),
+        version: policy.body.version,
+        approved: policy.approved_at.is_some(),
+        approved_at: policy.approved_at,
+        warnings: lint(&policy.body).into_iter().map(WarningView::from).collect(),
+        sync_status: agent.chain_sync,
+        last_synced_at: agent.last_synced_at,
+        updated_at: policy.created_at,
+        updated_by: policy.created_by,
+        policy: policy.body,
+    })
+}
+
+/// What the agent's vault holds now.
+pub(crate) async fn balance(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<BalanceView, Problem> {
+    let agent = reach(&mut wallet.database().read(), caller, id).await?;
+    let vault = agent.vault.ok_or(Code::AgentCreating)?;
+    let (lamports, slot) = wallet
+        .chain()
+        .balance(vault)
+        .await
+        .map_err(|error| error::chain(&error))?;
+    Ok(BalanceView {
+        agent_id: agent.id.to_string(),
+        vault_address: vault.to_string(),
+        lamports: lamports.to_string(),
+        sol: format!("{}.{:09}", lamports / 1_000_000_000, lamports % 1_000_000_000),
+        slot,
+    })
+}

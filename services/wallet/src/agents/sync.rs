@@ -1,0 +1,203 @@
+//! The job that makes signer and chain follow an agent's status.
+//!
+//! It looks at the row, does what is missing, and writes that it is done only if the row still asks for the same.
+
+use {
+    super::{
+        configure::{Configurator, ConfigureError},
+        policy_of,
+        row::{self, AgentRow},
+        state::{AgentStage, AgentStatus, ChainSync},
+    },
+    crate::{Wallet, error::Failure, events},
+    portreeve_chain::LimitSpec,
+    portreeve_guard::Problem,
+    portreeve_jobs::Next,
+    portreeve_kernel::{AgentId, kill},
+    portreeve_policy::AgentPolicy,
+    portreeve_store::{StoreError, Tx},
+    serde_json::json,
+};
+
+/// The job's kind. Its subject is the agent's id.
+pub(crate) const JOB: &str = "agent.sync";
+
+/// Brings signer and chain to what the agent's status asks.
+pub(crate) async fn sync(wallet: Wallet, subject: String) -> Next {
+    let Ok(id) = subject.parse::<AgentId>() else {
+        return Next::Failed {
+            reason: "the subject is no agent id".into(),
+        };
+    };
+    match run(&wallet, &id).await {
+        Ok(()) => Next::Done,
+        Err(problem) => {
+            let reason = problem
+                .cause()
+                .map_or_else(|| problem.code().to_string(), str::to_owned);
+            if let Err(error) = mark_failed(&wallet, &id).await {
+                tracing::warn!(agent.id = %id, %error, "cannot even note that the agent is out of step");
+            }
+            Next::Failed { reason }
+        }
+    }
+}
+
+async fn run(wallet: &Wallet, id: &AgentId) -> Result<(), Problem> {
+    let mut read = wallet.database().read();
+    let Some(agent) = row::find(&mut read, id).await.map_err(Failure::from)? else {
+        return Ok(());
+    };
+    let policy = policy_of(&mut read, &agent).await?.body;
+    match (agent.status, agent.stage) {
+        (AgentStatus::Creating, Some(AgentStage::Building)) => build(wallet, &agent, &policy).await,
+        (AgentStatus::Suspended, Some(AgentStage::Suspending)) => suspend(wallet, &agent, &policy).await,
+        (AgentStatus::Suspended, Some(AgentStage::Resuming)) => resume(wallet, &agent, &policy).await,
+        _ => Ok(()),
+    }
+}
+
+/// What the chain holds of a policy: one limit per asset, the day's.
+pub(crate) fn limits(policy: &AgentPolicy) -> Vec<LimitSpec> {
+    let destinations: std::collections::BTreeSet<_> = policy.destinations_on_chain().collect();
+    policy
+        .assets()
+        .filter_map(|asset| {
+            let amount = policy.limits_of(asset)?.daily;
+            Some(LimitSpec {
+                asset,
+                amount,
+                destinations: destinations.clone(),
+            })
+        })
+        .collect()
+}
+
+async fn build(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Result<(), Problem> {
+    let key = wallet.signer().create_key(&agent.id).await.map_err(Problem::internal)?;
+    let keyed = AgentRow {
+        public_key: Some(key),
+        ..agent.clone()
+    };
+    let vault = wallet.wallet_of(&keyed).await?;
+    let on_chain = Configurator {
+        agent: &agent.id,
+        wallet: &vault,
+        chain: wallet.chain(),
+        signer: wallet.signer(),
+    };
+    on_chain
+        .ensure_limits(&limits(policy))
+        .await
+        .map_err(|error| told(&error))?;
+    kill::point("wallet.build.landed");
+    let (multisig, address) = (vault.multisig(), vault.vault());
+    finish(wallet, agent, "agent.created", move |agent| {
+        agent.public_key = Some(key);
+        agent.multisig = Some(multisig);
+        agent.vault = Some(address);
+        agent.status = AgentStatus::Active;
+    })
+    .await
+}
+
+async fn suspend(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Result<(), Problem> {
+    wallet.signer().suspend(&agent.id).await.map_err(Problem::internal)?;
+    kill::point("wallet.suspend.signer");
+    let vault = wallet.wallet_of(agent).await?;
+    let on_chain = Configurator {
+        agent: &agent.id,
+        wallet: &vault,
+        chain: wallet.chain(),
+        signer: wallet.signer(),
+    };
+    on_chain
+        .ensure_no_limits(policy.assets())
+        .await
+        .map_err(|error| told(&error))?;
+    if agent.key_destroyed {
+        wallet
+            .signer()
+            .destroy_key(&agent.id)
+            .await
+            .map_err(Problem::internal)?;
+    }
+    kill::point("wallet.suspend.landed");
+    finish(wallet, agent, "agent.limits_removed", |_| {}).await
+}
+
+async fn resume(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Result<(), Problem> {
+    let vault = wallet.wallet_of(agent).await?;
+    let on_chain = Configurator {
+        agent: &agent.id,
+        wallet: &vault,
+        chain: wallet.chain(),
+        signer: wallet.signer(),
+    };
+    on_chain
+        .ensure_limits(&limits(policy))
+        .await
+        .map_err(|error| told(&error))?;
+    kill::point("wallet.resume.landed");
+    finish(wallet, agent, "agent.resumed", |agent| {
+        agent.status = AgentStatus::Active;
+        agent.status_reason = None;
+    })
+    .await
+}
+
+fn told(error: &ConfigureError) -> Problem {
+    Problem::internal(error)
+}
+
+/// Writes that the agent is in step, unless its status asks for something else by now; then the job runs again.
+async fn finish(
+    wallet: &Wallet,
+    seen: &AgentRow,
+    kind: &'static str,
+    change: impl Fn(&mut AgentRow) + Send + 'static,
+) -> Result<(), Problem> {
+    let (own, seen) = (wallet.clone(), seen.clone());
+    let unit = async move |tx: &mut Tx| {
+        let now = own.hands().clock.now().for_expiry();
+        let mut agent = row::lock(tx, &seen.id).await?.ok_or(StoreError::Missing)?;
+        let asks = |agent: &AgentRow| (agent.status, agent.stage, agent.status_changed_at, agent.key_destroyed);
+        if asks(&agent) != asks(&seen) {
+            return own.hands().sync(tx, &seen.id).await;
+        }
+        change(&mut agent);
+        if agent.status != seen.status {
+            agent.status_changed_at = now;
+        }
+        agent.stage = None;
+        agent.chain_sync = ChainSync::Synced;
+        agent.last_synced_at = Some(now);
+        agent.updated_at = now;
+        agent.update(tx).await?;
+        own.keep_receipt(tx).await?;
+        let data = json!({"multisigAddress": agent.multisig, "vaultAddress": agent.vault, "status": agent.status});
+        tx.audit(events::entry(&agent, now, kind, events::SYSTEM, data.clone()));
+        tx.emit(events::event(own.hands().entropy(), &agent, now, kind, data));
+        Ok(())
+    };
+    wallet
+        .database()
+        .write(unit)
+        .await
+        .map_err(|error| crate::error::store(&error))
+}
+
+async fn mark_failed(wallet: &Wallet, id: &AgentId) -> Result<(), StoreError> {
+    let id = id.clone();
+    let unit = async move |tx: &mut Tx| {
+        let Some(mut agent) = row::lock(tx, &id).await? else {
+            return Ok(());
+        };
+        if agent.stage.is_some() {
+            agent.chain_sync = ChainSync::Failed;
+            agent.update(tx).await?;
+        }
+        Ok(())
+    };
+    wallet.database().write(unit).await
+}

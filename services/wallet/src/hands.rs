@@ -1,0 +1,61 @@
+//! What the wallet's acts need besides a transaction: time, chance, and the other service.
+
+use {
+    crate::{
+        agents::{self, AgentRow, AgentStage, AgentStatus, ChainSync},
+        events,
+    },
+    portreeve_jobs as jobs,
+    portreeve_kernel::{AgentId, Clock, Entropy, Timestamp, control::CredentialControl},
+    portreeve_store::{StoreError, Tx},
+    serde_json::json,
+    std::sync::Arc,
+};
+
+/// Shared by handlers, jobs and the decider. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Hands {
+    /// The time that budgets and policies live by. On the local chain it is the chain's.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The wall's time, by which background work is planned.
+    pub(crate) wall: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) credentials: Arc<dyn CredentialControl<Tx, StoreError>>,
+}
+
+impl Hands {
+    pub(crate) fn wall(&self) -> Timestamp {
+        self.wall.now().for_expiry()
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// Suspends `agent` in the database and sees to it that signer and chain follow.
+    pub(crate) async fn suspend(
+        &self,
+        tx: &mut Tx,
+        agent: &mut AgentRow,
+        reason: Option<String>,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        agent.status = AgentStatus::Suspended;
+        agent.stage = Some(AgentStage::Suspending);
+        agent.status_reason = reason;
+        agent.status_changed_at = now;
+        agent.chain_sync = ChainSync::Pending;
+        agent.updated_at = now;
+        agent.update(tx).await?;
+        let data = json!({"reason": agent.status_reason});
+        tx.audit(events::entry(agent, now, "agent.suspended", actor, data.clone()));
+        tx.emit(events::event(self.entropy(), agent, now, "agent.suspended", data));
+        self.sync(tx, &agent.id).await
+    }
+
+    /// Has signer and chain brought to what the agent's status asks.
+    pub(crate) async fn sync(&self, tx: &mut Tx, agent: &AgentId) -> Result<(), StoreError> {
+        jobs::enqueue(tx, agents::JOB, agent.as_str(), self.wall()).await
+    }
+}

@@ -1,0 +1,28 @@
+//! The wallet over HTTP: one file per noun.
+
+mod agents;
+mod policy;
+pub(crate) mod schema;
+mod transactions;
+
+use {
+    crate::Wallet,
+    utoipa_axum::{router::OpenApiRouter, routes},
+};
+
+/// Every route of this resource server, to be nested under `/api/v1`.
+pub fn router() -> OpenApiRouter<Wallet> {
+    OpenApiRouter::new()
+        .routes(routes!(agents::create, agents::list))
+        .routes(routes!(agents::show))
+        .routes(routes!(agents::suspend))
+        .routes(routes!(agents::resume))
+        .routes(routes!(agents::approve))
+        .routes(routes!(policy::show))
+        .routes(routes!(policy::usage))
+        .routes(routes!(policy::check))
+        .routes(routes!(policy::balance))
+        .routes(routes!(transactions::create))
+        .routes(routes!(transactions::show))
+        .routes(routes!(transactions::list))
+}

@@ -1,0 +1,155 @@
+//! Bodies as the OpenAPI document shows them.
+//!
+//! A policy is parsed by `domain/policy`, which knows no OpenAPI; its shape is written down here for readers, and a
+//! test holds the two together.
+#![expect(dead_code, reason = "these types describe JSON that other types parse and print")]
+
+use utoipa::ToSchema;
+
+/// A policy as it is sent: a preset with overrides, or `custom` in full.
+#[derive(ToSchema)]
+#[schema(title = "PolicyInput", rename_all = "camelCase")]
+pub(crate) struct PolicyInput {
+    /// `conservative`, `standard`, `permissive` or `custom`.
+    #[schema(example = "standard")]
+    preset: String,
+    /// Limits for SOL, in lamports.
+    limits: Option<LimitsInput>,
+    /// What happens as the amount grows, for SOL.
+    escalation: Option<Escalation>,
+    /// Limits per token mint. A mint that is not here is refused.
+    tokens: Option<std::collections::BTreeMap<String, TokenPolicy>>,
+    /// Who and what may be paid.
+    whitelist: Option<Whitelist>,
+    /// When payments may happen.
+    time_control: Option<TimeControl>,
+    /// Seconds between two payments.
+    min_interval_seconds: Option<u32>,
+    /// Whether the owner may approve a payment above the limit per transaction.
+    approval_may_exceed_per_transaction: Option<bool>,
+    /// `whitelist` (at most 16 destinations go on chain) or `any`.
+    #[schema(example = "whitelist")]
+    chain_destinations: Option<String>,
+}
+
+/// Limits in base units, as decimal strings. Missing ones follow from `daily`: the same, 7 ×, 30 ×.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct LimitsInput {
+    /// At most this much in one payment.
+    #[schema(example = "1000000000")]
+    per_transaction: Option<String>,
+    /// At most this much in any 24 hours.
+    #[schema(example = "5000000000")]
+    daily: Option<String>,
+    /// At most this much in any 7 days.
+    weekly: Option<String>,
+    /// At most this much in any 30 days.
+    monthly: Option<String>,
+}
+
+/// From which amount on something happens. Inclusive lower bounds, ascending.
+#[derive(ToSchema)]
+pub(crate) struct Escalation {
+    /// The owner is told.
+    low: Option<String>,
+    /// The owner has to approve.
+    medium: Option<String>,
+    /// Refused, and the agent is suspended.
+    high: Option<String>,
+    /// Refused, the agent is suspended, and its keys are revoked.
+    critical: Option<String>,
+}
+
+/// Limits and escalation of one token.
+#[derive(ToSchema)]
+pub(crate) struct TokenPolicy {
+    /// In the mint's smallest unit.
+    limits: LimitsInput,
+    /// In the mint's smallest unit.
+    escalation: Option<Escalation>,
+}
+
+/// Empty lists mean any.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Whitelist {
+    /// Wallet addresses that may be paid.
+    allowed_destinations: Option<Vec<String>>,
+    /// Programs that may move the asset.
+    allowed_programs: Option<Vec<String>>,
+    /// Mints that may be spent, besides having limits.
+    allowed_token_mints: Option<Vec<String>>,
+}
+
+/// All in UTC.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct TimeControl {
+    /// From `start` to before `end`; wraps midnight when `start` is later. Missing means around the clock.
+    operating_hours_utc: Option<Hours>,
+    /// `monday` … `sunday`; empty means every day.
+    weekdays: Option<Vec<String>>,
+    /// Whole dates on which nothing is paid, such as `2026-12-25`.
+    blackout_dates: Option<Vec<String>>,
+}
+
+/// Hours of the day, 0 … 23.
+#[derive(ToSchema)]
+pub(crate) struct Hours {
+    /// The first hour in which payments may happen.
+    start: u8,
+    /// The first hour in which they may not.
+    end: u8,
+}
+
+/// A policy as it is kept: complete, with its version.
+#[derive(ToSchema)]
+#[schema(title = "Policy", rename_all = "camelCase")]
+pub(crate) struct Policy {
+    /// Counts up with every change.
+    version: u64,
+    /// Limits for SOL, in lamports.
+    limits: Limits,
+    /// What happens as the amount grows, for SOL.
+    escalation: Escalation,
+    /// Limits per token mint.
+    tokens: std::collections::BTreeMap<String, TokenPolicy>,
+    /// Who and what may be paid.
+    whitelist: Whitelist,
+    /// When payments may happen.
+    time_control: TimeControl,
+    /// Seconds between two payments.
+    min_interval_seconds: u32,
+    /// Whether the owner may approve a payment above the limit per transaction.
+    approval_may_exceed_per_transaction: bool,
+    /// `whitelist` or `any`.
+    chain_destinations: String,
+}
+
+/// Limits in base units, as decimal strings.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Limits {
+    /// At most this much in one payment.
+    per_transaction: String,
+    /// At most this much in any 24 hours.
+    daily: String,
+    /// At most this much in any 7 days.
+    weekly: String,
+    /// At most this much in any 30 days.
+    monthly: String,
+}
+
+/// The owner's consent, signed with the approval key that `portreeve init` made.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct OwnerProof {
+    /// `ed25519`.
+    #[schema(example = "ed25519")]
+    kind: String,
+    /// The approval key's public half, Base58.
+    public_key: String,
+    /// 64 bytes over the challenge, Base58.
+    signature: String,
+}

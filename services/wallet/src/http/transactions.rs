@@ -1,0 +1,148 @@
+//! `/transactions`: pay, and see what became of it.
+
+use {
+    super::agents::NoAgent,
+    crate::{
+        Wallet, scopes,
+        transactions::{self, IdempotencyKey, Order, Paid, Status, TransactionView},
+    },
+    axum::{
+        extract::State,
+        http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+        response::{IntoResponse, Response},
+    },
+    portreeve_guard::{
+        Caller, Id, Json, Page, PagingQuery, Problem, Query,
+        openapi::{BodyRefusals, Refusals},
+    },
+    portreeve_kernel::{Address, AgentId, Amount, Code, TransactionId},
+    serde::Deserialize,
+    utoipa::{IntoParams, ToSchema},
+};
+
+portreeve_guard::problems! {
+    /// When a payment is asked for.
+    pub(super) PayRefusals = [
+        Code::AuthScopeInsufficient, Code::AuthIpBlocked, Code::PolicyPerTxLimitExceeded, Code::PolicyDailyLimitExceeded,
+        Code::PolicyWeeklyLimitExceeded, Code::PolicyMonthlyLimitExceeded, Code::PolicyDestinationNotAllowed,
+        Code::PolicyProgramNotAllowed, Code::PolicyOutsideOperatingHours, Code::PolicyBlackoutDate, Code::PolicyMinInterval,
+        Code::PolicyAmountCritical, Code::AgentNotFound, Code::AgentSuspended, Code::AgentCreating,
+        Code::TransactionSimulationFailed, Code::TransactionInsufficientBalance, Code::TransactionRentViolation,
+        Code::RequestIdempotencyKeyMissing, Code::RequestIdempotencyMismatch, Code::SystemSignerUnavailable,
+        Code::SystemRpcUnavailable, Code::SystemDatabaseError, Code::SystemRecovering, Code::SystemOverloaded,
+    ];
+    /// When the payment does not exist, or is somebody else's.
+    pub(super) NoTransaction = [Code::TransactionNotFound];
+}
+
+/// A payment.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct OrderBody {
+    /// Who pays. May be left out with a key that is bound to an agent.
+    #[schema(value_type = Option<String>, example = "agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
+    agent_id: Option<AgentId>,
+    /// Who is paid: a wallet address.
+    #[schema(value_type = String, example = "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin")]
+    to: Address,
+    /// In lamports.
+    #[schema(value_type = String, example = "1000000000")]
+    amount: Amount,
+    /// At most 200 characters, kept with the payment and not written on chain.
+    #[schema(example = "invoice 42")]
+    memo: Option<String>,
+}
+
+/// Which payments.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Items a page, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// From the page before.
+    cursor: Option<String>,
+    /// Only payments in this status, in any case.
+    #[param(example = "CONFIRMED")]
+    status: Option<String>,
+}
+
+/// Pay. Policy, ledger, signer and chain decide; the answer comes before the chain's.
+///
+/// Send a new `Idempotency-Key` for each payment and the same one for each retry: the same key with the same body never
+/// pays twice and answers with what became of the payment, for ever.
+#[utoipa::path(
+    post, path = "/transactions", tag = "transactions", operation_id = "createTransaction",
+    security(("bearer" = ["transactions:execute"])),
+    params(("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters")),
+    request_body = OrderBody,
+    responses((status = 202, body = TransactionView), Refusals, BodyRefusals, PayRefusals),
+)]
+pub(super) async fn create(
+    caller: Caller<scopes::TransactionsExecute>,
+    State(wallet): State<Wallet>,
+    headers: HeaderMap,
+    Json(body): Json<OrderBody>,
+) -> Result<Response, Problem> {
+    let key = IdempotencyKey::from_headers(&headers)?;
+    let order = Order::check(&caller.principal, body.agent_id, body.to, body.amount, body.memo)?;
+    let Paid { transaction, replayed } = transactions::pay(&wallet, &caller.principal, order, key).await?;
+    let location = format!("/api/v1/transactions/{}", transaction.id);
+    let location = HeaderValue::try_from(location).map_err(Problem::internal)?;
+    let mut response = (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(transaction)).into_response();
+    if replayed {
+        let name = HeaderName::from_static("idempotency-replayed");
+        response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// Show one payment.
+#[utoipa::path(
+    get, path = "/transactions/{transactionId}", tag = "transactions", operation_id = "getTransaction",
+    security(("bearer" = ["transactions:read"])),
+    params(("transactionId" = String, Path)),
+    responses((status = 200, body = TransactionView), Refusals, NoTransaction),
+)]
+pub(super) async fn show(
+    caller: Caller<scopes::TransactionsRead>,
+    State(wallet): State<Wallet>,
+    Id(transaction): Id<TransactionId>,
+) -> Result<Json<TransactionView>, Problem> {
+    transactions::show(&wallet, &caller.principal, &transaction)
+        .await
+        .map(Json)
+}
+
+/// List an agent's payments, newest first.
+#[utoipa::path(
+    get, path = "/agents/{agentId}/transactions", tag = "transactions", operation_id = "listTransactions",
+    security(("bearer" = ["transactions:read"])),
+    params(("agentId" = String, Path), Filter),
+    responses((status = 200, body = Page<TransactionView>), Refusals, NoAgent),
+)]
+pub(super) async fn list(
+    caller: Caller<scopes::TransactionsRead>,
+    State(wallet): State<Wallet>,
+    Id(agent): Id<AgentId>,
+    Query(filter): Query<Filter>,
+) -> Result<Page<TransactionView>, Problem> {
+    let paging = PagingQuery {
+        limit: filter.limit,
+        cursor: filter.cursor,
+    }
+    .check()?;
+    let status = filter
+        .status
+        .as_deref()
+        .map(|text| Status::parse(text).ok_or(text))
+        .transpose();
+    let status = status.map_err(|text| {
+        let all = "PENDING, APPROVED, AWAITING_APPROVAL, SUBMITTED, CONFIRMED, FAILED, REJECTED, EXPIRED";
+        Problem::new(Code::ValidationInvalidEnum)
+            .detail(format_args!("`{text}` is not one of {all}"))
+            .param("status")
+    })?;
+    transactions::list(&wallet, &caller.principal, &agent, &paging, status).await
+}

@@ -1,0 +1,329 @@
+//! The chain through Solana JSON-RPC: a primary operator and fallbacks.
+//!
+//! Reads go to the first operator that answers; a transaction goes to all of them; proof that one can never land is
+//! asked of each separately, because one operator may lie or lag.
+
+use {
+    crate::ports::{Account, Blockhash, Chain, ChainError, Commitment, SignatureStatus, SimulationError},
+    async_trait::async_trait,
+    base64::{Engine, prelude::BASE64_STANDARD},
+    portreeve_kernel::{Address, Timestamp},
+    portreeve_ledger::OperatorEvidence,
+    serde_json::{Value, json},
+    std::{
+        sync::{
+            Arc,
+            atomic::{AtomicI64, AtomicU64, Ordering},
+        },
+        time::Duration,
+    },
+};
+
+/// Time as the local chain tells it, shared with the clock that the binary makes. Only goes forward.
+#[derive(Debug, Default)]
+pub struct ChainTime(AtomicI64);
+
+impl ChainTime {
+    /// The latest moment the chain has told; the epoch before it has told any.
+    #[must_use]
+    pub fn read(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Acquire))
+    }
+
+    fn advance(&self, to: Timestamp) {
+        self.0.fetch_max(to.millis(), Ordering::AcqRel);
+    }
+}
+
+/// A JSON-RPC client over one or more operators.
+#[derive(Debug)]
+pub struct RpcChain {
+    http: reqwest::Client,
+    operators: Vec<String>,
+    min_operators: usize,
+    /// Set on the local chain, which is the clock there.
+    time: Option<Arc<ChainTime>>,
+    next_id: AtomicU64,
+}
+
+/// Why one call to one operator gave no result.
+enum CallError {
+    /// Not reached, or an answer that is no JSON-RPC.
+    Transport(String),
+    /// A JSON-RPC error object.
+    Rpc(Value),
+}
+
+impl RpcChain {
+    /// `operators`: URLs, the primary first. `time`: where the local chain's time goes, `None` elsewhere.
+    ///
+    /// # Errors
+    /// [`ChainError::Malformed`] when there is no operator, or fewer than `min_operators`.
+    pub fn new(operators: Vec<String>, min_operators: usize, time: Option<Arc<ChainTime>>) -> Result<Self, ChainError> {
+        if operators.len() < min_operators.max(1) {
+            return Err(ChainError::Malformed(format!(
+                "{} RPC operators are configured, {} are needed",
+                operators.len(),
+                min_operators.max(1)
+            )));
+        }
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .connect_timeout(Duration::from_secs(3))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| ChainError::Unavailable(error.to_string()))?;
+        Ok(Self {
+            http,
+            operators,
+            min_operators: min_operators.max(1),
+            time,
+            next_id: AtomicU64::new(1),
+        })
+    }
+
+    async fn call_one(&self, operator: &str, method: &str, params: &Value) -> Result<Value, CallError> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let transport = |error: reqwest::Error| CallError::Transport(error.without_url().to_string());
+        let answer = self.http.post(operator).json(&body).send().await.map_err(transport)?;
+        let answer = answer.error_for_status().map_err(transport)?;
+        let mut answer: Value = answer.json().await.map_err(transport)?;
+        if answer.get("id").and_then(Value::as_u64) != Some(id) {
+            return Err(CallError::Transport("an answer to another request".into()));
+        }
+        match (
+            answer.get_mut("result").map(Value::take),
+            answer.get_mut("error").map(Value::take),
+        ) {
+            (_, Some(error)) if !error.is_null() => Err(CallError::Rpc(error)),
+            (Some(result), _) => Ok(result),
+            _ => Err(CallError::Transport("an answer with neither result nor error".into())),
+        }
+    }
+
+    /// The first operator's answer. An RPC error is an answer too: only lost connections go on to the next.
+    async fn call(&self, method: &str, params: Value) -> Result<Result<Value, Value>, ChainError> {
+        let mut last = String::new();
+        for operator in &self.operators {
+            match self.call_one(operator, method, &params).await {
+                Ok(result) => return Ok(Ok(result)),
+                Err(CallError::Rpc(error)) => return Ok(Err(error)),
+                Err(CallError::Transport(why)) => {
+                    tracing::warn!(method, why, "an RPC operator does not answer");
+                    last = why;
+                }
+            }
+        }
+        Err(ChainError::Unavailable(last))
+    }
+
+    /// As [`Self::call`], where an RPC error means that the operator cannot serve us.
+    async fn ask(&self, method: &str, params: Value) -> Result<Value, ChainError> {
+        self.call(method, params)
+            .await?
+            .map_err(|error| ChainError::Unavailable(error.to_string()))
+    }
+
+    /// The genesis hash: which chain this is.
+    ///
+    /// # Errors
+    /// [`ChainError`] when no operator answers.
+    pub async fn genesis_hash(&self) -> Result<String, ChainError> {
+        text(&self.ask("getGenesisHash", json!([])).await?, "genesis hash")
+    }
+}
+
+fn malformed(what: &str) -> ChainError {
+    ChainError::Malformed(what.to_owned())
+}
+
+fn text(value: &Value, what: &str) -> Result<String, ChainError> {
+    value.as_str().map(str::to_owned).ok_or_else(|| malformed(what))
+}
+
+fn number(value: &Value, pointer: &str) -> Result<u64, ChainError> {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_u64)
+        .ok_or_else(|| malformed(pointer))
+}
+
+fn hash(text: &str) -> Result<[u8; 32], ChainError> {
+    let address: Address = text.parse().map_err(|_| malformed("blockhash"))?;
+    Ok(*address.as_bytes())
+}
+
+fn account(value: &Value) -> Result<Account, ChainError> {
+    let data = value
+        .pointer("/data/0")
+        .and_then(Value::as_str)
+        .ok_or_else(|| malformed("account data"))?;
+    Ok(Account {
+        lamports: number(value, "/lamports")?,
+        owner: text(value.get("owner").unwrap_or(&Value::Null), "account owner")?
+            .parse()
+            .map_err(|_| malformed("account owner"))?,
+        data: BASE64_STANDARD.decode(data).map_err(|_| malformed("account data"))?,
+    })
+}
+
+fn status(value: &Value) -> Result<Option<SignatureStatus>, ChainError> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let commitment = value
+        .get("confirmationStatus")
+        .and_then(Value::as_str)
+        .and_then(Commitment::parse);
+    Ok(Some(SignatureStatus {
+        slot: number(value, "/slot")?,
+        commitment: commitment.ok_or_else(|| malformed("confirmationStatus"))?,
+        error: value.get("err").filter(|error| !error.is_null()).map(Value::to_string),
+    }))
+}
+
+#[async_trait]
+impl Chain for RpcChain {
+    async fn refresh_time(&self) -> Result<(), ChainError> {
+        let Some(time) = &self.time else { return Ok(()) };
+        let clock = self.ask("localnet_clock", json!([])).await?;
+        let seconds = clock
+            .get("unixTimestamp")
+            .and_then(Value::as_i64)
+            .ok_or_else(|| malformed("unixTimestamp"))?;
+        time.advance(Timestamp::from_seconds(seconds));
+        Ok(())
+    }
+
+    async fn latest_blockhash(&self) -> Result<Blockhash, ChainError> {
+        // Finalized, so that no fork can forget the hash and make the transaction's life shorter than it says.
+        let answer = self
+            .ask("getLatestBlockhash", json!([{"commitment": "finalized"}]))
+            .await?;
+        let name = answer
+            .pointer("/value/blockhash")
+            .and_then(Value::as_str)
+            .ok_or_else(|| malformed("blockhash"))?;
+        Ok(Blockhash {
+            hash: hash(name)?,
+            last_valid_block_height: number(&answer, "/value/lastValidBlockHeight")?,
+        })
+    }
+
+    async fn finalized_height(&self) -> Result<u64, ChainError> {
+        let answer = self.ask("getBlockHeight", json!([{"commitment": "finalized"}])).await?;
+        answer.as_u64().ok_or_else(|| malformed("block height"))
+    }
+
+    async fn account(&self, address: Address, at: Commitment) -> Result<Option<Account>, ChainError> {
+        let params = json!([address.to_string(), {"encoding": "base64", "commitment": at.as_str()}]);
+        let answer = self.ask("getAccountInfo", params).await?;
+        answer
+            .get("value")
+            .filter(|value| !value.is_null())
+            .map(account)
+            .transpose()
+    }
+
+    async fn balance(&self, address: Address) -> Result<(u64, u64), ChainError> {
+        let answer = self
+            .ask("getBalance", json!([address.to_string(), {"commitment": "confirmed"}]))
+            .await?;
+        Ok((number(&answer, "/value")?, number(&answer, "/context/slot")?))
+    }
+
+    async fn simulate(&self, wire: &[u8]) -> Result<Result<(), SimulationError>, ChainError> {
+        let params = json!([
+            BASE64_STANDARD.encode(wire),
+            {"encoding": "base64", "sigVerify": false, "commitment": "processed"},
+        ]);
+        let answer = self.ask("simulateTransaction", params).await?;
+        let value = answer.get("value").ok_or_else(|| malformed("simulation"))?;
+        let error = value.get("err").ok_or_else(|| malformed("simulation"))?;
+        if error.is_null() {
+            return Ok(Ok(()));
+        }
+        let logs = value
+            .get("logs")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        Ok(Err(SimulationError {
+            error: error.to_string(),
+            logs: logs.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        }))
+    }
+
+    async fn send(&self, wire: &[u8]) -> Result<(), ChainError> {
+        let params = json!([
+            BASE64_STANDARD.encode(wire),
+            {"encoding": "base64", "skipPreflight": true, "maxRetries": 0},
+        ]);
+        let mut answered = false;
+        for operator in &self.operators {
+            match self.call_one(operator, "sendTransaction", &params).await {
+                Ok(_) => answered = true,
+                // `already processed` and its like: the status will tell.
+                Err(CallError::Rpc(error)) => {
+                    answered = true;
+                    tracing::debug!(%error, "an operator did not take a transaction");
+                }
+                Err(CallError::Transport(why)) => tracing::warn!(why, "an operator did not take a transaction"),
+            }
+        }
+        if answered {
+            Ok(())
+        } else {
+            Err(ChainError::Unavailable("no operator took the transaction".into()))
+        }
+    }
+
+    async fn status(&self, signature: &str) -> Result<Option<SignatureStatus>, ChainError> {
+        let params = json!([[signature], {"searchTransactionHistory": true}]);
+        let answer = self.ask("getSignatureStatuses", params).await?;
+        status(
+            answer
+                .pointer("/value/0")
+                .ok_or_else(|| malformed("signature status"))?,
+        )
+    }
+
+    async fn block_time(&self, slot: u64) -> Result<Option<Timestamp>, ChainError> {
+        // An RPC error here says that the block is not known yet, or no more.
+        let answer = self.call("getBlockTime", json!([slot])).await?;
+        Ok(answer
+            .ok()
+            .and_then(|value| value.as_i64())
+            .map(Timestamp::from_seconds))
+    }
+
+    async fn evidence(&self, signature: &str) -> Vec<OperatorEvidence> {
+        let mut all = Vec::with_capacity(self.operators.len());
+        for operator in &self.operators {
+            // Height first: a status read after it covers at least that height.
+            let height = self
+                .call_one(operator, "getBlockHeight", &json!([{"commitment": "finalized"}]))
+                .await;
+            let params = json!([[signature], {"searchTransactionHistory": true}]);
+            let seen = self.call_one(operator, "getSignatureStatuses", &params).await;
+            let (Ok(height), Ok(seen)) = (height, seen) else {
+                continue;
+            };
+            let (Some(finalized_height), Some(value)) = (height.as_u64(), seen.pointer("/value/0")) else {
+                continue;
+            };
+            all.push(OperatorEvidence {
+                operator: operator.clone(),
+                finalized_height,
+                signature_seen: !value.is_null(),
+            });
+        }
+        all
+    }
+
+    fn min_operators(&self) -> usize {
+        self.min_operators
+    }
+}

@@ -1,0 +1,166 @@
+//! Payments: decided, prepared, and carried on until the chain has the last word.
+
+mod advance;
+mod decide;
+mod failure;
+mod order;
+mod prepare;
+mod row;
+mod stage;
+mod usage;
+mod view;
+
+pub use stage::{Stage, Status};
+pub(crate) use {
+    advance::{JOB, advance},
+    decide::Decider,
+    order::{IdempotencyKey, Order},
+    row::{TransactionRow, in_flight},
+    usage::{UsageView, check, usage},
+    view::{DecisionView, TransactionView},
+};
+
+use {
+    crate::{
+        Wallet, agents,
+        error::{self, Failure},
+    },
+    decide::{Decided, Spend},
+    portreeve_guard::{Page, Paging, Problem, not_found},
+    portreeve_kernel::{AgentId, Code, Principal, TransactionId},
+};
+
+/// The answer to a payment.
+pub(crate) struct Paid {
+    pub(crate) transaction: TransactionView,
+    /// True when the same request was answered before.
+    pub(crate) replayed: bool,
+}
+
+impl Paid {
+    fn replayed(row: &TransactionRow) -> Self {
+        Self {
+            transaction: row.into(),
+            replayed: true,
+        }
+    }
+}
+
+/// Decides a payment and, when it is allowed, prepares it for the signer. Everything that has to be there for money to
+/// move is asked for before anything is reserved.
+pub(crate) async fn pay(
+    wallet: &Wallet,
+    caller: &Principal,
+    order: Order,
+    key: IdempotencyKey,
+) -> Result<Paid, Problem> {
+    let mut read = wallet.database().read();
+    agents::reach(&mut read, caller, &order.agent).await?;
+    // A retry of what is known needs nobody else. The decision looks again, under the lock.
+    if let Some(row) = row::find_by_key(&mut read, &order.agent, key.as_str())
+        .await
+        .map_err(Failure::from)?
+    {
+        return if row.body_hash == order.hash() {
+            Ok(Paid::replayed(&row))
+        } else {
+            Err(mismatch(&row.id))
+        };
+    }
+    if wallet.is_recovering(&order.agent) {
+        return Err(Code::SystemRecovering.into());
+    }
+    let now = wallet.now().await?;
+    let blockhash = wallet
+        .chain()
+        .latest_blockhash()
+        .await
+        .map_err(|error| error::chain(&error))?;
+    let signer = wallet.signer().health().await.map_err(|error| error::signer(&error))?;
+    if signer.frozen || signer.time.is_none() {
+        return Err(Problem::because(
+            Code::SystemSignerUnavailable,
+            "the signer is frozen or has no clock",
+        ));
+    }
+    let id = TransactionId::new(now.for_expiry(), wallet.hands().entropy());
+    let spend = Spend::new(id, caller, order, key);
+    match wallet
+        .decider()
+        .submit(spend)
+        .await
+        .map_err(|error| error::store(&error))?
+    {
+        Decided::Replayed(row) => Ok(Paid::replayed(&row)),
+        Decided::Mismatch(id) => Err(mismatch(&id)),
+        Decided::Refused(Code::AgentNotFound) => Err(not_found::<AgentId>()),
+        Decided::Refused(code) => Err(code.into()),
+        Decided::New(row) if row.stage == Stage::Denied => Err(denied(&row)),
+        Decided::New(row) if row.stage == Stage::Held => Ok(Paid {
+            transaction: (&*row).into(),
+            replayed: false,
+        }),
+        Decided::New(row) => {
+            let row = prepare::prepare(wallet, *row, blockhash).await?;
+            match &row.failure {
+                Some((code, detail)) => Err(Problem::new(*code).detail(detail).with("transactionId", &row.id)),
+                None => Ok(Paid {
+                    transaction: (&row).into(),
+                    replayed: false,
+                }),
+            }
+        }
+    }
+}
+
+/// One payment.
+pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &TransactionId) -> Result<TransactionView, Problem> {
+    let row = row::find(&mut wallet.database().read(), id)
+        .await
+        .map_err(Failure::from)?;
+    let row = row
+        .filter(|row| row.is_seen_by(caller))
+        .ok_or_else(not_found::<TransactionId>)?;
+    Ok((&row).into())
+}
+
+/// A page of an agent's payments, newest first.
+pub(crate) async fn list(
+    wallet: &Wallet,
+    caller: &Principal,
+    agent: &AgentId,
+    paging: &Paging,
+    status: Option<Status>,
+) -> Result<Page<TransactionView>, Problem> {
+    let mut read = wallet.database().read();
+    agents::reach(&mut read, caller, agent).await?;
+    let stages: Vec<Stage> = status.map_or_else(|| Stage::ALL.to_vec(), |status| status.stages().collect());
+    let rows = row::page(&mut read, agent, &stages, paging.after(), paging.limit())
+        .await
+        .map_err(Failure::from)?;
+    let page = Page::cut(rows, paging.limit(), |last| last.id.to_string());
+    Ok(page.map(|row| (&row).into()))
+}
+
+fn mismatch(first: &TransactionId) -> Problem {
+    Problem::new(Code::RequestIdempotencyMismatch)
+        .param("Idempotency-Key")
+        .detail(format_args!("this key stands for `{first}`, whose body was another"))
+        .with("transactionId", first)
+}
+
+fn denied(row: &TransactionRow) -> Problem {
+    let (code, detail) = row
+        .failure
+        .clone()
+        .unwrap_or((Code::SystemInternalError, String::new()));
+    Problem::new(code)
+        .detail(detail)
+        .with("transactionId", &row.id)
+        .with("violations", &row.decision.violations)
+        .with("maxAmountNow", &row.decision.max_amount_now)
+        .with("passesAt", row.decision.passes_at)
+        .with("outcome", &row.decision.outcome)
+        .with("escalation", &row.decision.level)
+        .with("policyVersion", row.decision.policy_version)
+}

@@ -1,0 +1,153 @@
+//! What a client asks for, checked before any rule is asked.
+
+use {
+    axum::http::HeaderMap,
+    portreeve_guard::{Problem, not_found},
+    portreeve_kernel::{Address, AgentId, Amount, Asset, Code, Principal},
+    sha2::{Digest, Sha256},
+};
+
+const MEMO_MAX: usize = 200;
+
+/// Names one payment of one agent: the same key is the same payment, for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// From the request's `Idempotency-Key` header.
+    ///
+    /// # Errors
+    /// 428 when it is missing, 400 when it is repeated, empty, too long or not visible ASCII.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut values = headers.get_all("idempotency-key").iter();
+        let value = values
+            .next()
+            .ok_or_else(|| Problem::new(Code::RequestIdempotencyKeyMissing))?;
+        let malformed = || {
+            Problem::new(Code::ValidationInvalidFormat)
+                .detail("an Idempotency-Key is one header of 1 to 255 visible ASCII characters")
+                .param("Idempotency-Key")
+        };
+        if values.next().is_some() {
+            return Err(malformed());
+        }
+        let text = value.to_str().map_err(|_| malformed())?;
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        if (1..=255).contains(&text.len()) && visible {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(malformed())
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A payment that is well-formed. Whether it is allowed is another question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) agent: AgentId,
+    pub(crate) asset: Asset,
+    pub(crate) amount: Amount,
+    pub(crate) to: Address,
+    pub(crate) memo: Option<String>,
+}
+
+impl Order {
+    /// Checks what was sent. An agent's own key need not name the agent, and may name no other.
+    ///
+    /// # Errors
+    /// A problem that names the field.
+    pub(crate) fn check(
+        caller: &Principal,
+        agent: Option<AgentId>,
+        to: Address,
+        amount: Amount,
+        memo: Option<String>,
+    ) -> Result<Self, Problem> {
+        let agent = match (&caller.agent, agent) {
+            (Some(own), Some(named)) if *own != named => return Err(not_found::<AgentId>()),
+            (Some(own), _) => own.clone(),
+            (None, Some(named)) => named,
+            (None, None) => {
+                return Err(Problem::new(Code::ValidationRequiredField)
+                    .detail("a key that is not bound to an agent has to say which agent pays")
+                    .param("agentId"));
+            }
+        };
+        if to == Address::SYSTEM_PROGRAM {
+            return Err(Problem::new(Code::ValidationOutOfRange)
+                .detail("the system program is no wallet; money sent there is lost")
+                .param("to"));
+        }
+        if memo.as_ref().is_some_and(|memo| memo.chars().count() > MEMO_MAX) {
+            return Err(Problem::new(Code::ValidationOutOfRange)
+                .detail(format_args!("a memo has at most {MEMO_MAX} characters"))
+                .param("memo"));
+        }
+        Ok(Self {
+            agent,
+            asset: Asset::Sol,
+            amount,
+            to,
+            memo,
+        })
+    }
+
+    /// What makes two requests the same: every field, each with its length, so that none runs into the next.
+    pub(crate) fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        let memo = self
+            .memo
+            .as_deref()
+            .map_or_else(|| "-".to_owned(), |memo| format!("+{memo}"));
+        let (asset, to, amount) = (self.asset.to_string(), self.to.to_string(), self.amount.to_string());
+        for part in [self.agent.as_str(), &asset, &to, &amount, &memo] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        Address::new(hash.finalize().into()).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, axum::http::HeaderValue};
+
+    fn key(values: &[&[u8]]) -> Result<IdempotencyKey, Code> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("idempotency-key", HeaderValue::from_bytes(value).unwrap());
+        }
+        IdempotencyKey::from_headers(&headers).map_err(|problem| problem.code())
+    }
+
+    #[test]
+    fn an_idempotency_key_is_1_to_255_visible_characters() {
+        assert_eq!(key(&[]).unwrap_err(), Code::RequestIdempotencyKeyMissing);
+        assert_eq!(key(&[b"k1"]).unwrap().as_str(), "k1");
+        assert!(key(&[&[b'x'; 255]]).is_ok());
+        for bad in [b"".as_slice(), &[b'x'; 256], b"a b", b"a\tb", "ü".as_bytes()] {
+            assert_eq!(key(&[bad]).unwrap_err(), Code::ValidationInvalidFormat, "{bad:?}");
+        }
+        assert_eq!(key(&[b"a", b"a"]).unwrap_err(), Code::ValidationInvalidFormat, "twice");
+    }
+
+    #[test]
+    fn two_orders_have_one_hash_only_when_every_field_is_the_same() {
+        let agent: AgentId = "agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W".parse().unwrap();
+        let order = |amount, memo: Option<&str>| Order {
+            agent: agent.clone(),
+            asset: Asset::Sol,
+            amount: Amount::new(amount).unwrap(),
+            to: Address::new([7; 32]),
+            memo: memo.map(str::to_owned),
+        };
+        assert_eq!(order(1, None).hash(), order(1, None).hash());
+        assert_ne!(order(1, None).hash(), order(2, None).hash());
+        assert_ne!(order(1, None).hash(), order(1, Some("")).hash());
+        assert_ne!(order(1, Some("-")).hash(), order(1, None).hash());
+    }
+}

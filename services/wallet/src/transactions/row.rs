@@ -1,0 +1,242 @@
+//! Payments as the database holds them. Every change of stage is a compare-and-set, so that it is made once.
+
+use {
+    super::{stage::Stage, view::DecisionView},
+    portreeve_kernel::{
+        Address, AgentId, Amount, Asset, Code, OwnerId, Principal, ProjectId, Timestamp, TransactionId,
+    },
+    portreeve_store::{Bind, Fetch, Row, Sql, StoreError, Tx, Value},
+};
+
+/// One payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TransactionRow {
+    pub(crate) id: TransactionId,
+    pub(crate) project: ProjectId,
+    pub(crate) owner: OwnerId,
+    pub(crate) agent: AgentId,
+    pub(crate) idempotency_key: String,
+    pub(crate) body_hash: String,
+    pub(crate) requested_by: String,
+    pub(crate) asset: Asset,
+    pub(crate) amount: Amount,
+    pub(crate) destination: Address,
+    pub(crate) memo: Option<String>,
+    pub(crate) stage: Stage,
+    /// Why it did not happen.
+    pub(crate) failure: Option<(Code, String)>,
+    /// What the policy said when it was asked.
+    pub(crate) decision: DecisionView,
+    /// The bytes the signer is asked to sign, from SIGNING on.
+    pub(crate) message: Option<Vec<u8>>,
+    /// The last block height at which they can land.
+    pub(crate) last_valid_height: Option<u64>,
+    /// The signed transaction, from SUBMITTED on.
+    pub(crate) wire: Option<Vec<u8>>,
+    pub(crate) signature: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) confirmed_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "INSERT INTO transactions (id, project_id, owner_id, agent_id, idempotency_key, body_hash, \
+     requested_by, asset, amount, destination, memo, stage, code, detail, decision, created_at, updated_at)";
+
+macro_rules! select_transactions {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, project_id, owner_id, agent_id, idempotency_key, body_hash, requested_by, asset, amount, ",
+            "destination, memo, stage, code, detail, decision, message, last_valid_height, wire, signature, created_at, ",
+            "confirmed_at FROM transactions ",
+            $rest
+        )
+    };
+}
+
+impl TransactionRow {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let code: Option<String> = row.get_optional("code")?;
+        let code = code.and_then(|text| Code::ALL.iter().copied().find(|code| code.as_str() == text));
+        let detail: Option<String> = row.get_optional("detail")?;
+        Ok(Self {
+            id: row.get("id")?,
+            project: row.get("project_id")?,
+            owner: row.get("owner_id")?,
+            agent: row.get("agent_id")?,
+            idempotency_key: row.get("idempotency_key")?,
+            body_hash: row.get("body_hash")?,
+            requested_by: row.get("requested_by")?,
+            asset: row.get("asset")?,
+            amount: row.get("amount")?,
+            destination: row.get("destination")?,
+            memo: row.get_optional("memo")?,
+            stage: row.parsed("stage")?.ok_or(StoreError::Missing)?,
+            failure: code.map(|code| (code, detail.unwrap_or_default())),
+            decision: row.json("decision")?,
+            message: row.get_optional("message")?,
+            last_valid_height: row.get_optional("last_valid_height")?,
+            wire: row.get_optional("wire")?,
+            signature: row.get_optional("signature")?,
+            created_at: row.get("created_at")?,
+            confirmed_at: row.get_optional("confirmed_at")?,
+        })
+    }
+
+    fn values(&self) -> Vec<Value> {
+        let (code, detail) = self
+            .failure
+            .as_ref()
+            .map(|(code, detail)| (code.as_str(), detail.as_str()))
+            .unzip();
+        vec![
+            (&self.id).value(),
+            (&self.project).value(),
+            (&self.owner).value(),
+            (&self.agent).value(),
+            self.idempotency_key.as_str().value(),
+            self.body_hash.as_str().value(),
+            self.requested_by.as_str().value(),
+            (&self.asset).value(),
+            self.amount.value(),
+            (&self.destination).value(),
+            self.memo.as_deref().value(),
+            self.stage.as_str().value(),
+            code.value(),
+            detail.value(),
+            serde_json::to_string(&self.decision).map_or_else(|error| Value::Unfit(error.to_string()), Bind::value),
+            self.created_at.value(),
+            self.created_at.value(),
+        ]
+    }
+
+    /// Whether `caller` may know of this payment.
+    pub(crate) fn is_seen_by(&self, caller: &Principal) -> bool {
+        let in_reach = self.owner == caller.owner && self.project == caller.project;
+        in_reach && caller.agent.as_ref().is_none_or(|own| *own == self.agent)
+    }
+}
+
+/// Writes new payments in one statement.
+pub(crate) async fn insert(tx: &mut Tx, rows: &[TransactionRow]) -> Result<(), StoreError> {
+    tx.insert(COLUMNS, rows.iter().map(TransactionRow::values).collect(), "")
+        .await
+}
+
+/// One payment, by its id alone: who asks has to look whose it is.
+pub(crate) async fn find(
+    at: &mut (impl Fetch + Send),
+    id: &TransactionId,
+) -> Result<Option<TransactionRow>, StoreError> {
+    let row = at
+        .fetch_optional(Sql::new(select_transactions!("WHERE id = $1")).bind(id))
+        .await?;
+    row.as_ref().map(TransactionRow::read).transpose()
+}
+
+/// What an agent asked for under an idempotency key.
+pub(crate) async fn find_by_key(
+    at: &mut (impl Fetch + Send),
+    agent: &AgentId,
+    key: &str,
+) -> Result<Option<TransactionRow>, StoreError> {
+    let sql = Sql::new(select_transactions!("WHERE agent_id = $1 AND idempotency_key = $2"))
+        .bind(agent)
+        .bind(key);
+    at.fetch_optional(sql)
+        .await?
+        .as_ref()
+        .map(TransactionRow::read)
+        .transpose()
+}
+
+/// All payments of `agents` under any of `keys`: at least those asked for, perhaps more.
+pub(crate) async fn find_by_keys<'a>(
+    tx: &mut Tx,
+    agents: impl IntoIterator<Item = &'a AgentId>,
+    keys: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<TransactionRow>, StoreError> {
+    let sql = Sql::new(select_transactions!(
+        "WHERE agent_id IN ({list}) AND idempotency_key IN ({list})"
+    ));
+    let rows = tx.fetch_all(sql.bind_list(agents).bind_list(keys)).await?;
+    rows.iter().map(TransactionRow::read).collect()
+}
+
+/// A page of an agent's payments, newest first; one more than `limit`, if there is.
+pub(crate) async fn page(
+    at: &mut (impl Fetch + Send),
+    agent: &AgentId,
+    stages: &[Stage],
+    before: Option<&str>,
+    limit: u32,
+) -> Result<Vec<TransactionRow>, StoreError> {
+    let sql = Sql::new(select_transactions!(
+        "WHERE agent_id = $1 AND ($2 = '' OR id < $2) AND stage IN ({list}) ORDER BY id DESC LIMIT $3"
+    ));
+    let sql = sql.bind(agent).bind(before.unwrap_or("")).bind(limit.saturating_add(1));
+    let sql = sql.bind_list(stages.iter().map(|stage| stage.as_str()));
+    at.fetch_all(sql).await?.iter().map(TransactionRow::read).collect()
+}
+
+/// The payments that are neither done nor dead, and whose they are.
+pub(crate) async fn in_flight(at: &mut (impl Fetch + Send)) -> Result<Vec<(TransactionId, AgentId)>, StoreError> {
+    let sql = Sql::new("SELECT id, agent_id FROM transactions WHERE stage IN ('RESERVED', 'SIGNING', 'SUBMITTED')");
+    at.fetch_all(sql)
+        .await?
+        .iter()
+        .map(|row| Ok((row.get("id")?, row.get("agent_id")?)))
+        .collect()
+}
+
+/// What changes with a stage.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Change {
+    pub(crate) failure: Option<(Code, String)>,
+    pub(crate) message: Option<Vec<u8>>,
+    pub(crate) last_valid_height: Option<u64>,
+    pub(crate) wire: Option<Vec<u8>>,
+    pub(crate) signature: Option<String>,
+    pub(crate) slot: Option<u64>,
+    pub(crate) confirmed_at: Option<Timestamp>,
+}
+
+/// Moves a payment from one stage to the next. False when somebody else did already; then nothing is changed.
+///
+/// # Errors
+/// [`StoreError::Missing`] for a step that the state machine does not have.
+pub(crate) async fn advance(
+    tx: &mut Tx,
+    id: &TransactionId,
+    from: Stage,
+    to: Stage,
+    change: &Change,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    if !from.may_become(to) {
+        return Err(StoreError::Missing);
+    }
+    let (code, detail) = change
+        .failure
+        .as_ref()
+        .map(|(code, detail)| (code.as_str(), detail.as_str()))
+        .unzip();
+    let sql = Sql::new(
+        "UPDATE transactions SET stage = $1, code = COALESCE($2, code), detail = COALESCE($3, detail), \
+         message = COALESCE($4, message), last_valid_height = COALESCE($5, last_valid_height), \
+         wire = COALESCE($6, wire), signature = COALESCE($7, signature), slot = COALESCE($8, slot), \
+         confirmed_at = COALESCE($9, confirmed_at), updated_at = $10 WHERE id = $11 AND stage = $12",
+    );
+    let sql = sql
+        .bind(to.as_str())
+        .bind(code)
+        .bind(detail)
+        .bind(change.message.as_deref())
+        .bind(change.last_valid_height)
+        .bind(change.wire.as_deref())
+        .bind(change.signature.as_deref())
+        .bind(change.slot)
+        .bind(change.confirmed_at)
+        .bind(at)
+        .bind(id)
+        .bind(from.as_str());
+    Ok(tx.execute(sql).await? == 1)
+}
