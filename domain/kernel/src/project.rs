@@ -43,6 +43,16 @@ impl Cluster {
         }
     }
 
+    /// The hash of its first block, Base58: by it a chain is known, whatever its address says.
+    #[must_use]
+    pub const fn genesis_hash(self) -> &'static str {
+        match self {
+            Self::Mainnet => "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
+            Self::Devnet => "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG",
+            Self::Local => "51VtkXEMH419GpzhP1bZb4nNrFY6xWt9NzZ55VeSAKkz",
+        }
+    }
+
     /// Which keys may act here.
     #[must_use]
     pub const fn environment(self) -> Environment {

@@ -11,7 +11,7 @@ use {
         KeyInit, XChaCha20Poly1305,
         aead::{Aead, Payload},
     },
-    portreeve_kernel::{Address, Entropy},
+    portreeve_kernel::{Address, AgentId, Entropy},
     serde::{Deserialize, Serialize},
     zeroize::Zeroizing,
 };
@@ -179,6 +179,36 @@ fn binding(name: &str, public_key: Address) -> Vec<u8> {
         name.as_bytes(),
     ]
     .concat()
+}
+
+/// The signer's keystore but for the agents' keys: those lie in files of their own, one [`SealedKey`] each, under the
+/// same master key and the name [`agent_key_name`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Keystore {
+    /// How the passphrase becomes the master key.
+    pub derivation: Derivation,
+    /// Config authority and only voter of every multisig. Named [`Keystore::OWNER`].
+    pub owner: SealedKey,
+    /// Pays fees and rent. Named [`Keystore::FEE_PAYER`].
+    pub fee_payer: SealedKey,
+    /// Its seed is the key of the journal's MACs; it signs nothing. Named [`Keystore::JOURNAL`].
+    pub journal: SealedKey,
+}
+
+impl Keystore {
+    /// The name of [`Keystore::owner`].
+    pub const OWNER: &str = "owner";
+    /// The name of [`Keystore::fee_payer`].
+    pub const FEE_PAYER: &str = "feePayer";
+    /// The name of [`Keystore::journal`].
+    pub const JOURNAL: &str = "journal";
+}
+
+/// The name under which an agent's key is sealed.
+#[must_use]
+pub fn agent_key_name(agent: &AgentId) -> String {
+    format!("agent:{agent}")
 }
 
 /// One key in a file of its own, with all that opening it takes but the passphrase: the owner key's backup, and the

@@ -14,6 +14,7 @@ pub use {agent::MAX_AGENTS, policy::MAX_UNPROVEN_STEP, wallet::PUTS_PER_DAY};
 use {
     crate::{
         event::{Event, Record},
+        key::verifies,
         protocol::{Answer, Headroom, Health, KeySignature, Outcome, Request},
         refusal::{Reason, Refusal},
         state::{Agent, SignerState},
@@ -225,6 +226,13 @@ impl SignerState {
             let signature = keys
                 .sign(*who, message)
                 .map_err(|cause| Refusal::new(Reason::KeyUnavailable, cause.to_string()))?;
+            // A key file in another's place, or a fault in the arithmetic, must not get out.
+            if !verifies(*key, message, &signature) {
+                return refuse(
+                    Reason::KeyUnavailable,
+                    format!("the keystore's signature is not `{key}`'s"),
+                );
+            }
             Ok(KeySignature { key: *key, signature })
         };
         signers.iter().map(sign).collect()

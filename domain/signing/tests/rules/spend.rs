@@ -347,3 +347,11 @@ fn health_tells_time_and_sequence() {
     };
     assert_eq!((health.sequence, health.frozen, health.time), (3, false, Some(T)));
 }
+
+#[test]
+fn a_signature_by_another_key_does_not_get_out() {
+    let mut world = World::ready();
+    world.keys.swapped.set(true);
+    assert_eq!(world.refused(pay(1, 1)), Reason::KeyUnavailable);
+    assert_eq!(headroom(&mut world, Asset::Sol), (0, 0, 0));
+}

@@ -82,6 +82,8 @@ pub(crate) fn policy(version: u64) -> AgentPolicy {
 /// Keys that follow from names, so that a restored keystore has the same ones.
 pub(crate) struct TestKeys {
     pub(crate) working: Cell<bool>,
+    /// Agents' keys lie in each other's places.
+    pub(crate) swapped: Cell<bool>,
 }
 
 impl TestKeys {
@@ -109,6 +111,7 @@ impl Keys for TestKeys {
         Ok(match who {
             Signatory::Owner => secret(OWNER).sign(message),
             Signatory::FeePayer => secret(FEE_PAYER).sign(message),
+            Signatory::Agent(_) if self.swapped.get() => secret(9).sign(message),
             Signatory::Agent(agent) => Self::of(agent).sign(message),
         })
     }
@@ -142,6 +145,7 @@ impl World {
             journal: vec![first],
             keys: TestKeys {
                 working: Cell::new(true),
+                swapped: Cell::new(false),
             },
             now: Some(Now::at(T)),
             shown: None,
