@@ -3,10 +3,14 @@
 use {
     crate::{
         agents::{self, AgentRow, AgentStage, AgentStatus, ChainSync},
+        error::Failure,
         events,
     },
     portreeve_jobs as jobs,
-    portreeve_kernel::{AgentId, Clock, Entropy, Timestamp, control::CredentialControl},
+    portreeve_kernel::{
+        AgentId, Clock, Code, Credential, Entropy, Timestamp,
+        control::{CredentialCheck, CredentialControl},
+    },
     portreeve_store::{StoreError, Tx},
     serde_json::json,
     std::sync::Arc,
@@ -21,6 +25,7 @@ pub(crate) struct Hands {
     pub(crate) wall: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) credentials: Arc<dyn CredentialControl<Tx, StoreError>>,
+    pub(crate) checks: Arc<dyn CredentialCheck<Tx, StoreError>>,
 }
 
 impl Hands {
@@ -30,6 +35,15 @@ impl Hands {
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {
         &*self.entropy
+    }
+
+    /// Whether the caller's credential is still good, asked in the transaction of the act itself: since the request
+    /// came in it may have been revoked, here or by another node.
+    pub(crate) async fn still_good(&self, tx: &mut Tx, credential: &Credential) -> Result<(), Failure> {
+        if self.checks.is_good(tx, credential, self.clock.now()).await? {
+            return Ok(());
+        }
+        Err(Code::AuthKeyRevoked.into())
     }
 
     /// Suspends `agent` in the database and sees to it that signer and chain follow.

@@ -41,7 +41,10 @@ use {
     portreeve_chain::{AgentKeys, AgentWallet, Programs},
     portreeve_guard::{Gate, Problem},
     portreeve_jobs::Runner,
-    portreeve_kernel::{AgentId, Clock, Code, Entropy, Now, TransactionId, control::CredentialControl},
+    portreeve_kernel::{
+        AgentId, Clock, Code, Entropy, Now, OwnerId, TransactionId,
+        control::{AgentControl, Boxed, CredentialCheck, CredentialControl},
+    },
     portreeve_signing::{Receipt, protocol::Enrolment},
     portreeve_store::{Batcher, Database, Fetch, Sql, StoreError, Tx},
     std::{
@@ -69,6 +72,8 @@ pub struct Parts {
     pub signer: Arc<dyn Signer>,
     /// Whose keys are revoked when an agent is stopped for good.
     pub credentials: Arc<dyn CredentialControl<Tx, StoreError>>,
+    /// Whether a credential is still good when an act commits.
+    pub checks: Arc<dyn CredentialCheck<Tx, StoreError>>,
     /// Where the programs are.
     pub programs: Programs,
 }
@@ -96,6 +101,7 @@ impl Wallet {
             wall: Arc::clone(&parts.wall),
             entropy: Arc::clone(&parts.entropy),
             credentials: Arc::clone(&parts.credentials),
+            checks: Arc::clone(&parts.checks),
         };
         let decider = parts.database.batcher(Decider::new(hands.clone()));
         let (enrolment, recovering) = (OnceLock::new(), Mutex::new(HashMap::new()));
@@ -230,6 +236,21 @@ impl Wallet {
 
     fn recovered(&self, payment: &TransactionId) {
         self.recovering().remove(payment);
+    }
+}
+
+impl AgentControl<Tx, StoreError> for Wallet {
+    fn belongs_to<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        agent: &'a AgentId,
+        owner: &'a OwnerId,
+    ) -> Boxed<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            Ok(agents::find(tx, agent)
+                .await?
+                .is_some_and(|agent| agent.owner == *owner))
+        })
     }
 }
 

@@ -131,11 +131,18 @@ pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -
         updated_at: now,
     };
     let view = AgentView::new(&agent, &policy);
-    let actor = caller.credential.to_string();
+    let (credential, hands) = (caller.credential.clone(), wallet.hands().clone());
     let unit = async move |tx: &mut Tx| {
+        hands.still_good(tx, &credential).await?;
         agent.insert(tx, &policy).await?;
         let data = json!({"nickname": agent.nickname, "policy": policy.body});
-        tx.audit(events::entry(&agent, now, "agent.created", &actor, data));
+        tx.audit(events::entry(
+            &agent,
+            now,
+            "agent.requested",
+            &credential.to_string(),
+            data,
+        ));
         Ok::<_, Failure>(())
     };
     wallet.database().write(unit).await?;
@@ -209,8 +216,9 @@ pub(crate) async fn approve(
         .map_err(|error| error::signer(&error))?;
     kill::point("wallet.approve.signer");
     let now = wallet.now().await?.for_expiry();
-    let (id, actor, hands) = (id.clone(), caller.credential.to_string(), wallet.hands().clone());
+    let (id, credential, hands) = (id.clone(), caller.credential.clone(), wallet.hands().clone());
     let unit = async move |tx: &mut Tx| {
+        hands.still_good(tx, &credential).await?;
         let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
         row::approve_policy(tx, &id, version, &proof, now).await?;
         if agent.stage == Some(AgentStage::AwaitingPolicyApproval) {
@@ -218,7 +226,13 @@ pub(crate) async fn approve(
             agent.updated_at = now;
             agent.update(tx).await?;
             let data = json!({"policyVersion": version, "proof": proof});
-            tx.audit(events::entry(&agent, now, "policy.approved", &actor, data));
+            tx.audit(events::entry(
+                &agent,
+                now,
+                "policy.approved",
+                &credential.to_string(),
+                data,
+            ));
         }
         hands.sync(tx, &id).await?;
         let policy = policy_of(tx, &agent).await?;
@@ -244,13 +258,16 @@ pub(crate) async fn suspend(
     }
     reach(&mut wallet.database().read(), caller, id).await?;
     let now = wallet.now().await?.for_expiry();
-    let (id, actor, hands) = (id.clone(), caller.credential.to_string(), wallet.hands().clone());
+    let (id, credential, hands) = (id.clone(), caller.credential.clone(), wallet.hands().clone());
     let unit = async move |tx: &mut Tx| {
+        hands.still_good(tx, &credential).await?;
         let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
         if agent.stage != Some(AgentStage::Resuming) {
             agent.status.may_be_suspended()?;
         }
-        hands.suspend(tx, &mut agent, reason.clone(), &actor, now).await?;
+        hands
+            .suspend(tx, &mut agent, reason.clone(), &credential.to_string(), now)
+            .await?;
         let policy = policy_of(tx, &agent).await?;
         Ok::<_, Failure>(AgentView::new(&agent, &policy))
     };
@@ -282,8 +299,9 @@ pub(crate) async fn resume(
     }
     kill::point("wallet.resume.signer");
     let now = wallet.now().await?.for_expiry();
-    let (id, actor, hands) = (id.clone(), caller.credential.to_string(), wallet.hands().clone());
+    let (id, credential, hands) = (id.clone(), caller.credential.clone(), wallet.hands().clone());
     let unit = async move |tx: &mut Tx| {
+        hands.still_good(tx, &credential).await?;
         let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
         agent.status.may_be_resumed()?;
         agent.stage = Some(AgentStage::Resuming);
@@ -294,7 +312,7 @@ pub(crate) async fn resume(
             &agent,
             now,
             "agent.resume_approved",
-            &actor,
+            &credential.to_string(),
             json!({"proof": proof}),
         ));
         hands.sync(tx, &id).await?;

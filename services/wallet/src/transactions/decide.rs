@@ -18,7 +18,9 @@ use {
         hands::Hands,
     },
     portreeve_jobs as jobs,
-    portreeve_kernel::{Address, AgentId, Code, Level, Now, OwnerId, Principal, ProjectId, Seconds, TransactionId},
+    portreeve_kernel::{
+        Address, AgentId, Code, Credential, Level, Now, OwnerId, Principal, ProjectId, Seconds, TransactionId,
+    },
     portreeve_ledger::{AccountKey, WindowUse},
     portreeve_policy::{AgentPolicy, Decision, Outcome, SpendRequest, Usage, evaluate},
     portreeve_store::{
@@ -27,7 +29,7 @@ use {
     },
     serde_json::json,
     std::{
-        collections::{BTreeMap, BTreeSet, HashMap},
+        collections::{BTreeMap, BTreeSet, HashMap, HashSet},
         sync::{Arc, Mutex, PoisonError},
     },
 };
@@ -45,7 +47,7 @@ pub(crate) struct Spend {
     pub(crate) id: TransactionId,
     pub(crate) owner: OwnerId,
     pub(crate) project: ProjectId,
-    pub(crate) requested_by: String,
+    pub(crate) credential: Credential,
     pub(crate) order: Order,
     pub(crate) key: IdempotencyKey,
 }
@@ -56,7 +58,7 @@ impl Spend {
             id,
             owner: caller.owner.clone(),
             project: caller.project.clone(),
-            requested_by: caller.credential.to_string(),
+            credential: caller.credential.clone(),
             order,
             key,
         }
@@ -188,6 +190,8 @@ struct Group<'a> {
     /// Agents that reserved, whose rows are to be written at the end.
     spent: BTreeSet<AgentId>,
     accounts: Accounts,
+    /// Credentials that have been revoked since their requests came in.
+    revoked: HashSet<Credential>,
     known: BTreeMap<(AgentId, String), TransactionRow>,
     new: Vec<TransactionRow>,
     hands: &'a Hands,
@@ -211,6 +215,7 @@ impl Batch for Decider {
             agents: agents.into_iter().map(|agent| (agent.id.clone(), agent)).collect(),
             spent: BTreeSet::new(),
             accounts: ledger::load(tx, accounts, now).await?,
+            revoked,
             known: known
                 .into_iter()
                 .map(|row| ((row.agent.clone(), row.idempotency_key.clone()), row))
@@ -233,6 +238,9 @@ impl Batch for Decider {
 
 impl Decider {
     async fn one(&self, tx: &mut Tx, group: &mut Group<'_>, spend: &Spend) -> Result<Decided, StoreError> {
+        if group.revoked.contains(&spend.credential) {
+            return Ok(Decided::Refused(Code::AuthKeyRevoked));
+        }
         let theirs = |agent: &&AgentRow| agent.owner == spend.owner && agent.project == spend.project;
         let Some(agent) = group.agents.get(&spend.order.agent).filter(theirs).cloned() else {
             return Ok(Decided::Refused(Code::AgentNotFound));
@@ -268,7 +276,7 @@ impl Decider {
             agent: agent.id.clone(),
             idempotency_key: name.1.clone(),
             body_hash: hash,
-            requested_by: spend.requested_by.clone(),
+            requested_by: spend.credential.to_string(),
             asset: spend.order.asset,
             amount: spend.order.amount,
             destination: spend.order.to,
