@@ -207,6 +207,12 @@ impl Batch for Decider {
         let agents = agents::lock_all(tx, ids.iter().copied()).await?;
         let keys: BTreeSet<&str> = commands.iter().map(|spend| spend.key.as_str()).collect();
         let known = row::find_by_keys(tx, ids, keys).await?;
+        let mut revoked = HashSet::new();
+        for credential in commands.iter().map(|spend| &spend.credential).collect::<HashSet<_>>() {
+            if !self.hands.checks.is_good(tx, credential, now).await? {
+                revoked.insert(credential.clone());
+            }
+        }
         let accounts = commands
             .iter()
             .flat_map(|spend| accounts_of(&spend.owner, &spend.order));
