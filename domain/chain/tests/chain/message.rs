@@ -140,6 +140,30 @@ fn a_program_that_may_be_written_is_refused() {
 }
 
 #[test]
+fn a_program_that_has_to_sign_is_refused() {
+    let signing = AccountMeta::readonly(PROGRAM).signing();
+    let compiled = Message::compile(FEE_PAYER, HASH, &[call(vec![signing], Vec::new())]);
+    assert_eq!(compiled, Err(MessageError::PrivilegedProgram(PROGRAM)));
+}
+
+#[test]
+fn each_account_has_the_rights_that_its_place_gives_it() {
+    let address = |n| Address::new([n; 32]);
+    let accounts = vec![
+        AccountMeta::writable(address(1)).signing(),
+        AccountMeta::readonly(address(2)).signing(),
+        AccountMeta::readonly(address(3)).signing(),
+        AccountMeta::writable(address(4)),
+        AccountMeta::writable(address(5)),
+        AccountMeta::readonly(address(6)),
+    ];
+    let message = Message::compile(FEE_PAYER, HASH, &[call(accounts.clone(), Vec::new())]).unwrap();
+    assert_eq!(message.as_bytes()[HEADER], [4, 2, 2]);
+    assert_eq!(message.instructions()[0].accounts, accounts);
+    assert_eq!(message.signers(), [FEE_PAYER, address(1), address(2), address(3)]);
+}
+
+#[test]
 fn a_message_that_asks_for_nothing_is_refused() {
     assert_eq!(Message::compile(FEE_PAYER, HASH, &[]), Err(MessageError::Empty));
     let emptied = with(|bytes| {

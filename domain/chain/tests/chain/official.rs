@@ -188,7 +188,14 @@ proptest! {
             &Hash::new_from_array(*HASH.as_bytes()),
         );
         match Message::compile(payer, HASH, &instructions) {
-            Ok(ours) => prop_assert_eq!(ours.as_bytes(), official.serialize()),
+            Ok(ours) => {
+                prop_assert_eq!(ours.as_bytes(), official.serialize());
+                for meta in ours.instructions().iter().flat_map(|call| &call.accounts) {
+                    let place = official.account_keys.iter().position(|key| *key == theirs(meta.address)).unwrap();
+                    prop_assert_eq!(meta.signer, official.is_signer(place));
+                    prop_assert_eq!(meta.writable, official.header_allows_writing(place));
+                }
+            }
             Err(MessageError::PrivilegedProgram(program)) => {
                 let place = official.account_keys.iter().position(|key| *key == theirs(program)).unwrap();
                 prop_assert!(official.is_signer(place) || official.header_allows_writing(place));
@@ -219,6 +226,12 @@ trait HeaderAllowsWriting {
 impl HeaderAllowsWriting for solana_message::Message {
     /// By the header alone, before the runtime takes the right away from programs.
     fn header_allows_writing(&self, place: usize) -> bool {
-        place < self.account_keys.len() - usize::from(self.header.num_readonly_unsigned_accounts)
+        let count = |number: u8| usize::from(number);
+        let signers = count(self.header.num_required_signatures);
+        if place < signers {
+            place < signers - count(self.header.num_readonly_signed_accounts)
+        } else {
+            place < self.account_keys.len() - count(self.header.num_readonly_unsigned_accounts)
+        }
     }
 }
