@@ -12,7 +12,7 @@ pub(crate) use state::UnknownWord;
 pub use state::{AgentStage, AgentStatus, ChainSync};
 pub(crate) use {
     new::NewAgent,
-    row::{AgentRow, find, lock_all, policy as find_policy},
+    row::{AgentRow, PolicyRow, find, lock_all, policy as find_policy},
     sync::{JOB, sync},
     view::AgentView,
 };
@@ -29,7 +29,6 @@ use {
     portreeve_kernel::{AgentId, Code, OwnerProof, Principal, Timestamp, kill},
     portreeve_policy::{AgentPolicy, lint},
     portreeve_store::{Fetch, Tx},
-    row::PolicyRow,
     serde::Serialize,
     serde_json::json,
     utoipa::ToSchema,

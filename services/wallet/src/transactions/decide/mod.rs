@@ -382,3 +382,6 @@ impl Group<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod contract;
