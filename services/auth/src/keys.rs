@@ -16,7 +16,10 @@ use {
         ScopeSet, Secret, Timestamp, control::AgentControl,
     },
     portreeve_policy::roles,
-    portreeve_store::{AuditEntry, Database, StoreError, Tx},
+    portreeve_store::{
+        AuditEntry, Database, StoreError, Tx,
+        tenancy::{Owner, Project},
+    },
     serde_json::json,
     std::{fmt, sync::Arc},
 };
@@ -342,15 +345,15 @@ fn position(text: &str) -> Option<Position> {
     })
 }
 
-/// Makes the first key of an owner, within the transaction of `init` that makes project and owner: it holds everything an
+/// Makes the first key of `owner` in `project`, within the transaction of `init` that makes both: it holds everything an
 /// owner may be granted.
 ///
 /// # Errors
 /// The store's.
 pub async fn first_key(
     tx: &mut Tx,
-    owner: &portreeve_store::tenancy::Owner,
-    environment: Environment,
+    project: &Project,
+    owner: &Owner,
     entropy: &dyn Entropy,
     at: Timestamp,
 ) -> Result<CreatedKey, StoreError> {
@@ -361,9 +364,9 @@ pub async fn first_key(
     let created = make(
         entropy,
         Made {
-            project: owner.project.clone(),
+            project: project.id.clone(),
             owner: owner.id.clone(),
-            environment,
+            environment: project.cluster.environment(),
             role: Role::Owner,
             by: "init".to_owned(),
             at,

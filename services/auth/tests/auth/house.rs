@@ -1,0 +1,230 @@
+//! A whole auth service on a real database, and clients that talk to it.
+
+use {
+    axum::{
+        Router,
+        body::Body,
+        extract::ConnectInfo,
+        http::{HeaderMap, Request, StatusCode},
+    },
+    http_body_util::BodyExt,
+    portreeve_auth::{Agents, Auth, CreatedKey, Keys, RefusalLog, first_key, router},
+    portreeve_guard::{Gate, GateParts, Proxies},
+    portreeve_kernel::{
+        AgentId, Clock, Cluster, Code, ManualClock, OwnerId, ProjectId, Seconds, Timestamp,
+        control::{AgentControl, Boxed},
+        entropy::Seeded,
+    },
+    portreeve_store::{
+        Database, StoreError, Tx,
+        audit::{self, AuditRow},
+        tenancy::{self, Owner, Project},
+        testing::TestDatabase,
+    },
+    serde_json::Value,
+    std::{
+        net::SocketAddr,
+        sync::{Arc, Mutex},
+    },
+    tower::ServiceExt,
+};
+
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// What the wallet would know.
+#[derive(Default)]
+pub(crate) struct Wallet(Mutex<Vec<(AgentId, OwnerId)>>);
+
+impl Wallet {
+    pub(crate) fn adds(&self, agent: &AgentId, owner: &OwnerId) {
+        self.0.lock().unwrap().push((agent.clone(), owner.clone()));
+    }
+}
+
+impl AgentControl<Tx, StoreError> for Wallet {
+    fn belongs_to<'a>(
+        &'a self,
+        _: &'a mut Tx,
+        agent: &'a AgentId,
+        owner: &'a OwnerId,
+    ) -> Boxed<'a, Result<bool, StoreError>> {
+        let found = self
+            .0
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|(known, of)| known == agent && of == owner);
+        Box::pin(async move { Ok(found) })
+    }
+}
+
+/// One node.
+pub(crate) struct House {
+    pub(crate) db: Database,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) refusals: Arc<RefusalLog>,
+    pub(crate) wallet: Arc<Wallet>,
+    pub(crate) api: utoipa::openapi::OpenApi,
+    router: Router,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn is(self, code: Code) -> Value {
+        assert_eq!(self.body["code"], code.as_str(), "{}", self.body);
+        assert_eq!(self.status.as_u16(), code.status());
+        self.body
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+}
+
+impl House {
+    /// A node on `database`, with a chance of its own.
+    pub(crate) async fn new(database: &TestDatabase, seed: u64) -> Self {
+        let clock = Arc::new(ManualClock::at(START));
+        Self::with_clock(database, seed, clock.clone(), clock).await
+    }
+
+    pub(crate) async fn with_clock(
+        database: &TestDatabase,
+        seed: u64,
+        clock: Arc<ManualClock>,
+        seen: Arc<dyn Clock>,
+    ) -> Self {
+        let db = database.open().await.unwrap();
+        let entropy = Arc::new(Seeded::new(seed));
+        let keys = Arc::new(Keys::new(
+            db.clone(),
+            seen.clone(),
+            entropy.clone(),
+            "https://portreeve.test/mcp",
+        ));
+        let refusals = Arc::new(RefusalLog::new(seen.clone()));
+        let gate = Gate::new(GateParts {
+            authenticator: keys.clone(),
+            audit: refusals.clone(),
+            clock: seen,
+            entropy,
+            proxies: Proxies::default(),
+        });
+        let wallet = Arc::new(Wallet::default());
+        let auth = Auth {
+            gate: gate.clone(),
+            keys: keys.clone(),
+            agents: wallet.clone() as Arc<Agents>,
+        };
+        let (routes, api) = router(auth).split_for_parts();
+        let router = gate.protect(Router::new().nest("/api/v1", routes));
+        Self {
+            db,
+            clock,
+            keys,
+            refusals,
+            wallet,
+            api,
+            router,
+        }
+    }
+
+    /// A new owner with a first key, in a project of their own.
+    pub(crate) async fn owner(&self, seed: u64, cluster: Cluster) -> (Owner, CreatedKey) {
+        let work = async move |tx: &mut Tx| {
+            let chance = Seeded::new(seed);
+            let project = Project {
+                id: ProjectId::new(START, &chance),
+                name: "home".to_owned(),
+                cluster,
+                created_at: START,
+            };
+            let owner = Owner {
+                id: OwnerId::new(START, &chance),
+                project: project.id.clone(),
+                name: "Ada".to_owned(),
+                created_at: START,
+            };
+            tenancy::add_project(tx, &project).await?;
+            tenancy::add_owner(tx, &owner).await?;
+            let key = first_key(tx, &project, &owner, &chance, START).await?;
+            Ok::<_, StoreError>((owner, key))
+        };
+        self.db.write(work).await.unwrap()
+    }
+
+    /// `GET /auth/keys` with the key `as_key` (or none), from `peer`; a body makes it JSON.
+    pub(crate) async fn call(&self, line: &str, as_key: &str, peer: &str, body: Option<&Value>) -> Answer {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        if !as_key.is_empty() {
+            request = request.header("authorization", format!("Bearer {as_key}"));
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let peer: SocketAddr = SocketAddr::new(peer.parse().unwrap(), 4000);
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let request = request.extension(ConnectInfo(peer)).body(body).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: if bytes.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_slice(&bytes).unwrap()
+            },
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str, as_key: &str) -> Answer {
+        self.call(&format!("GET {path}"), as_key, "198.51.100.7", None).await
+    }
+
+    pub(crate) async fn make(&self, as_key: &str, body: Value) -> Answer {
+        self.call("POST /auth/keys", as_key, "198.51.100.7", Some(&body)).await
+    }
+
+    pub(crate) async fn revoke(&self, as_key: &str, id: &str) -> Answer {
+        self.call(&format!("DELETE /auth/keys/{id}"), as_key, "198.51.100.7", None)
+            .await
+    }
+
+    /// Makes a key and gives its text and its id.
+    pub(crate) async fn made(&self, as_key: &str, body: Value) -> (String, String) {
+        let told = self.make(as_key, body).await.expect(201);
+        (
+            told["key"].as_str().unwrap().to_owned(),
+            told["id"].as_str().unwrap().to_owned(),
+        )
+    }
+
+    pub(crate) fn after(&self, seconds: u32) {
+        self.clock.advance(Seconds(seconds));
+    }
+
+    /// The audit log, oldest first, once it was shown to be whole.
+    pub(crate) async fn audit(&self) -> Vec<AuditRow> {
+        self.refusals.flush(&self.db).await.unwrap();
+        audit::verify_chain(&mut self.db.read()).await.unwrap();
+        let query = audit::Query {
+            limit: 10_000,
+            ..audit::Query::default()
+        };
+        let mut rows = audit::page(&mut self.db.read(), &query).await.unwrap();
+        rows.reverse();
+        rows
+    }
+}

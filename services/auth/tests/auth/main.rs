@@ -1,0 +1,11 @@
+//! The auth service as clients, other services and operators meet it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that fails may panic"
+)]
+
+mod contract;
+mod house;
+mod service;
