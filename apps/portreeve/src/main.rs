@@ -1,2 +1,20 @@
-//! Being built.
-fn main() {}
+//! The binary: where crates become programs. Commands for owners and agents, the server, and what it takes from the world.
+
+mod cli;
+mod client;
+mod config;
+mod home;
+mod init;
+mod money;
+mod output;
+mod owner;
+mod schema;
+mod serve;
+mod signer_process;
+mod world;
+
+use {clap::Parser, std::process::ExitCode};
+
+fn main() -> ExitCode {
+    cli::run(cli::Args::parse())
+}

@@ -1,0 +1,39 @@
+//! The signing half of an approval.
+
+use {
+    super::{
+        CliError, Context,
+        agent::{Agent, PolicyApproval},
+    },
+    crate::{
+        client::{Answer, Client},
+        owner::ApprovalKey,
+    },
+    serde_json::json,
+};
+
+/// The owner's approval key, opened.
+pub(super) fn key(context: &Context) -> Result<ApprovalKey, CliError> {
+    let _progress = context.out.progress("opening the approval key");
+    Ok(ApprovalKey::open(&context.owner)?)
+}
+
+/// Signs the policy that waits for the owner, and hands the signature in.
+pub(super) async fn policy(context: &Context, client: &Client, agent: &Agent) -> Result<Answer<Agent>, CliError> {
+    let waiting = agent.policy_approval.as_ref().ok_or_else(|| {
+        CliError::NotDone(format!(
+            "no policy of `{}` waits for approval; it is {}",
+            agent.id, agent.status
+        ))
+    })?;
+    let PolicyApproval {
+        challenge,
+        policy_version,
+        policy,
+    } = waiting;
+    let proof = key(context)?.approve_policy(&agent.id, policy, challenge)?;
+    let body = json!({"policyVersion": policy_version, "proof": proof});
+    Ok(client
+        .post(&format!("/agents/{}/policy/approval", agent.id), &body)
+        .await?)
+}

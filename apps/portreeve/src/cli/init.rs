@@ -1,0 +1,100 @@
+//! `portreeve init`.
+
+use {
+    super::{CliError, Context, secret},
+    crate::{
+        init::{self, Made, Wish},
+        output::fields,
+    },
+    portreeve_kernel::{Address, Cluster, Secret},
+    serde_json::json,
+    std::path::PathBuf,
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  portreeve init                                           for the local chain, to try it out
+  portreeve init --cluster devnet --rpc https://api.devnet.solana.com --rpc https://other.example
+  portreeve init --database-url postgres://user:password@host/name
+
+An existing data folder is never touched.";
+
+/// What kind of installation is wanted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct InitArgs {
+    /// The project's name
+    #[arg(long, default_value = "main")]
+    name: String,
+
+    /// The chain its wallets live on: local, devnet, mainnet
+    #[arg(long, default_value = "local")]
+    cluster: Cluster,
+
+    /// JSON-RPC of that chain, the primary first; can be repeated
+    #[arg(long, value_name = "URL", value_parser = secret, default_value = "http://127.0.0.1:8899")]
+    rpc: Vec<Secret>,
+
+    /// Another database than SQLite in the data folder
+    #[arg(long, value_name = "URL", env = "PORTREEVE_DATABASE_URL", hide_env_values = true, value_parser = secret)]
+    database_url: Option<Secret>,
+
+    /// The Squads v4 program, when it is not where it is on mainnet
+    #[arg(long, value_name = "ADDRESS")]
+    squads: Option<Address>,
+
+    /// The signer's program [default: portreeve-signer beside this one]
+    #[arg(long, value_name = "FILE", env = "PORTREEVE_SIGNER_BIN")]
+    signer_bin: Option<PathBuf>,
+}
+
+pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliError> {
+    let wish = Wish {
+        name: args.name,
+        cluster: args.cluster,
+        rpc: args.rpc,
+        database: args.database_url,
+        squads: args.squads,
+        signer_binary: args.signer_bin,
+    };
+    let progress = context.out.progress("making keys and database");
+    let made = init::init(context.home.clone(), wish).await?;
+    drop(progress);
+    let Made {
+        home,
+        project,
+        owner,
+        api_key,
+        approval_key,
+        signer,
+    } = &made;
+    let raw = json!({
+        "home": home.path(),
+        "projectId": project,
+        "ownerId": owner,
+        "apiKey": api_key.expose(),
+        "approvalKey": approval_key,
+        "ownerFolder": home.owner().path(),
+        "signer": signer,
+    });
+    context.out.result(&raw, || {
+        let text = fields([
+            ("data folder", Some(home.path().display().to_string())),
+            ("project", Some(project.to_string())),
+            ("owner", Some(owner.to_string())),
+            ("API key", Some(api_key.expose().to_owned())),
+            ("approval key", Some(approval_key.to_string())),
+            ("fee payer", Some(signer.fee_payer.to_string())),
+            ("owner's folder", Some(home.owner().path().display().to_string())),
+        ]);
+        format!(
+            "{text}\n\n\
+             The API key is shown this once; it is also in the owner's folder, with the approval key that signs policies.\n\
+             Move that folder to a safe place and name it with --owner.\n\n\
+             Fund the fee payer: it pays fees and rent on chain, nothing else. The owner key's backup was written once, into\n\
+             the signer's folder; move it to a safe place too.\n\n\
+             Next: portreeve serve"
+        )
+    })?;
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! `portreeve key`: API keys.
+
+use {
+    super::{CliError, Context, Paging, encoded},
+    crate::{
+        client::Page,
+        output::{fields, list},
+    },
+    clap::Subcommand,
+    portreeve_kernel::{AgentId, Scope, Timestamp},
+    serde::Deserialize,
+    serde_json::json,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key. It is shown once
+    #[command(after_help = "\
+Examples:
+  portreeve key create shopper --agent AGENT --scope transactions:execute --scope transactions:read
+  portreeve key create dashboard --scope agents:read --ip 10.0.0.0/8 --expires 2027-01-01T00:00:00Z")]
+    Create {
+        /// What it is for, 1 to 100 characters
+        name: String,
+
+        /// What it may do; can be repeated. At most what the creator may
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<Scope>,
+
+        /// Bind it to one agent: it then acts as that agent and sees nothing else
+        #[arg(long)]
+        agent: Option<AgentId>,
+
+        /// Accept it only from this network, such as 10.0.0.0/8; can be repeated, at most 20
+        #[arg(long = "ip", value_name = "CIDR")]
+        networks: Vec<String>,
+
+        /// When it ends, such as 2027-01-01T00:00:00Z [default: never]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Timestamp>,
+    },
+    /// List the keys, revoked ones included
+    #[command(after_help = "Example:\n  portreeve key list --limit 100")]
+    List {
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Revoke a key, at once and for good
+    #[command(after_help = "Example:\n  portreeve key revoke key_0123456789AB")]
+    Revoke {
+        /// Its id, as `key list` shows it
+        id: String,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct Warning {
+    detail: String,
+}
+
+/// As far as tables show it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Key {
+    id: String,
+    name: String,
+    scopes: Vec<String>,
+    agent_id: Option<String>,
+    status: String,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NewKey {
+    key: String,
+    #[serde(flatten)]
+    about: Key,
+    #[serde(default)]
+    warnings: Vec<Warning>,
+}
+
+pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), CliError> {
+    let client = context.client()?;
+    match command {
+        KeyCommand::Create {
+            name,
+            scopes,
+            agent,
+            networks,
+            expires,
+        } => {
+            let mut body = json!({"name": name, "scopes": scopes, "ipAllowList": networks});
+            if let Some(members) = body.as_object_mut() {
+                members.extend(agent.map(|agent| ("agentId".to_owned(), json!(agent))));
+                members.extend(expires.map(|at| ("expiresAt".to_owned(), json!(at))));
+            }
+            let made = client.post::<NewKey>("/auth/keys", &body).await?;
+            for warning in &made.view.warnings {
+                context.out.note(format!("warning: {}", warning.detail));
+            }
+            context.out.result(&made.raw, || {
+                let text = fields([
+                    ("id", Some(made.view.about.id.clone())),
+                    ("scopes", Some(made.view.about.scopes.join(" "))),
+                    ("agent", made.view.about.agent_id.clone()),
+                    ("key", Some(made.view.key.clone())),
+                ]);
+                format!("{text}\n\nThe key is shown this once. Keep it.")
+            })?;
+        }
+        KeyCommand::List { paging } => {
+            let page = client
+                .get::<Page<Key>>(&format!("/auth/keys{}", paging.query()))
+                .await?;
+            context.out.result(&page.raw, || {
+                let rows = page.view.items.iter().map(|key| {
+                    [
+                        key.id.clone(),
+                        key.name.clone(),
+                        key.status.clone(),
+                        key.scopes.join(" "),
+                        key.agent_id.clone().unwrap_or_default(),
+                        key.expires_at.clone().unwrap_or_default(),
+                        key.last_used_at.clone().unwrap_or_default(),
+                    ]
+                });
+                let header = ["ID", "NAME", "STATUS", "SCOPES", "AGENT", "EXPIRES", "LAST USED"];
+                list(header, rows, page.view.cursor.as_deref())
+            })?;
+        }
+        KeyCommand::Revoke { id } => {
+            client.delete(&format!("/auth/keys/{}", encoded(&id))).await?;
+            let done = json!({"id": id, "status": "revoked"});
+            context.out.result(&done, || format!("{id} is revoked"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,322 @@
+//! `portreeve policy`: what an agent may spend, and the owner's word on it.
+
+use {
+    super::{CliError, Context, agent, approve},
+    crate::{
+        client::rule,
+        money,
+        output::{fields, list},
+    },
+    clap::Subcommand,
+    portreeve_kernel::{Address, AgentId, Amount, Asset},
+    portreeve_policy::{AgentPolicy, Escalation, Limits},
+    serde::Deserialize,
+    serde_json::{Value, json},
+    std::io::{self, BufRead, IsTerminal},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Show an agent's policy
+    #[command(after_help = "Example:\n  portreeve policy show agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
+    Show {
+        /// Whose
+        agent: AgentId,
+    },
+    /// Show what is used and what is left, per window
+    #[command(after_help = "Example:\n  portreeve policy usage agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
+    Usage {
+        /// Whose
+        agent: AgentId,
+    },
+    /// Ask what would happen to a payment, without making it. Exits with 3 when it would be refused
+    #[command(after_help = "\
+Example:
+  portreeve policy check agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W --to ADDRESS --amount 1sol")]
+    Check {
+        /// Who would pay
+        agent: AgentId,
+
+        /// Who would be paid
+        #[arg(long, value_name = "ADDRESS")]
+        to: Address,
+
+        /// How much, such as 1sol or 1000000000
+        #[arg(long, value_parser = money::parse)]
+        amount: Amount,
+    },
+    /// Look at the policy that waits for approval and sign it with the owner's approval key
+    #[command(after_help = "Example:\n  portreeve policy approve agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
+    Approve {
+        /// Whose
+        agent: AgentId,
+
+        /// Sign without asking
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct Policy {
+    policy: AgentPolicy,
+    approved: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Usage {
+    assets: Vec<AssetUsage>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AssetUsage {
+    asset: Asset,
+    day: WindowUsage,
+    week: WindowUsage,
+    month: WindowUsage,
+}
+
+#[derive(Debug, Deserialize)]
+struct WindowUsage {
+    limit: String,
+    used: String,
+    remaining: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Decision {
+    outcome: String,
+    violations: Vec<Value>,
+    max_amount_now: String,
+    passes_at: Option<String>,
+}
+
+pub(super) async fn run(context: &Context, command: PolicyCommand) -> Result<(), CliError> {
+    let client = context.client()?;
+    match command {
+        PolicyCommand::Show { agent } => {
+            let answer = client.get::<Policy>(&format!("/agents/{agent}/policy")).await?;
+            let Policy { policy, approved } = &answer.view;
+            context.out.result(&answer.raw, || {
+                let state = if *approved {
+                    "approved by the owner"
+                } else {
+                    "waits for the owner's approval"
+                };
+                format!("{}\n{state}", text(policy))
+            })?;
+        }
+        PolicyCommand::Usage { agent } => {
+            let answer = client.get::<Usage>(&format!("/agents/{agent}/policy/usage")).await?;
+            context.out.result(&answer.raw, || {
+                let rows = answer.view.assets.iter().flat_map(
+                    |AssetUsage {
+                         asset,
+                         day,
+                         week,
+                         month,
+                     }| {
+                        [("24 hours", day), ("7 days", week), ("30 days", month)].map(|(name, window)| {
+                            let show = |amount: &str| amount_of(*asset, amount);
+                            let WindowUsage { limit, used, remaining } = window;
+                            [
+                                asset.to_string(),
+                                name.to_owned(),
+                                show(used),
+                                show(remaining),
+                                show(limit),
+                            ]
+                        })
+                    },
+                );
+                list(["ASSET", "WINDOW", "USED", "LEFT", "LIMIT"], rows, None)
+            })?;
+        }
+        PolicyCommand::Check { agent, to, amount } => {
+            let body = json!({"to": to, "amount": amount});
+            let answer = client
+                .post::<Decision>(&format!("/agents/{agent}/policy/check"), &body)
+                .await?;
+            let Decision {
+                outcome,
+                violations,
+                max_amount_now,
+                passes_at,
+            } = &answer.view;
+            context.out.result(&answer.raw, || {
+                let rules: Vec<String> = violations.iter().map(rule).collect();
+                fields([
+                    ("outcome", Some(outcome.clone())),
+                    ("rules", (!rules.is_empty()).then(|| rules.join("\n"))),
+                    ("would pass now", Some(money::show_text(max_amount_now))),
+                    ("would pass at", passes_at.clone()),
+                ])
+            })?;
+            if outcome.starts_with("DENY") {
+                return Err(CliError::ByPolicy(format!("`{agent}` would be refused this payment")));
+            }
+        }
+        PolicyCommand::Approve { agent, yes } => {
+            let found = agent::fetch(&client, &agent).await?;
+            if let Some(waiting) = &found.view.policy_approval {
+                context.out.note(text(&waiting.policy));
+            }
+            if !yes && !confirmed(context)? {
+                return Err(CliError::NotDone("nothing was signed".to_owned()));
+            }
+            let approved = approve::policy(context, &client, &found.view).await?;
+            context
+                .out
+                .result(&approved.raw, || format!("the policy of {agent} is approved"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks the person at the terminal; without one, `--yes` has to say it.
+fn confirmed(context: &Context) -> Result<bool, CliError> {
+    if !io::stdin().is_terminal() {
+        return Err(CliError::NotDone(
+            "there is nobody to ask; say --yes to sign without asking".to_owned(),
+        ));
+    }
+    context.out.note("Sign this policy? Type yes:");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
+/// An amount in the unit people use.
+fn amount_of(asset: Asset, units: &str) -> String {
+    match asset {
+        Asset::Sol => money::show_text(units),
+        Asset::Token(_) => units.to_owned(),
+    }
+}
+
+/// A policy in a few lines, nothing left out.
+fn text(policy: &AgentPolicy) -> String {
+    let AgentPolicy {
+        version,
+        limits,
+        escalation,
+        tokens,
+        whitelist,
+        time_control,
+        min_interval_seconds,
+        approval_may_exceed_per_transaction,
+        chain_destinations,
+    } = policy;
+    let mut lines = vec![("version", version.to_string())];
+    lines.push(("limits in SOL", limits_text(Asset::Sol, limits)));
+    lines.push(("alarms in SOL", escalation_text(Asset::Sol, escalation)));
+    for (mint, token) in tokens {
+        let asset = Asset::Token(*mint);
+        lines.push(("token", mint.to_string()));
+        lines.push(("  limits", limits_text(asset, &token.limits)));
+        lines.push(("  alarms", escalation_text(asset, &token.escalation)));
+    }
+    lines.push(("destinations", any_or(whitelist.allowed_destinations.iter())));
+    lines.push(("programs", any_or(whitelist.allowed_programs.iter())));
+    lines.push(("tokens", any_or(whitelist.allowed_token_mints.iter())));
+    let hours = &time_control.operating_hours_utc;
+    let hours = hours.map_or_else(
+        || "around the clock".to_owned(),
+        |hours| format!("{}:00 to {}:00 UTC", hours.start, hours.end),
+    );
+    lines.push(("hours", hours));
+    lines.push(("weekdays", any_or(time_control.weekdays.iter())));
+    if !time_control.blackout_dates.is_empty() {
+        lines.push(("closed on", any_or(time_control.blackout_dates.iter())));
+    }
+    lines.push(("least interval", format!("{min_interval_seconds} s")));
+    if *approval_may_exceed_per_transaction {
+        lines.push(("approval", "may exceed the limit per transaction".to_owned()));
+    }
+    lines.push(("destinations on chain", chain_destinations.to_string()));
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = lines.iter().map(|(name, value)| format!("{name:<width$}  {value}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn limits_text(asset: Asset, limits: &Limits) -> String {
+    let Limits {
+        per_transaction,
+        daily,
+        weekly,
+        monthly,
+    } = limits;
+    let show = |amount: &Amount| amount_of(asset, &amount.to_string());
+    format!(
+        "{} a payment, {} in 24 hours, {} in 7 days, {} in 30 days",
+        show(per_transaction),
+        show(daily),
+        show(weekly),
+        show(monthly)
+    )
+}
+
+fn escalation_text(asset: Asset, escalation: &Escalation) -> String {
+    let Escalation {
+        low,
+        medium,
+        high,
+        critical,
+    } = escalation;
+    let levels = [
+        ("tell from", low),
+        ("ask from", medium),
+        ("suspend from", high),
+        ("suspend and revoke from", critical),
+    ];
+    let levels = levels.into_iter().filter_map(|(word, amount)| {
+        let amount = amount.as_ref()?;
+        Some(format!("{word} {}", amount_of(asset, &amount.to_string())))
+    });
+    let text = levels.collect::<Vec<_>>().join(", ");
+    if text.is_empty() { "none".to_owned() } else { text }
+}
+
+fn any_or(items: impl Iterator<Item = impl ToString>) -> String {
+    let text = items.map(|item| item.to_string()).collect::<Vec<_>>().join(" ");
+    if text.is_empty() { "any".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, portreeve_policy::PolicyInput};
+
+    #[test]
+    fn a_policy_is_shown_whole_before_it_is_signed() {
+        let json = r#"{
+            "preset": "custom", "limits": {"perTransaction": "1000000000", "daily": "5000000000"},
+            "escalation": {"high": "4000000000"},
+            "tokens": {"EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v": {"limits": {"daily": "7"}}},
+            "whitelist": {"allowedDestinations": ["SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf"]},
+            "timeControl": {"operatingHoursUtc": {"start": 9, "end": 17}, "weekdays": ["monday"], "blackoutDates": ["2026-12-25"]},
+            "minIntervalSeconds": 60, "approvalMayExceedPerTransaction": true
+        }"#;
+        let policy = serde_json::from_str::<PolicyInput>(json).unwrap().resolve(3).unwrap();
+        assert_eq!(
+            text(&policy),
+            "\
+version                3
+limits in SOL          1 SOL a payment, 5 SOL in 24 hours, 35 SOL in 7 days, 150 SOL in 30 days
+alarms in SOL          suspend from 4 SOL
+token                  EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v
+  limits               7 a payment, 7 in 24 hours, 49 in 7 days, 210 in 30 days
+  alarms               none
+destinations           SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf
+programs               any
+tokens                 any
+hours                  9:00 to 17:00 UTC
+weekdays               monday
+closed on              2026-12-25
+least interval         60 s
+approval               may exceed the limit per transaction
+destinations on chain  whitelist"
+        );
+    }
+}

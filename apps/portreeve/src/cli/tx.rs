@@ -1,0 +1,225 @@
+//! `portreeve tx`: payments.
+
+use {
+    super::{CliError, Context, Paging, encoded},
+    crate::{
+        client::{Answer, Client, Page, rule},
+        money,
+        output::{fields, list},
+        world::SystemEntropy,
+    },
+    clap::Subcommand,
+    portreeve_kernel::{Address, AgentId, Amount, TransactionId, id::random_base32},
+    serde::Deserialize,
+    serde_json::{Value, json},
+    std::time::Duration,
+};
+
+/// How often a payment is looked at while the chain works on it, and how many times at most: two minutes.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOKS: u32 = 480;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TxCommand {
+    /// Pay, and wait until the chain has made it final. Exits with 3 when the policy refuses
+    #[command(after_help = "\
+Examples:
+  portreeve tx send --agent AGENT --to ADDRESS --amount 1sol --memo \"invoice 42\"
+  portreeve tx send --to ADDRESS --amount 1000000000 --no-wait     with an agent's own key
+
+A payment that may or may not have been made is repeated safely with the same --idempotency-key.")]
+    Send {
+        /// Who pays [default: the agent of the key]
+        #[arg(long)]
+        agent: Option<AgentId>,
+
+        /// Who is paid
+        #[arg(long, value_name = "ADDRESS")]
+        to: Address,
+
+        /// How much, such as 1sol or 1000000000
+        #[arg(long, value_parser = money::parse)]
+        amount: Amount,
+
+        /// A note that is kept with the payment, at most 200 characters
+        #[arg(long)]
+        memo: Option<String>,
+
+        /// The same key never pays twice [default: a new one]
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+
+        /// Do not wait for the chain
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Show one payment
+    #[command(after_help = "Example:\n  portreeve tx show tx_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
+    Show {
+        /// Which
+        transaction: TransactionId,
+    },
+    /// List an agent's payments, newest first
+    #[command(after_help = "Example:\n  portreeve tx list agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W --status CONFIRMED")]
+    List {
+        /// Whose
+        agent: AgentId,
+
+        /// Only those in this status, such as CONFIRMED or REJECTED
+        #[arg(long)]
+        status: Option<String>,
+
+        #[command(flatten)]
+        paging: Paging,
+    },
+}
+
+/// As far as tables and steps need it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Transaction {
+    id: String,
+    agent_id: String,
+    to: String,
+    amount: String,
+    mint: Option<String>,
+    memo: Option<String>,
+    status: String,
+    stage: String,
+    tx_signature: Option<String>,
+    failure: Option<Failure>,
+    violations: Vec<Value>,
+    created_at: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Failure {
+    code: String,
+    detail: String,
+}
+
+pub(super) async fn run(context: &Context, command: TxCommand) -> Result<(), CliError> {
+    let client = context.client()?;
+    match command {
+        TxCommand::Send {
+            agent,
+            to,
+            amount,
+            memo,
+            idempotency_key,
+            no_wait,
+        } => {
+            let body = json!({"agentId": agent, "to": to, "amount": amount, "memo": memo});
+            let key = idempotency_key.unwrap_or_else(|| random_base32(25, &SystemEntropy));
+            let sent = client.post_once::<Transaction>("/transactions", &key, &body).await;
+            let sent = sent.inspect_err(|_| context.out.note(format!("to repeat safely: --idempotency-key {key}")))?;
+            if no_wait {
+                return show(context, &sent);
+            }
+            let ended = wait(context, &client, sent).await?;
+            show(context, &ended)?;
+            ended.view.verdict()
+        }
+        TxCommand::Show { transaction } => show(context, &fetch(&client, transaction.as_str()).await?),
+        TxCommand::List { agent, status, paging } => {
+            let status = status
+                .map(|status| format!("&status={}", encoded(&status)))
+                .unwrap_or_default();
+            let path = format!("/agents/{agent}/transactions{}{status}", paging.query());
+            let page = client.get::<Page<Transaction>>(&path).await?;
+            context.out.result(&page.raw, || {
+                let rows = page.view.items.iter().map(|one| {
+                    [
+                        one.id.clone(),
+                        one.created_at.clone(),
+                        one.status.clone(),
+                        one.amount_text(),
+                        one.to.clone(),
+                    ]
+                });
+                list(
+                    ["ID", "CREATED", "STATUS", "AMOUNT", "TO"],
+                    rows,
+                    page.view.cursor.as_deref(),
+                )
+            })?;
+            Ok(())
+        }
+    }
+}
+
+async fn fetch(client: &Client, id: &str) -> Result<Answer<Transaction>, CliError> {
+    Ok(client.get(&format!("/transactions/{}", encoded(id))).await?)
+}
+
+/// Looks at the payment until nothing more will happen to it.
+async fn wait(
+    context: &Context,
+    client: &Client,
+    mut payment: Answer<Transaction>,
+) -> Result<Answer<Transaction>, CliError> {
+    let progress = context.out.progress("paying");
+    for _ in 0..LOOKS {
+        if !payment.view.is_under_way() {
+            break;
+        }
+        progress.say(format!("paying: {}", payment.view.stage));
+        tokio::time::sleep(LOOK_EVERY).await;
+        payment = fetch(client, &payment.view.id).await?;
+    }
+    Ok(payment)
+}
+
+impl Transaction {
+    fn is_under_way(&self) -> bool {
+        matches!(self.status.as_str(), "PENDING" | "APPROVED" | "SUBMITTED")
+    }
+
+    /// Whether it came about, or may yet.
+    fn verdict(&self) -> Result<(), CliError> {
+        match self.status.as_str() {
+            "CONFIRMED" | "AWAITING_APPROVAL" => Ok(()),
+            "REJECTED" => Err(CliError::ByPolicy(format!("`{}` was refused", self.id))),
+            _ if self.is_under_way() => Err(CliError::NotDone(format!(
+                "`{}` is still {}; it goes on without us, see `portreeve tx show {}`",
+                self.id, self.stage, self.id
+            ))),
+            other => Err(CliError::NotDone(format!(
+                "`{}` ended as {other}; nothing was paid",
+                self.id
+            ))),
+        }
+    }
+
+    fn amount_text(&self) -> String {
+        match &self.mint {
+            None => money::show_text(&self.amount),
+            Some(mint) => format!("{} of {mint}", self.amount),
+        }
+    }
+}
+
+fn show(context: &Context, payment: &Answer<Transaction>) -> Result<(), CliError> {
+    context.out.result(&payment.raw, || {
+        let one = &payment.view;
+        let rules: Vec<String> = one.violations.iter().map(rule).collect();
+        fields([
+            ("id", Some(one.id.clone())),
+            ("agent", Some(one.agent_id.clone())),
+            ("to", Some(one.to.clone())),
+            ("amount", Some(one.amount_text())),
+            ("memo", one.memo.clone()),
+            ("status", Some(format!("{} ({})", one.status, one.stage))),
+            ("signature", one.tx_signature.clone()),
+            (
+                "failure",
+                one.failure
+                    .as_ref()
+                    .map(|failure| format!("{}: {}", failure.code, failure.detail)),
+            ),
+            ("rules", (!rules.is_empty()).then(|| rules.join("\n"))),
+            ("created", Some(one.created_at.clone())),
+        ])
+    })?;
+    Ok(())
+}

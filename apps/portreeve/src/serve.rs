@@ -1,0 +1,271 @@
+//! `portreeve serve`: one process that holds the parts together, and takes them down in order.
+//!
+//! Ports of one service that another needs are wired here and nowhere else.
+
+mod api;
+mod cluster;
+mod health;
+mod metrics;
+mod node;
+
+use {
+    crate::{
+        config::Config,
+        home::{FileError, Home},
+        schema::SCHEMAS,
+        signer_process::{Run, SignerProcessError, SignerProgram, stopped},
+        world::SystemEntropy,
+    },
+    cluster::{ClusterError, Time},
+    health::Needs,
+    metrics::Metrics,
+    node::{Node, NodeError},
+    portreeve_auth::{Agents, Auth, Keys, RefusalLog},
+    portreeve_chain::Programs,
+    portreeve_guard::{Gate, GateParts, serve as guard},
+    portreeve_jobs::Runner,
+    portreeve_kernel::Entropy,
+    portreeve_store::{
+        Database, StoreError,
+        tenancy::{self, Project},
+    },
+    portreeve_wallet::{Parts, Wallet, ports::Signer, signer_client::SignerClient},
+    std::{io, path::PathBuf, sync::Arc, time::Duration},
+    tokio::{
+        signal::unix::{SignalKind, signal},
+        sync::watch,
+        task::JoinSet,
+        time::{sleep, timeout},
+    },
+};
+
+/// Whom the principals of this server are for.
+const AUDIENCE: &str = "portreeve-wallet";
+
+/// How long the start waits for the signer: opening its keys takes about a second.
+const SIGNER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The database.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// No project.
+    #[error("there is no project in the database; make one with `portreeve init`")]
+    NotInitialised,
+    /// A socket.
+    #[error(transparent)]
+    Bind(#[from] guard::BindError),
+    /// The signer's program.
+    #[error(transparent)]
+    Signer(#[from] SignerProcessError),
+    /// The chain.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The data folder.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another server.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The API's description.
+    #[error("the API's description cannot be written: {0}")]
+    Description(#[from] serde_json::Error),
+    /// The system.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Serves until it is told to stop. `listening` is called once, with the address, when requests are answered.
+pub(crate) async fn serve(
+    home: &Home,
+    config: Config,
+    listening: impl FnOnce(std::net::SocketAddr) -> io::Result<()>,
+) -> Result<(), ServeError> {
+    let asked_to_stop = signals()?;
+    let node = Node::claim(home)?;
+    let listener = guard::bind(config.server.listen).await?;
+    let address = listener.local_addr()?;
+    let database = Database::open(config.database_url(home).expose(), SCHEMAS).await?;
+    let project = project(&database).await?;
+    let (say_stop, stop) = watch::channel(false);
+
+    let (chain, time) = cluster::reach(&config.chain, project.cluster).await?;
+    let (socket, signer_process) = match config.signer.socket {
+        Some(socket) => (socket, None),
+        None => {
+            let program = SignerProgram::find(config.signer.binary.as_deref())?;
+            let run = Run {
+                folder: home.signer(),
+                passphrase: home.signer_passphrase(),
+                socket: home.signer_socket(),
+                local_chain: time.is_chain().then(|| config.chain.rpc.first().cloned()).flatten(),
+            };
+            // Its own stop, because it goes last: what is under way still needs it.
+            let (say, stop) = watch::channel(false);
+            (
+                run.socket.clone(),
+                Some((say, tokio::spawn(program.keep_alive(run, stopped(&stop))))),
+            )
+        }
+    };
+    let signer = client(&database, socket).await?;
+
+    let parts = HouseParts {
+        database: database.clone(),
+        chain: Arc::new(chain),
+        signer: Arc::new(signer),
+        time: time.clone(),
+        programs: config
+            .chain
+            .squads
+            .map_or_else(Programs::default, |squads| Programs { squads }),
+        proxies: config.server.proxies,
+    };
+    wait_for_signer(&*parts.signer).await;
+    let house = House::build(parts)?;
+    let in_flight = house.wallet.recover().await?;
+    tracing::info!(project = %project.id, cluster = %project.cluster, in_flight, "recovered");
+
+    let mut background = JoinSet::new();
+    let runner = house
+        .wallet
+        .jobs(Runner::new(database.clone(), node.name(), time.wall()));
+    background.spawn(runner.run(stopped(&stop)));
+    background.spawn(portreeve_auth::upkeep(house.keys, house.refusals, stopped(&stop)));
+    background.spawn(time.keep_up(house.chain, stopped(&stop)));
+
+    listening(address)?;
+    let all_answered = guard::serve(listener, house.router, asked_to_stop).await;
+    if !all_answered {
+        tracing::warn!("some requests were cut off");
+    }
+    say_stop.send_replace(true);
+    background.join_all().await;
+    database.close().await;
+    if let Some((say, ended)) = signer_process {
+        say.send_replace(true);
+        // It only fails when it panicked, which it has then logged.
+        let _ = ended.await;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What the house is built of.
+struct HouseParts {
+    database: Database,
+    chain: Arc<portreeve_wallet::rpc::RpcChain>,
+    signer: Arc<dyn Signer>,
+    time: Time,
+    programs: Programs,
+    proxies: portreeve_guard::Proxies,
+}
+
+/// The services, joined.
+struct House {
+    wallet: Wallet,
+    keys: Arc<Keys>,
+    refusals: Arc<RefusalLog>,
+    chain: Arc<portreeve_wallet::rpc::RpcChain>,
+    router: axum::Router,
+}
+
+impl House {
+    fn build(parts: HouseParts) -> Result<Self, ServeError> {
+        let HouseParts {
+            database,
+            chain,
+            signer,
+            time,
+            programs,
+            proxies,
+        } = parts;
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let keys = Arc::new(Keys::new(
+            database.clone(),
+            time.clock(),
+            Arc::clone(&entropy),
+            AUDIENCE,
+        ));
+        let refusals = Arc::new(RefusalLog::new(time.clock()));
+        let gate = Gate::new(GateParts {
+            authenticator: Arc::clone(&keys) as _,
+            audit: Arc::clone(&refusals) as _,
+            clock: time.clock(),
+            entropy: Arc::clone(&entropy),
+            proxies,
+        });
+        let wallet = Wallet::new(Parts {
+            database: database.clone(),
+            gate: gate.clone(),
+            clock: time.clock(),
+            wall: time.wall(),
+            entropy,
+            chain: Arc::clone(&chain) as _,
+            signer: Arc::clone(&signer),
+            credentials: Arc::clone(&keys) as _,
+            checks: Arc::clone(&keys) as _,
+            programs,
+        });
+        let agents: Arc<Agents> = Arc::new(wallet.clone());
+        let auth = Auth {
+            gate: gate.clone(),
+            keys: Arc::clone(&keys),
+            agents,
+        };
+        let needs = Needs {
+            database,
+            chain: Arc::clone(&chain),
+            signer,
+        };
+        let metrics = Metrics::new(needs.clone());
+        let router = api::router(auth, wallet.clone(), needs, metrics.clone())?;
+        let router = metrics.count(gate.protect(router));
+        Ok(Self {
+            wallet,
+            keys,
+            refusals,
+            chain,
+            router,
+        })
+    }
+}
+
+/// The one project of this installation.
+async fn project(database: &Database) -> Result<Project, ServeError> {
+    let projects = tenancy::projects(&mut database.read()).await?;
+    projects.into_iter().next().ok_or(ServeError::NotInitialised)
+}
+
+async fn client(database: &Database, socket: PathBuf) -> Result<SignerClient, StoreError> {
+    Ok(SignerClient::new(socket, Wallet::receipt(database).await?))
+}
+
+/// Waits a while, so that the first request finds everything ready. Without a signer we serve all the same, and say 503
+/// where one is needed.
+async fn wait_for_signer(signer: &dyn Signer) {
+    let ready = async {
+        while let Err(error) = signer.health().await {
+            tracing::debug!(%error, "no signer yet");
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if timeout(SIGNER_PATIENCE, ready).await.is_err() {
+        tracing::error!("the signer does not answer; nothing can be paid until it does");
+    }
+}
+
+/// Ready when SIGTERM or SIGINT comes. The handlers stand when this returns.
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+}
