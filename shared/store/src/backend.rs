@@ -72,11 +72,6 @@ impl Backend {
         }
     }
 
-    /// True when the transaction itself keeps all other writers out.
-    pub(crate) const fn begin_locks_all(self) -> bool {
-        matches!(self, Self::Sqlite)
-    }
-
     /// Keeps other nodes out of the schema until the commit.
     pub(crate) const fn lock_schema(self) -> Option<&'static str> {
         match self {
@@ -117,14 +112,26 @@ impl Backend {
     /// Opens a connection of its own.
     pub(crate) async fn connect(self, url: &str, access: Access) -> Result<AnyConnection, StoreError> {
         let connecting = async {
-            let mut connection = AnyConnection::connect(url).await?;
-            self.prepare(&mut connection, access).await?;
-            Ok(connection)
+            loop {
+                match self.try_connect(url, access).await {
+                    // Changing a new file to WAL needs it for oneself, and SQLite does not wait for that by itself.
+                    Err(StoreError::Contended(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    connected => return connected,
+                }
+            }
         };
-        match tokio::time::timeout(CONNECT_LIMIT, connecting).await {
-            Ok(connected) => connected.map_err(|error: sqlx::Error| self.error(error)),
-            Err(_) => Err(StoreError::Unreachable(Arc::new(sqlx::Error::PoolTimedOut))),
-        }
+        let late = |_| Err(StoreError::Unreachable(Arc::new(sqlx::Error::PoolTimedOut)));
+        tokio::time::timeout(CONNECT_LIMIT, connecting)
+            .await
+            .unwrap_or_else(late)
+    }
+
+    async fn try_connect(self, url: &str, access: Access) -> Result<AnyConnection, StoreError> {
+        let connected = AnyConnection::connect(url).await;
+        let mut connection = connected.map_err(|error| self.error(error))?;
+        let prepared = self.prepare(&mut connection, access).await;
+        prepared.map_err(|error| self.error(error))?;
+        Ok(connection)
     }
 
     /// Makes a fresh connection fit for `access`.

@@ -2,11 +2,13 @@
 
 use {
     crate::{
+        audit::hex,
         backend::{Access, Backend},
         database::{Database, Options},
         error::StoreError,
         migrate::Schema,
     },
+    sha2::{Digest, Sha256},
     sqlx::{AssertSqlSafe, Connection, Executor},
     std::path::PathBuf,
     tempfile::TempDir,
@@ -53,7 +55,10 @@ impl TestDatabase {
     /// [`StoreError::Setup`] when the variable is not set; [`StoreError::Unreachable`].
     pub async fn postgres(name: &str, schemas: &[Schema]) -> Result<Self, StoreError> {
         let server = std::env::var(POSTGRES).map_err(|_| StoreError::Setup(format!("{POSTGRES} is not set")))?;
-        let name = format!("test_{name}_{}", std::process::id());
+        // PostgreSQL cuts names at 63 bytes; the digest keeps two long ones apart.
+        let digest: String = hex(&Sha256::digest(name.as_bytes()).into()).chars().take(12).collect();
+        let short: String = name.chars().take(30).collect();
+        let name = format!("test_{short}_{digest}_{}", std::process::id());
         on_server(
             &server,
             format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}"),

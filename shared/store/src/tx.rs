@@ -132,15 +132,6 @@ impl Tx {
         self.after.wake = self.after.wake.saturating_add(1);
     }
 
-    /// Locks the rows that `sql` selects. A statement of its own, so that whatever is read next, in this table or
-    /// another, is read under the lock. Free where beginning to write locks everything.
-    pub(crate) async fn lock(&mut self, sql: Sql) -> Result<(), StoreError> {
-        if !self.backend.begin_locks_all() {
-            self.fetch_all(sql.for_update()).await?;
-        }
-        Ok(())
-    }
-
     /// One of the writer's own statements, which are never in doubt about the unit's health.
     pub(crate) async fn control(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         self.connection.execute(sqlx::raw_sql(statement)).await?;

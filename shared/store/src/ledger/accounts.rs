@@ -4,6 +4,7 @@ use {
     super::read::states,
     crate::{
         error::StoreError,
+        reader::Fetch,
         sql::{Bind, Sql, Value},
         tx::Tx,
     },
@@ -44,36 +45,36 @@ struct Reservation {
 /// As any statement.
 pub async fn load(tx: &mut Tx, keys: impl IntoIterator<Item = AccountKey>, now: Now) -> Result<Accounts, StoreError> {
     let keys: Vec<AccountKey> = keys.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let mut found = locked(tx, &keys, now).await?;
-    let missing: Vec<AccountKey> = keys.into_iter().filter(|key| !found.contains_key(key)).collect();
+    let locked = lock(tx, &keys).await?;
+    let missing: Vec<AccountKey> = keys.iter().filter(|key| !locked.contains(key)).cloned().collect();
     if !missing.is_empty() {
+        // Waits for another node that is making the same row, and then finds it made.
         let fresh = missing
             .iter()
             .map(|key| columns(key, &AccountState::default()))
             .collect();
         tx.insert(ACCOUNTS, fresh, "ON CONFLICT (id) DO NOTHING").await?;
-        found.extend(locked(tx, &missing, now).await?);
+        if lock(tx, &missing).await?.len() != missing.len() {
+            return Err(LedgerError::Contradiction.into());
+        }
     }
     let held = |(key, (state, before))| {
         let changed = false;
         (key, Held { state, before, changed })
     };
     Ok(Accounts {
-        accounts: found.into_iter().map(held).collect(),
+        accounts: states(tx, &keys, now).await?.into_iter().map(held).collect(),
         reservations: Vec::new(),
     })
 }
 
-async fn locked(
-    tx: &mut Tx,
-    keys: &[AccountKey],
-    now: Now,
-) -> Result<BTreeMap<AccountKey, (AccountState, Before)>, StoreError> {
-    // The lock is a statement of its own: on PostgreSQL a statement that waits for a lock still sees the other tables
-    // as they were before the wait, and the sums come from another table.
+/// Locks those of `keys` that exist and names them. Nothing is read along with the lock, and nothing is believed
+/// that was read without it: on PostgreSQL a statement that waits for a lock still sees the other tables as they were
+/// before the wait, and a row that another node makes meanwhile is seen by the next statement, but not locked.
+async fn lock(tx: &mut Tx, keys: &[AccountKey]) -> Result<BTreeSet<AccountKey>, StoreError> {
     let rows = Sql::new("SELECT id FROM ledger_accounts WHERE id IN ({list}) ORDER BY lock_rank, id").bind_list(keys);
-    tx.lock(rows).await?;
-    states(tx, keys, now).await
+    let rows = tx.fetch_all(rows.for_update()).await?;
+    rows.iter().map(|row| row.get("id")).collect()
 }
 
 impl Accounts {

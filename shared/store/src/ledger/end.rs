@@ -5,6 +5,7 @@ use {
     crate::{
         error::StoreError,
         reader::Fetch,
+        row::Row,
         sql::{Bind, Sql},
         tx::Tx,
     },
@@ -92,30 +93,31 @@ struct Part {
     state: ReservationState,
 }
 
-/// All accounts of a reservation, locked.
+/// All accounts of a reservation, locked; and nothing that is not. Which accounts it has never changes.
 async fn parts(tx: &mut Tx, id: &TransactionId) -> Result<Vec<Part>, StoreError> {
     let accounts = Sql::new(
         "SELECT id FROM ledger_accounts \
          WHERE id IN (SELECT account FROM reservation_accounts WHERE reservation = $1) ORDER BY lock_rank, id",
     );
-    tx.lock(accounts.bind(id)).await?;
+    let locked = tx.fetch_all(accounts.bind(id).for_update()).await?;
+    let locked: Vec<String> = locked.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
+    if locked.is_empty() {
+        return Err(StoreError::Missing);
+    }
     let sql = Sql::new(
         "SELECT p.account, p.state, r.amount, a.settled_total, a.pending, a.last_settled_at, a.next_seq \
          FROM reservation_accounts p JOIN reservations r ON r.id = p.reservation \
-         JOIN ledger_accounts a ON a.id = p.account WHERE p.reservation = $1 ORDER BY a.lock_rank, a.id",
+         JOIN ledger_accounts a ON a.id = p.account WHERE p.reservation = $1 AND p.account IN ({list})",
     );
-    let rows = tx.fetch_all(sql.bind(id)).await?;
-    if rows.is_empty() {
-        return Err(StoreError::Missing);
-    }
-    let part = |row| {
+    let part = |row: &Row| {
         Ok(Part {
-            key: crate::row::Row::get(row, "account")?,
+            key: row.get("account")?,
             account: state(row)?,
             amount: row.get("amount")?,
             state: row.get("state")?,
         })
     };
+    let rows = tx.fetch_all(sql.bind(id).bind_list(locked)).await?;
     rows.iter().map(part).collect()
 }
 
