@@ -30,7 +30,7 @@ pub(crate) fn key(agent: &AgentId) -> AccountKey {
 }
 
 /// One decision on accounts that are loaded. Allowed or not, it is on record.
-fn decide(tx: &mut Tx, accounts: &mut ledger::Accounts, pay: &Pay) -> Result<Paid, StoreError> {
+pub(crate) fn decide(tx: &mut Tx, accounts: &mut ledger::Accounts, pay: &Pay) -> Result<Paid, StoreError> {
     let key = key(&pay.agent);
     let used = accounts.usage(&key)?.day.units();
     let paid = if used.checked_add(pay.amount.units()).is_some_and(|sum| sum <= pay.limit) {

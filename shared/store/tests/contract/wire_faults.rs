@@ -3,14 +3,17 @@
 
 use {
     crate::{
-        purse::{Paid, Pay, pay},
+        purse::{Paid, Pay, decide, key},
         support::{Plug, T, added, agent, amount, begin, transaction, write},
         wire::{Fault, Wire},
     },
     portreeve_kernel::Now,
-    portreeve_store::{Database, StoreError, testing::TestDatabase},
+    portreeve_store::{Database, StoreError, Tx, ledger, testing::TestDatabase},
     std::{sync::Arc, time::Duration},
-    tokio::{sync::Semaphore, time::timeout},
+    tokio::{
+        sync::Semaphore,
+        time::{sleep, timeout},
+    },
 };
 
 /// As it stands on the wire; the isolation level in `BEGIN` has the word in it too.
@@ -71,11 +74,12 @@ async fn a_connection_lost_before_the_commit_is_made_anew_and_nobody_notices() {
     place.remove().await.unwrap();
 }
 
-/// The first spend of an account makes its row. A node that looked before the row was there, and reads it when another
-/// node has made and used it, must not decide on what it did not lock.
+/// The first spend of an account makes its row. A node looks before the row is there; then another node makes it and is
+/// in the middle of a second spend, which holds the lock. The first node must not decide on what it did not lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs TEST_POSTGRES_URL"]
-async fn of_two_nodes_that_meet_at_a_new_account_one_spends() {
+async fn nodes_that_meet_at_a_new_account_spend_no_more_than_its_limit() {
+    const MEANWHILE: Duration = Duration::from_millis(300);
     let place = TestDatabase::postgres("new_account", &[]).await.unwrap();
     let wire = Wire::to(&place).await;
     let (held, free) = (
@@ -88,40 +92,55 @@ async fn of_two_nodes_that_meet_at_a_new_account_one_spends() {
         "INSERT INTO ledger_accounts",
     ] {
         let agent = agent();
-        let spend = |database: &Database| {
-            let (database, order) = (
-                database.clone(),
-                Pay {
-                    id: transaction(),
-                    agent: agent.clone(),
-                    amount: amount(3),
-                    limit: 5,
-                    now: Now::at(T),
-                },
-            );
-            tokio::spawn(async move { database.write(async move |tx| pay(tx, &order).await).await })
+        let order = |units| Pay {
+            id: transaction(),
+            agent: agent.clone(),
+            amount: amount(units),
+            limit: 5,
+            now: Now::at(T),
         };
         let (reached, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         wire.set(statement, 0, Fault::Hold(Arc::clone(&reached), Arc::clone(&go_on)));
-        let first = spend(&held);
+        let first = tokio::spawn(spend(held.clone(), order(3), None));
         let _reached = reached.acquire().await.unwrap();
-        // Either it spends meanwhile, or it waits for the first one's lock.
-        let mut second = spend(&free);
-        let meanwhile = timeout(Duration::from_millis(300), &mut second).await;
+        let mut second = tokio::spawn(spend(free.clone(), order(1), None));
+        let made = timeout(MEANWHILE, &mut second).await;
+        let decided = Arc::new(Semaphore::new(0));
+        let third = tokio::spawn(spend(free.clone(), order(3), Some((Arc::clone(&decided), MEANWHILE))));
+        let _ = timeout(MEANWHILE, decided.acquire()).await;
         go_on.add_permits(1);
-        let first = first.await.unwrap().unwrap();
-        let second = match meanwhile {
+        let second = match made {
             Ok(spent) => spent,
             Err(_) => second.await,
         };
-        let paid = [first, second.unwrap().unwrap()];
-        assert!(
-            paid.contains(&Paid::Reserved) && paid.contains(&Paid::OverLimit),
-            "{paid:?} at {statement}"
-        );
+        let spent = first.await.unwrap() + second.unwrap() + third.await.unwrap();
+        let key = key(&agent);
+        let usage = ledger::usage(&mut free.read(), std::slice::from_ref(&key), Now::at(T))
+            .await
+            .unwrap();
+        assert_eq!((spent, usage[&key].day.units()), (4, 4), "held at {statement}");
     }
     for database in [held, free] {
         database.close().await;
     }
     place.remove().await.unwrap();
+}
+
+/// Pays `order`, and says how much was spent. With `pause`, tells when it has decided and then waits before it writes.
+async fn spend(database: Database, order: Pay, pause: Option<(Arc<Semaphore>, Duration)>) -> u64 {
+    let units = order.amount.units();
+    let unit = async move |tx: &mut Tx| {
+        let mut accounts = ledger::load(tx, [key(&order.agent)], order.now).await?;
+        let paid = decide(tx, &mut accounts, &order)?;
+        if let Some((decided, pause)) = &pause {
+            decided.add_permits(1);
+            sleep(*pause).await;
+        }
+        accounts.write(tx).await?;
+        Ok::<_, StoreError>(paid)
+    };
+    match database.write(unit).await.unwrap() {
+        Paid::Reserved => units,
+        Paid::OverLimit => 0,
+    }
 }
