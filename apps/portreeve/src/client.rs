@@ -74,6 +74,8 @@ struct Problem {
     code: String,
     title: String,
     status: u16,
+    #[serde(default)]
+    retryable: bool,
     detail: Option<String>,
     param: Option<String>,
     request_id: Option<String>,
@@ -82,6 +84,16 @@ struct Problem {
     max_amount_now: Option<String>,
     passes_at: Option<String>,
     transaction_id: Option<String>,
+}
+
+impl ClientError {
+    /// True when the same request may succeed later, or may have succeeded already.
+    pub(crate) fn is_worth_repeating(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.problem.retryable,
+            Self::Unreachable { .. } | Self::Strange { .. } => true,
+        }
+    }
 }
 
 impl Refusal {

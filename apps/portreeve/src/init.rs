@@ -19,7 +19,12 @@ use {
         tenancy::{self, Owner, Project},
     },
     serde_json::json,
-    std::{fs, io, path::PathBuf},
+    std::{
+        fs::{self, Permissions},
+        io,
+        os::unix::fs::PermissionsExt,
+        path::PathBuf,
+    },
 };
 
 /// What kind of installation is wanted.
@@ -85,11 +90,10 @@ pub(crate) async fn init(home: Home, wish: Wish) -> Result<Made, InitError> {
     let program = SignerProgram::find(wish.signer_binary.as_deref())?;
     let parent = home.path().parent().unwrap_or(home.path());
     fs::create_dir_all(parent).map_err(FileError::at(parent))?;
-    // Private to us (0700), and removed again unless it is moved into place.
-    let draft = tempfile::Builder::new()
-        .prefix(".portreeve-")
-        .tempdir_in(parent)
-        .map_err(FileError::at(parent))?;
+    // Removed again unless it is moved into place.
+    let mut draft = tempfile::Builder::new();
+    draft.prefix(".portreeve-").permissions(Permissions::from_mode(0o700));
+    let draft = draft.tempdir_in(parent).map_err(FileError::at(parent))?;
     let new = Home::at(draft.path());
 
     let folder = new.owner();

@@ -139,6 +139,8 @@ impl SignerProgram {
             let started = tokio::time::Instant::now();
             match self.start(&run) {
                 Ok(mut child) => {
+                    // Waiting for a child closes the pipe to it, which is its sign to stop; so the pipe is held here.
+                    let _lifeline = child.stdin.take();
                     tracing::info!(process = child.id(), "signer started");
                     tokio::select! {
                         status = child.wait() => match status {

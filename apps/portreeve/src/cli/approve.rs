@@ -18,19 +18,23 @@ pub(super) fn key(context: &Context) -> Result<ApprovalKey, CliError> {
     Ok(ApprovalKey::open(&context.owner)?)
 }
 
-/// Signs the policy that waits for the owner, and hands the signature in.
-pub(super) async fn policy(context: &Context, client: &Client, agent: &Agent) -> Result<Answer<Agent>, CliError> {
-    let waiting = agent.policy_approval.as_ref().ok_or_else(|| {
+/// The policy that waits for the owner.
+pub(super) fn waiting(agent: &Agent) -> Result<&PolicyApproval, CliError> {
+    agent.policy_approval.as_ref().ok_or_else(|| {
         CliError::NotDone(format!(
-            "no policy of `{}` waits for approval; it is {}",
+            "no policy of `{}` waits for approval; the agent is {}",
             agent.id, agent.status
         ))
-    })?;
+    })
+}
+
+/// Signs the policy that waits for the owner, and hands the signature in.
+pub(super) async fn policy(context: &Context, client: &Client, agent: &Agent) -> Result<Answer<Agent>, CliError> {
     let PolicyApproval {
         challenge,
         policy_version,
         policy,
-    } = waiting;
+    } = waiting(agent)?;
     let proof = key(context)?.approve_policy(&agent.id, policy, challenge)?;
     let body = json!({"policyVersion": policy_version, "proof": proof});
     Ok(client

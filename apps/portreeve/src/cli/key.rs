@@ -90,7 +90,7 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
             networks,
             expires,
         } => {
-            let mut body = json!({"name": name, "scopes": scopes, "ipAllowList": networks});
+            let mut body = json!({"name": name, "scopes": scopes, "allowedIps": networks});
             if let Some(members) = body.as_object_mut() {
                 members.extend(agent.map(|agent| ("agentId".to_owned(), json!(agent))));
                 members.extend(expires.map(|at| ("expiresAt".to_owned(), json!(at))));

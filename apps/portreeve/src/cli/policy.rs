@@ -160,9 +160,8 @@ pub(super) async fn run(context: &Context, command: PolicyCommand) -> Result<(),
         }
         PolicyCommand::Approve { agent, yes } => {
             let found = agent::fetch(&client, &agent).await?;
-            if let Some(waiting) = &found.view.policy_approval {
-                context.out.note(text(&waiting.policy));
-            }
+            let waiting = approve::waiting(&found.view)?;
+            context.out.note(text(&waiting.policy));
             if !yes && !confirmed(context)? {
                 return Err(CliError::NotDone("nothing was signed".to_owned()));
             }

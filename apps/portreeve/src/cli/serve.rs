@@ -7,7 +7,7 @@ use {
         serve,
     },
     std::{
-        io::{self, Write},
+        io::{self, IsTerminal, Write},
         net::SocketAddr,
         path::PathBuf,
     },
@@ -60,7 +60,8 @@ fn log_to_stderr(log: &Log) -> Result<(), CliError> {
         .map_err(|error| CliError::NotDone(format!("`log.filter` is no filter such as `info,access=warn`: {error}")))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr);
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     if log.json {
         lines.json().init();
     } else {

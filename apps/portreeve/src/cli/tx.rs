@@ -112,7 +112,13 @@ pub(super) async fn run(context: &Context, command: TxCommand) -> Result<(), Cli
             let body = json!({"agentId": agent, "to": to, "amount": amount, "memo": memo});
             let key = idempotency_key.unwrap_or_else(|| random_base32(25, &SystemEntropy));
             let sent = client.post_once::<Transaction>("/transactions", &key, &body).await;
-            let sent = sent.inspect_err(|_| context.out.note(format!("to repeat safely: --idempotency-key {key}")))?;
+            let sent = sent.inspect_err(|error| {
+                if error.is_worth_repeating() {
+                    context
+                        .out
+                        .note(format!("to repeat it without paying twice: --idempotency-key {key}"));
+                }
+            })?;
             if no_wait {
                 return show(context, &sent);
             }
