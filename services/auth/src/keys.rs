@@ -6,20 +6,17 @@
 use {
     crate::{
         cache::KeyCache,
+        error::KeyError,
+        issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
         rows::{self, ApiKey, Position},
         token,
         uses::Uses,
     },
-    portreeve_guard::{Network, Page, Paging, page::bad_cursor},
+    portreeve_guard::{Page, Paging},
     portreeve_kernel::{
-        AgentId, Clock, Code, Credential, Entropy, Environment, KeyId, Now, OwnerId, Principal, ProjectId, Role, Scope,
-        ScopeSet, Secret, Timestamp, control::AgentControl,
+        Clock, Credential, Entropy, KeyId, Now, OwnerId, Principal, ProjectId, Role, Timestamp, control::AgentControl,
     },
-    portreeve_policy::roles,
-    portreeve_store::{
-        AuditEntry, Database, StoreError, Tx,
-        tenancy::{Owner, Project},
-    },
+    portreeve_store::{AuditEntry, Database, StoreError, Tx},
     serde_json::json,
     std::{fmt, sync::Arc},
 };
@@ -45,74 +42,6 @@ impl fmt::Debug for Keys {
 
 /// Whether an agent is the owner's, as the wallet knows.
 pub type Agents = dyn AgentControl<Tx, StoreError>;
-
-/// A key that is to be made.
-#[derive(Debug, Clone)]
-pub struct NewKey {
-    /// For people.
-    pub name: String,
-    /// What it shall be good for.
-    pub scopes: ScopeSet,
-    /// The one agent it shall speak for. Its role is then `agent`, else its creator's.
-    pub agent: Option<AgentId>,
-    /// From where it may be used; empty for anywhere.
-    pub networks: Vec<Network>,
-    /// From when on it is no longer good.
-    pub expires_at: Option<Timestamp>,
-    /// For which half of the world; the project's when left out.
-    pub environment: Option<Environment>,
-}
-
-/// A key that was made, and the only time its text is seen.
-#[derive(Debug, Clone)]
-pub struct CreatedKey {
-    /// The key itself.
-    pub text: Secret,
-    /// What stays known of it.
-    pub key: ApiKey,
-}
-
-/// Why a key was not made, listed or revoked.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum KeyError {
-    /// The creator does not hold it.
-    #[error("the new key would hold the scope `{0}`, which its creator does not hold")]
-    WiderThanCreator(Scope),
-    /// The new key's role may not hold it.
-    #[error("the new key would hold the scope `{scope}`, which the role `{role}` may not hold")]
-    WiderThanRole {
-        /// The first such scope.
-        scope: Scope,
-        /// The new key's role.
-        role: Role,
-    },
-    /// Live keys act on mainnet projects, test keys on all others.
-    #[error("`{asked}` keys do not act here, this project takes `{taken}` keys")]
-    OtherEnvironment {
-        /// What was asked for.
-        asked: Environment,
-        /// What the project takes.
-        taken: Environment,
-    },
-    /// A key that is expired when it is made.
-    #[error("`{0}` is not in the future")]
-    ExpiresInThePast(Timestamp),
-    /// There is no such agent, or it is somebody else's.
-    #[error("no such agent")]
-    NoSuchAgent,
-    /// There is no such key, or it is somebody else's.
-    #[error("no such key")]
-    NoSuchKey,
-    /// The caller's own credential was revoked meanwhile.
-    #[error("the caller's credential is no longer good")]
-    CallerRevoked,
-    /// The position to go on from is none of this list's.
-    #[error("not a cursor of this list")]
-    BadCursor,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 impl Keys {
     /// Keys for the resource server whose principals carry `audience`.
@@ -268,140 +197,10 @@ pub(crate) async fn is_good(tx: &mut Tx, id: &KeyId, now: Now) -> Result<bool, S
     Ok(life.is_some_and(|life| life.revoked_at.is_none() && life.expires_at.is_none_or(|end| now.for_expiry() < end)))
 }
 
-/// What a key is made of.
-struct Made {
-    project: ProjectId,
-    owner: OwnerId,
-    environment: Environment,
-    role: Role,
-    by: String,
-    at: Timestamp,
-    new: NewKey,
-}
-
-fn make(entropy: &dyn Entropy, made: Made) -> CreatedKey {
-    let text = token::generate(made.environment, entropy);
-    let key = ApiKey {
-        id: KeyId::new(entropy),
-        project: made.project,
-        owner: made.owner,
-        agent: made.new.agent,
-        environment: made.environment,
-        role: made.role,
-        name: made.new.name,
-        hint: token::hint(made.environment, &text),
-        scopes: made.new.scopes,
-        networks: made.new.networks,
-        created_at: made.at,
-        created_by: made.by,
-        expires_at: made.new.expires_at,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    CreatedKey { text, key }
-}
-
-async fn write_down(tx: &mut Tx, created: &CreatedKey) -> Result<(), StoreError> {
-    let key = &created.key;
-    rows::insert(tx, key, &token::hash(created.text.expose())).await?;
-    tx.audit(AuditEntry {
-        at: key.created_at,
-        kind: "api_key.created".into(),
-        actor: key.created_by.clone(),
-        owner: Some(key.owner.clone()),
-        project: Some(key.project.clone()),
-        subject: key.id.to_string(),
-        data: json!({
-            "name": key.name,
-            "environment": key.environment,
-            "role": key.role,
-            "scopes": key.scopes,
-            "agentId": key.agent,
-            "allowedIps": key.networks,
-            "expiresAt": key.expires_at,
-        }),
-    });
-    Ok(())
-}
-
-/// The first scope in alphabetical order that is too wide decides.
-fn check_scopes(asked: &ScopeSet, role: &Role, creator: &Principal) -> Result<(), KeyError> {
-    let grant = roles::grant(asked, role, &creator.scopes);
-    let Some(scope) = grant.refused.iter().next().cloned() else {
-        return Ok(());
-    };
-    if creator.scopes.holds(&scope) {
-        let role = role.clone();
-        return Err(KeyError::WiderThanRole { scope, role });
-    }
-    Err(KeyError::WiderThanCreator(scope))
-}
-
 fn position(text: &str) -> Option<Position> {
     let (time, id) = text.split_once(' ')?;
     Some(Position {
         created_at: Timestamp::from_millis(time.parse().ok()?),
         id: id.to_owned(),
     })
-}
-
-/// Makes the first key of `owner` in `project`, within the transaction of `init` that makes both: it holds everything an
-/// owner may be granted.
-///
-/// # Errors
-/// The store's.
-pub async fn first_key(
-    tx: &mut Tx,
-    project: &Project,
-    owner: &Owner,
-    entropy: &dyn Entropy,
-    at: Timestamp,
-) -> Result<CreatedKey, StoreError> {
-    let admin: ScopeSet = [Scope::ADMIN_ALL].into_iter().collect();
-    let implied = roles::expand(&admin);
-    let beside = roles::grantable(&Role::Owner);
-    let beside = beside.iter().filter(|scope| !implied.holds(scope));
-    let created = make(
-        entropy,
-        Made {
-            project: project.id.clone(),
-            owner: owner.id.clone(),
-            environment: project.cluster.environment(),
-            role: Role::Owner,
-            by: "init".to_owned(),
-            at,
-            new: NewKey {
-                name: "first key".to_owned(),
-                scopes: admin.iter().chain(beside).cloned().collect(),
-                agent: None,
-                networks: Vec::new(),
-                expires_at: None,
-                environment: None,
-            },
-        },
-    );
-    write_down(tx, &created).await?;
-    Ok(created)
-}
-
-impl From<KeyError> for portreeve_guard::Problem {
-    fn from(error: KeyError) -> Self {
-        let detail = error.to_string();
-        match error {
-            KeyError::WiderThanCreator(scope) | KeyError::WiderThanRole { scope, .. } => {
-                portreeve_guard::insufficient_scope(&scope)
-                    .detail(detail)
-                    .param("scopes")
-            }
-            KeyError::OtherEnvironment { .. } => Self::new(Code::ValidationInvalidEnum)
-                .detail(detail)
-                .param("environment"),
-            KeyError::ExpiresInThePast(_) => Self::new(Code::ValidationOutOfRange).detail(detail).param("expiresAt"),
-            KeyError::NoSuchAgent => portreeve_guard::not_found::<AgentId>().param("agentId"),
-            KeyError::NoSuchKey => portreeve_guard::not_found::<KeyId>(),
-            KeyError::CallerRevoked => portreeve_guard::caller::revoked(),
-            KeyError::BadCursor => bad_cursor(),
-            KeyError::Store(error) => Self::because(error.code(), error),
-        }
-    }
 }

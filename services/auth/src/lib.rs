@@ -12,9 +12,11 @@
 
 mod cache;
 mod control;
+mod error;
 mod http;
-pub mod keys;
-pub mod refusals;
+mod issue;
+mod keys;
+mod refusals;
 mod rows;
 pub mod scopes;
 mod token;
@@ -23,7 +25,9 @@ mod uses;
 mod verify;
 
 pub use {
-    keys::{Agents, CreatedKey, KeyError, Keys, NewKey, first_key},
+    error::KeyError,
+    issue::{CreatedKey, NewKey, first_key},
+    keys::{Agents, Keys},
     refusals::RefusalLog,
     rows::{ApiKey, SCHEMA},
     upkeep::upkeep,

@@ -15,7 +15,7 @@ use {
         net::TcpStream,
         sync::{Notify, oneshot},
         task::JoinHandle,
-        time::Instant,
+        time::{Instant, timeout},
     },
 };
 
@@ -56,8 +56,12 @@ async fn run() -> Running {
     }
 }
 
-/// Everything the server sends until it closes, or until `end` has come.
+/// Everything the server sends until it closes, or until `end` has come, within a minute.
 async fn read(stream: &mut TcpStream, end: &str) -> String {
+    timeout(Duration::from_secs(60), read_on(stream, end)).await.unwrap()
+}
+
+async fn read_on(stream: &mut TcpStream, end: &str) -> String {
     let mut all = Vec::new();
     loop {
         let mut piece = [0; 4096];

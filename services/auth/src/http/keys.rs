@@ -3,7 +3,7 @@
 use {
     crate::{
         Auth,
-        keys::{CreatedKey, NewKey},
+        issue::{CreatedKey, NewKey},
         rows::ApiKey,
         scopes::AdminAll,
     },

@@ -1,0 +1,69 @@
+//! Why something was not done about a key, and what the caller is told.
+
+use {
+    portreeve_guard::{Problem, caller, insufficient_scope, not_found, page::bad_cursor},
+    portreeve_kernel::{AgentId, Code, Environment, KeyId, Role, Scope, Timestamp},
+    portreeve_store::StoreError,
+};
+
+/// Why a key was not made, listed or revoked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum KeyError {
+    /// The creator does not hold it.
+    #[error("the new key would hold the scope `{0}`, which its creator does not hold")]
+    WiderThanCreator(Scope),
+    /// The new key's role may not hold it.
+    #[error("the new key would hold the scope `{scope}`, which the role `{role}` may not hold")]
+    WiderThanRole {
+        /// The first such scope.
+        scope: Scope,
+        /// The new key's role.
+        role: Role,
+    },
+    /// Live keys act on mainnet projects, test keys on all others.
+    #[error("`{asked}` keys do not act here, this project takes `{taken}` keys")]
+    OtherEnvironment {
+        /// What was asked for.
+        asked: Environment,
+        /// What the project takes.
+        taken: Environment,
+    },
+    /// A key that is expired when it is made.
+    #[error("`{0}` is not in the future")]
+    ExpiresInThePast(Timestamp),
+    /// There is no such agent, or it is somebody else's.
+    #[error("no such agent")]
+    NoSuchAgent,
+    /// There is no such key, or it is somebody else's.
+    #[error("no such key")]
+    NoSuchKey,
+    /// The caller's own credential was revoked meanwhile.
+    #[error("the caller's credential is no longer good")]
+    CallerRevoked,
+    /// The position to go on from is none of this list's.
+    #[error("not a cursor of this list")]
+    BadCursor,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            KeyError::WiderThanCreator(scope) | KeyError::WiderThanRole { scope, .. } => {
+                insufficient_scope(&scope).detail(detail).param("scopes")
+            }
+            KeyError::OtherEnvironment { .. } => Self::new(Code::ValidationInvalidEnum)
+                .detail(detail)
+                .param("environment"),
+            KeyError::ExpiresInThePast(_) => Self::new(Code::ValidationOutOfRange).detail(detail).param("expiresAt"),
+            KeyError::NoSuchAgent => not_found::<AgentId>().param("agentId"),
+            KeyError::NoSuchKey => not_found::<KeyId>(),
+            KeyError::CallerRevoked => caller::revoked(),
+            KeyError::BadCursor => bad_cursor(),
+            KeyError::Store(error) => Self::because(error.code(), error),
+        }
+    }
+}
