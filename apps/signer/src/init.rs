@@ -21,7 +21,7 @@ use {
     std::{
         fs,
         io::{self, Write},
-        path::Path,
+        path::{Path, PathBuf},
     },
 };
 
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &InitArguments) -> Result<(), Failure> {
         )));
     }
     let at = beginning(arguments)?;
-    let half = dir.with_extension("new");
+    let half = beside(dir)?;
     if half.exists() {
         fs::remove_dir_all(&half).map_err(FileError::io("remove", &half))?;
     }
@@ -90,6 +90,14 @@ pub(crate) fn run(arguments: &InitArguments) -> Result<(), Failure> {
     fs::rename(&half, dir).map_err(FileError::io("make", dir))?;
     files::sync_folder_of(dir)?;
     tell(arguments, &enrolment)
+}
+
+/// Where a half-made signer lies: a name that nobody else gives a folder.
+fn beside(dir: &Path) -> Result<PathBuf, Failure> {
+    let name = dir
+        .file_name()
+        .ok_or_else(|| Failure::Other(format!("`{}` is no name for a folder", dir.display())))?;
+    Ok(dir.with_file_name(format!(".{}.portreeve-signer-init", name.to_string_lossy())))
 }
 
 /// The time of the first record. Nothing hangs on it, so a local chain that is not there yet is no obstacle; its first

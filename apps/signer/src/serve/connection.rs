@@ -19,7 +19,7 @@ use {
     },
 };
 
-/// Connections at once. Whoever comes when all are taken waits in the kernel's queue.
+/// Connections at once. Whoever comes when all are taken waits for [`FRAME`] and is then cut off.
 const MOST: usize = 256;
 
 /// How long a connection may be silent between two requests.
@@ -42,13 +42,17 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// Serves `stream` on a thread of its own, once there is room for it.
+    /// Serves `stream` on a thread of its own, if there is room for it soon.
     pub(crate) fn serve(&self, stream: UnixStream, jobs: SyncSender<Job>) {
         let (lock, changed) = &*self.count;
         let count = lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut count = changed
-            .wait_while(count, |count| count.open >= MOST)
+        let (mut count, waited) = changed
+            .wait_timeout_while(count, FRAME, |count| count.open >= MOST)
             .unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            crate::note(&format_args!("cut off a connection: there are {MOST} already"));
+            return;
+        }
         count.open = count.open.saturating_add(1);
         drop(count);
         let connections = self.clone();
