@@ -2,6 +2,7 @@
 
 mod agent;
 mod approve;
+mod demo;
 mod init;
 mod key;
 mod policy;
@@ -12,6 +13,7 @@ use {
     crate::{
         client::{Client, ClientError},
         config::{self, Config, ConfigError, Flags},
+        demo::DemoError,
         home::{self, FileError, Home, OwnerFolder},
         init::InitError,
         output::Output,
@@ -80,6 +82,8 @@ enum Command {
     Init(init::InitArgs),
     /// Start the server, and its signer with it
     Serve(serve::ServeArgs),
+    /// Show what it does: an agent spends, is refused by each of three layers, and is stopped
+    Demo(demo::DemoArgs),
     /// API keys: make, list, revoke
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -165,6 +169,9 @@ pub(crate) enum CliError {
     /// Serving.
     #[error(transparent)]
     Serve(#[from] Box<ServeError>),
+    /// The demo.
+    #[error(transparent)]
+    Demo(#[from] Box<DemoError>),
     /// There is no home folder.
     #[error("there is no home folder; name a data folder with --home")]
     NoHome,
@@ -265,6 +272,7 @@ fn command(args: Args) -> Result<(), CliError> {
     match args.command {
         Command::Init(args) => runtime()?.block_on(init::run(&context, args)),
         Command::Serve(args) => serve::run(&context, args),
+        Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Key(command) => runtime()?.block_on(key::run(&context, command)),
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),
         Command::Policy(command) => runtime()?.block_on(policy::run(&context, command)),

@@ -106,6 +106,11 @@ impl SignerProgram {
         }
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Sets it up. Answers its public keys, as it tells them.
     pub(crate) async fn enrol(&self, enrol: &Enrol<'_>) -> Result<Enrolment, SignerProcessError> {
         let mut command = self.command();

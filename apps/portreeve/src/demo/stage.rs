@@ -1,0 +1,172 @@
+//! What the demo plays on: a folder of its own, a local chain, a server with its signer.
+
+use {
+    super::{DemoError, Programs, chain::LocalChain},
+    crate::{
+        client::Client,
+        home::Home,
+        init::{self, Wish},
+        owner::ApprovalKey,
+        signer_process::SignerProgram,
+    },
+    portreeve_kernel::{Address, Cluster, Secret},
+    std::{env, path::PathBuf, process::Stdio, time::Duration},
+    tempfile::TempDir,
+    tokio::{
+        io::{AsyncBufReadExt, BufReader},
+        process::{Child, ChildStdin, Command},
+        signal,
+        time::timeout,
+    },
+};
+
+/// How long a program may take until it says that it listens.
+const START: Duration = Duration::from_secs(30);
+
+/// How long the server may take to stop.
+const STOP: Duration = Duration::from_secs(10);
+
+/// Enough for the fees and the rent of a demo.
+const FEES: u64 = 2_000_000_000;
+
+/// Everything is up.
+pub(super) struct Stage {
+    pub(super) home: Home,
+    pub(super) chain: LocalChain,
+    pub(super) owner: Client,
+    pub(super) approval_key: ApprovalKey,
+    pub(super) server_url: String,
+    pub(super) fee_payer: Address,
+    server: Program,
+    localchain: Program,
+    _folder: TempDir,
+}
+
+/// A program that ends with us, even when we are killed: it watches a pipe that only we hold.
+struct Program {
+    child: Child,
+    _lifeline: Option<ChildStdin>,
+}
+
+impl Program {
+    /// Starts it and waits for the line in which it says where it listens.
+    async fn start(name: &'static str, mut command: Command) -> Result<(Self, String), DemoError> {
+        let failed = |why: String| DemoError::Start(name, why);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
+        let lifeline = child.stdin.take();
+        let out = child.stdout.take().ok_or_else(|| failed("it has no output".into()))?;
+        let mut lines = BufReader::new(out).lines();
+        let line = timeout(START, lines.next_line()).await;
+        let line = line.map_err(|_| failed(format!("it said nothing for {} s", START.as_secs())))??;
+        let url = line.as_deref().and_then(|line| line.strip_prefix("listening on "));
+        let url = url.ok_or_else(|| failed(format!("it said {line:?}")))?.to_owned();
+        // What else it prints is not ours to keep, but the pipe has to stay open.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok((
+            Self {
+                child,
+                _lifeline: lifeline,
+            },
+            url,
+        ))
+    }
+
+    async fn stop(&mut self) {
+        let id = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(rustix::process::Pid::from_raw);
+        if let Some(id) = id {
+            // Gone already is as good.
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        }
+        if timeout(STOP, self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+impl Stage {
+    /// Starts everything. Nothing outside a new temporary folder is touched.
+    pub(super) async fn set(programs: &Programs) -> Result<Self, DemoError> {
+        let folder = tempfile::Builder::new().prefix("portreeve-demo-").tempdir()?;
+        let signer = SignerProgram::find(programs.signer.as_deref())?;
+
+        let mut command = Command::new(localchain(programs)?);
+        command.args(["--port", "0", "--exit-with-parent"]);
+        let (localchain, url) = Program::start("the local chain", command).await?;
+        let chain = LocalChain::new(url);
+
+        let wish = Wish {
+            name: "demo".to_owned(),
+            cluster: Cluster::Local,
+            rpc: vec![Secret::new(chain.url().to_owned())],
+            database: None,
+            squads: None,
+            signer_binary: Some(signer.path().to_owned()),
+        };
+        let made = init::init(Home::at(&folder.path().join("home")), wish).await?;
+        let fee_payer = made.signer.fee_payer;
+        chain.airdrop(fee_payer, FEES).await?;
+
+        let mut command = Command::new(env::current_exe()?);
+        command
+            .arg("--home")
+            .arg(made.home.path())
+            .args(["serve", "--listen", "127.0.0.1:0", "--signer-bin"]);
+        command.arg(signer.path());
+        let log = std::fs::File::create(folder.path().join("server.log"))?;
+        command.stderr(log);
+        let (server, server_url) = Program::start("the server", command).await?;
+
+        Ok(Self {
+            owner: Client::new(&server_url, made.api_key)?,
+            approval_key: ApprovalKey::open(&made.home.owner()).map_err(InitOwner::from)?,
+            home: made.home,
+            chain,
+            server_url,
+            fee_payer,
+            server,
+            localchain,
+            _folder: folder,
+        })
+    }
+
+    /// For `--keep`.
+    pub(super) async fn wait_for_interrupt(&mut self) -> Result<(), DemoError> {
+        tokio::select! {
+            interrupted = signal::ctrl_c() => interrupted?,
+            _ = self.server.child.wait() => {}
+        }
+        Ok(())
+    }
+
+    /// Takes everything down, in order.
+    pub(super) async fn clear(mut self) {
+        self.server.stop().await;
+        self.localchain.stop().await;
+    }
+}
+
+type InitOwner = crate::init::InitError;
+
+/// As named, or beside this program.
+fn localchain(programs: &Programs) -> Result<PathBuf, DemoError> {
+    let beside = || {
+        env::current_exe()
+            .ok()
+            .and_then(|exe| Some(exe.parent()?.join("portreeve-localchain")))
+    };
+    let path = programs
+        .localchain
+        .clone()
+        .or_else(beside)
+        .unwrap_or_else(|| PathBuf::from("portreeve-localchain"));
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(DemoError::NoLocalchain(path))
+    }
+}
