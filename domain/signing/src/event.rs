@@ -58,6 +58,13 @@ pub enum Event {
         /// All of it.
         spend: Box<BookedSpend>,
     },
+    /// A transaction will never be signed.
+    SpendVoided {
+        /// Which.
+        transaction: TransactionId,
+        /// Whose.
+        agent: AgentId,
+    },
     /// A message about the agent's wallet on chain was signed.
     MessageSigned {
         /// Whose wallet.

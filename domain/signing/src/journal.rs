@@ -216,6 +216,19 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_another_history_of_the_same_signer_does_not_fit_in() {
+        let ours = lines(3);
+        let mut fork = tail(1);
+        let other = Record {
+            sequence: 1,
+            ..record(9)
+        };
+        let theirs = [fork.write(&other).unwrap(), fork.write(&record(2)).unwrap()];
+        let mixed = [ours[0].clone(), theirs[1].clone(), ours[2].clone()];
+        assert!(matches!(read(&mixed), (1, Some(Damage::Misplaced(2)))));
+    }
+
+    #[test]
     fn a_changed_bit_anywhere_is_noticed() {
         let all = lines(2);
         for place in 0..all[1].len() {

@@ -98,6 +98,15 @@ mod tests {
             !proves(&dressed, owner.public(), &challenge(b"x")),
             "their signature under the owner's name"
         );
+        let OwnerProof::Ed25519 { signature, .. } = owner.approve(&challenge(b"x"));
+        let misnamed = OwnerProof::Ed25519 {
+            public_key: stranger.public(),
+            signature,
+        };
+        assert!(
+            !proves(&misnamed, owner.public(), &challenge(b"x")),
+            "the owner's signature under their name"
+        );
     }
 
     #[test]

@@ -59,6 +59,14 @@ pub enum Request {
         /// The message's bytes.
         message: Bytes,
     },
+    /// Sees to it that a transaction is never signed. One that was signed already is not undone: its signatures are
+    /// told instead. So the caller knows for certain, whatever became of earlier requests. Answer: [`Voided`].
+    VoidSpend {
+        /// Which.
+        transaction: TransactionId,
+        /// Whose.
+        agent: AgentId,
+    },
     /// Signs a part of the creation of the agent's wallet and limits. Answer: [`Signed`].
     SignSetup {
         /// Whose wallet.
@@ -148,6 +156,8 @@ pub enum Answer {
     Approved(Approved),
     /// To [`Request::SignSpend`].
     Spend(SignedSpend),
+    /// To [`Request::VoidSpend`].
+    Voided(Voided),
     /// To [`Request::SignSetup`], [`Request::SignLimitRemoval`] and [`Request::SignLimitRestore`].
     Signed(Signed),
     /// To [`Request::Suspend`] and [`Request::ResumeChallenge`].
@@ -239,6 +249,15 @@ pub struct SignedSpend {
     pub policy_version: u64,
     /// True when it was signed before, and this is the same answer again.
     pub replayed: bool,
+}
+
+/// What became of a transaction that was to be given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Voided {
+    /// `None`: it was never signed and never will be. Otherwise the signed spend, as it is booked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedSpend>,
 }
 
 /// A suspension, and how the owner ends it.

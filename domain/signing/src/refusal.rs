@@ -71,6 +71,8 @@ reasons! {
     ProofInvalid PolicyProofInvalid true;
     /// The transaction was signed already, with another message or for another agent.
     TransactionReused TransactionSigningFailed false;
+    /// The transaction was given up, and is never signed.
+    TransactionVoided TransactionSigningFailed true;
     /// The bytes are not a message that the signer fully understands.
     Undecodable TransactionSigningFailed true;
     /// The message does something else than what was asked for.

@@ -1,6 +1,6 @@
 //! All the signer knows: its journal, folded.
 //!
-//! What must stay true: a spend that was signed counts until its windows have passed; a policy is replaced only by a
+//! What must stay true: a spend that was signed counts until its windows have passed; one that was given up is never signed; a policy is replaced only by a
 //! newer one; a suspension ends only by its own number; a destroyed key never comes back; numbers and times of records
 //! never go back.
 
@@ -14,7 +14,7 @@ use {
     portreeve_kernel::{Address, AgentId, Asset, Now, Seconds, Timestamp, TransactionId},
     portreeve_ledger::{Book, WindowUse},
     portreeve_policy::AgentPolicy,
-    std::collections::{BTreeMap, HashMap},
+    std::collections::{BTreeMap, HashMap, HashSet},
 };
 
 /// For what is bounded per day.
@@ -38,6 +38,8 @@ pub struct SignerState {
     pub(crate) enrolment: Enrolment,
     pub(crate) agents: BTreeMap<AgentId, Agent>,
     pub(crate) spends: HashMap<TransactionId, SpendEntry>,
+    /// Transactions that will never be signed.
+    pub(crate) voided: HashSet<TransactionId>,
     pub(crate) frozen: bool,
 }
 
@@ -63,6 +65,8 @@ pub struct Agent {
     pub(crate) opened: Vec<Timestamp>,
     /// The different messages of the last day that put something on chain.
     pub(crate) put: Vec<Put>,
+    /// When transactions of the last day were given up.
+    pub(crate) voided: Vec<Timestamp>,
 }
 
 /// A message that put something on chain.
@@ -87,6 +91,7 @@ impl SignerState {
                 enrolment,
                 agents: BTreeMap::new(),
                 spends: HashMap::new(),
+                voided: HashSet::new(),
                 frozen: false,
             }),
             _ => Err(Inconsistent {
@@ -122,6 +127,15 @@ impl SignerState {
                 self.agents.insert(agent, new);
             }
             Event::SpendSigned { spend } => self.book(sequence, at, *spend)?,
+            Event::SpendVoided { transaction, agent } => {
+                if self.spends.contains_key(&transaction) {
+                    return Err(wrong("the transaction was signed already"));
+                }
+                let agent = self.agents.get_mut(&agent).ok_or(wrong("the agent is unknown"))?;
+                agent.forget(at);
+                agent.voided.push(at);
+                self.voided.insert(transaction);
+            }
             Event::Frozen { .. } => self.frozen = true,
             Event::PolicyApproved { agent, policy, .. } => {
                 let agent = self.agents.get_mut(&agent).ok_or(wrong("the agent is unknown"))?;
@@ -162,6 +176,9 @@ impl SignerState {
         let wrong = |what| Inconsistent { sequence, what };
         if self.spends.contains_key(&booked.transaction) {
             return Err(wrong("the transaction was signed already"));
+        }
+        if self.voided.contains(&booked.transaction) {
+            return Err(wrong("the transaction was given up"));
         }
         let agent = self
             .agents
@@ -238,6 +255,7 @@ impl Agent {
             last_spend_at: None,
             opened: Vec::new(),
             put: Vec::new(),
+            voided: Vec::new(),
         }
     }
 
@@ -309,5 +327,6 @@ impl Agent {
         let since = at.minus(DAY);
         self.opened.retain(|opened| *opened > since);
         self.put.retain(|put| put.at > since);
+        self.voided.retain(|voided| *voided > since);
     }
 }

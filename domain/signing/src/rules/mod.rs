@@ -128,6 +128,7 @@ impl SignerState {
                 agent,
                 message,
             } => self.sign_spend(transaction, agent, &message.0, context, moment),
+            Request::VoidSpend { transaction, agent } => self.void_spend(transaction, agent, moment),
             Request::SignSetup { agent, message } => self.sign_setup(agent, &message.0, context, moment),
             Request::SignLimitRemoval { agent, message } => self.sign_removal(agent, &message.0, context),
             Request::SignLimitRestore { agent, message } => self.sign_restore(agent, &message.0, context, moment),
@@ -148,6 +149,7 @@ impl SignerState {
     }
 
     fn headroom(&self, agent: &AgentId, asset: &Asset, moment: &Moment) -> Decided {
+        self.thawed()?;
         let agent = self.known(agent)?;
         let used = agent.used(asset, moment.now()?);
         Ok((
@@ -244,6 +246,9 @@ fn frozen() -> Refusal {
     Refusal::new(Reason::Frozen, detail)
 }
 
+/// How far apart the clocks may read, in milliseconds, before none is believed.
+const CLOCKS_APART_MILLIS: i64 = 120_000;
+
 /// When and where in the journal a request is answered.
 struct Moment {
     /// The number its record will have.
@@ -256,9 +261,12 @@ struct Moment {
 
 impl Moment {
     fn of(state: &SignerState, context: &Context<'_>) -> Self {
+        // Two clocks this far apart cannot both be right, and the wrong one must not get into the journal.
+        let agree = |now: &Now| now.for_expiry().millis_since(now.for_release()) <= CLOCKS_APART_MILLIS;
         // A clock that went back still says when budget returns, which is then later; it ends no grant earlier.
         let now = context
             .now
+            .filter(agree)
             .map(|now| Now::between(now.for_release(), now.for_expiry().max(state.latest)));
         Self {
             sequence: state.sequence.saturating_add(1),

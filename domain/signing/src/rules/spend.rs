@@ -4,7 +4,7 @@ use {
     super::{Context, Decided, Moment, Signatory, refuse},
     crate::{
         event::{BookedSpend, Event},
-        protocol::{Answer, SignedSpend},
+        protocol::{Answer, SignedSpend, Voided},
         refusal::{Reason, Refusal},
         state::{Agent, DAY, SignerState, SpendEntry},
         text::Hash,
@@ -22,6 +22,9 @@ pub const LANDING_MARGIN: Seconds = Seconds(300);
 /// no limit of the agent's counts.
 pub const ACCOUNTS_PER_DAY: usize = 10;
 
+/// Transactions of one agent that may be given up in a day: each stays in the journal for ever.
+pub const VOIDS_PER_DAY: usize = 1000;
+
 impl SignerState {
     pub(super) fn sign_spend(
         &self,
@@ -34,6 +37,9 @@ impl SignerState {
         let hash = Hash::of(message);
         if let Some(entry) = self.spends.get(transaction) {
             return again(entry, agent, hash);
+        }
+        if self.voided.contains(transaction) {
+            return refuse(Reason::TransactionVoided, format!("`{transaction}` was given up"));
         }
         let found = self.in_force(agent)?;
         let now = moment.now()?;
@@ -74,6 +80,36 @@ impl SignerState {
             }),
             answer,
         ))
+    }
+}
+
+impl SignerState {
+    pub(super) fn void_spend(&self, transaction: &TransactionId, agent: &AgentId, moment: &Moment) -> Decided {
+        self.thawed()?;
+        let found = self.known(agent)?;
+        match self.spends.get(transaction) {
+            Some(entry) if entry.booked.agent == *agent => {
+                let signed = Some(told(entry, true));
+                return Ok((None, Answer::Voided(Voided { signed })));
+            }
+            Some(_) => {
+                let detail = format!("`{transaction}` was signed already, for another agent");
+                return refuse(Reason::TransactionReused, detail);
+            }
+            None => {}
+        }
+        let never = Answer::Voided(Voided { signed: None });
+        if self.voided.contains(transaction) {
+            return Ok((None, never));
+        }
+        let since = moment.stamp.minus(DAY);
+        let given_up = found.voided.iter().filter(|at| **at > since).count();
+        if given_up >= VOIDS_PER_DAY {
+            let detail = format!("{given_up} transactions of `{agent}` were given up in a day; {VOIDS_PER_DAY} may be");
+            return refuse(Reason::TooManyMessages, detail);
+        }
+        let (transaction, agent) = (transaction.clone(), agent.clone());
+        Ok((Some(Event::SpendVoided { transaction, agent }), never))
     }
 }
 

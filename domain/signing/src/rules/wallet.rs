@@ -63,14 +63,9 @@ impl SignerState {
     /// for agents whose own key is gone.
     pub(super) fn sign_removal(&self, agent: &AgentId, message: &[u8], context: &Context<'_>) -> Decided {
         let asked = self.read(agent, self.known(agent)?, message)?;
-        let done = asked
-            .found
-            .wallet
-            .check_limit_change(&asked.decoded, &[])
-            .map_err(|cause| not_ours(&cause))?;
-        if done.removed.is_empty() {
-            return refuse(Reason::WrongAction, "the message removes no limit");
-        }
+        // With no limit to expect, every message that adds one is refused; what is left removes.
+        let done = asked.found.wallet.check_limit_change(&asked.decoded, &[]);
+        done.map_err(|cause| not_ours(&cause))?;
         self.sign_configuration(&asked, context, Vec::new())
     }
 

@@ -69,7 +69,7 @@ fn tries() -> impl Strategy<Value = Try> {
             .prop_map(|(units, remove_first, hash)| Try::Limit { units, remove_first, hash }),
         1 => Just(Try::Suspend),
         1 => by().prop_map(|by| Try::Resume { by }),
-        4 => (prop_oneof![0..400_u32, 0..200_000_u32, Just(86_701), Just(86_700)], clock_error(), clock_error())
+        4 => (prop_oneof![0..400_u32, 0..200_000_u32, Just(86_701), Just(86_700), Just(605_100)], clock_error(), clock_error())
             .prop_map(|(seconds, behind, ahead)| Try::Wait { seconds, behind, ahead }),
         1 => Just(Try::Restart),
     ]
@@ -78,7 +78,7 @@ fn tries() -> impl Strategy<Value = Try> {
 /// Versions differ in how much they allow: a factor of 1 … 4 on a quarter of the usual sums.
 fn scaled(version: u64, factor: u64) -> AgentPolicy {
     AgentPolicy {
-        limits: limits(50 * factor, 150 * factor, 400 * factor, 700 * factor),
+        limits: limits(50 * factor, 150 * factor, 200 * factor, 250 * factor),
         ..policy(version)
     }
 }

@@ -115,6 +115,30 @@ fn budget_comes_back_a_day_after_the_spend_can_no_longer_land_and_not_a_millisec
 }
 
 #[test]
+fn each_window_has_its_own_sum_and_its_own_end() {
+    let day = 86_400;
+    for (window, code, days) in [
+        (Window::Week, "POLICY_WEEKLY_LIMIT_EXCEEDED", 2),
+        (Window::Month, "POLICY_MONTHLY_LIMIT_EXCEEDED", 8),
+    ] {
+        let mut world = World::ready();
+        let mut tight = policy(2);
+        // Two spends of 100, a day (a week) and more apart, use the longer window up and leave the shorter ones free.
+        tight.limits = match window {
+            Window::Month => limits(100, 150, 199, 200),
+            _ => limits(100, 150, 200, 2_000),
+        };
+        world.approve(1, tight);
+        world.done(pay(1, 100));
+        world.at(days * day).done(pay(2, 100));
+        assert_eq!(world.at(2 * days * day).refusal(pay(3, 1)).codes, [code]);
+        let end = window.seconds() + 301;
+        assert_eq!(world.at(end - 1).refused(pay(3, 1)), Reason::Policy);
+        world.at(end).done(pay(3, 100));
+    }
+}
+
+#[test]
 fn the_slowest_clock_gives_budget_back_and_a_clock_that_runs_ahead_does_not() {
     let mut world = World::ready();
     for id in 1..=3 {
