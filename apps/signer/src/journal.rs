@@ -310,6 +310,7 @@ mod tests {
     #[test]
     fn a_torn_end_beyond_the_mark_is_cut_and_appending_goes_on_after_it() {
         let folder = journal(3);
+        let whole = fs::read(folder.path().join(FILE)).unwrap();
         let line = {
             // The bytes of the next record, as they would have been written.
             let copy = tempfile::tempdir().unwrap();
@@ -331,6 +332,7 @@ mod tests {
         ] {
             change(&folder, FILE, |bytes| bytes.extend(garbage));
             assert_eq!(open(&folder).unwrap(), 3);
+            assert_eq!(fs::read(folder.path().join(FILE)).unwrap(), whole);
         }
         let (mut again, _) = Journal::open(folder.path(), key()).unwrap();
         again.append(&[record(4), record(5)]).unwrap();
@@ -367,7 +369,7 @@ mod tests {
         let whole = fs::read(folder.path().join(FILE)).unwrap();
         for place in (0..whole.len()).step_by(7) {
             change(&folder, FILE, |bytes| bytes[place] ^= 4);
-            assert!(open(&folder).is_err(), "byte {place}");
+            assert!(matches!(open(&folder), Err(JournalError::Damaged(_))), "byte {place}");
             fs::write(folder.path().join(FILE), &whole).unwrap();
         }
     }

@@ -41,15 +41,9 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let keystore = Keystore::open(dir, &passphrase)?;
     drop(passphrase);
     let (journal, state) = Journal::open(dir, keystore.journal_key()?)?;
-    let enrolment = state.enrolment();
-    if enrolment.owner_key != keystore.owner() || enrolment.fee_payer != keystore.fee_payer() {
-        return Err(Failure::Other(
-            "keystore and journal belong to different signers".to_owned(),
-        ));
-    }
     let settings = init::Settings::read(dir)?;
     let local_rpc = arguments.local_rpc.as_deref().or(settings.local_rpc.as_deref());
-    let clock = Clock::of(enrolment.cluster, local_rpc)?;
+    let clock = Clock::of(state.enrolment().cluster, local_rpc)?;
     let peers = Peers::new(arguments.allowed_uids.clone());
 
     let (wake, woken) = UnixStream::pair().map_err(SocketError::Signals)?;

@@ -4,7 +4,14 @@ use {
     crate::support::*,
     portreeve_signing::protocol::Request,
     rustix::process::Signal,
-    std::{fs, os::unix::fs::PermissionsExt, process::Stdio},
+    std::{
+        fs,
+        os::unix::{
+            fs::{MetadataExt, PermissionsExt},
+            process::CommandExt,
+        },
+        process::Stdio,
+    },
 };
 
 #[test]
@@ -107,7 +114,37 @@ fn keystore_and_journal_of_different_signers_do_not_go_together() {
 }
 
 #[test]
-fn its_memory_is_its_own() {
+fn no_other_process_of_its_user_looks_into_it() {
+    if !rustix::process::geteuid().is_root() {
+        return; // to root, everything looks like its own
+    }
+    let place = Place::new();
+    let program = place.path("program");
+    fs::copy(BINARY, &program).unwrap();
+    let user = 65_532;
+    place.give_to(user);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let signer = place.serve_under(r#"shift; exec "$PROGRAM" "$@""#, |command| {
+        command.env("PROGRAM", &program).current_dir("/").uid(user).gid(user);
+    });
+    // The kernel takes a process that may not be looked into away from its user.
+    let owner = |file: &str| {
+        fs::metadata(format!("/proc/{}/{file}", signer.child.id()))
+            .unwrap()
+            .uid()
+    };
+    let status = fs::read_to_string(format!("/proc/{}/status", signer.child.id())).unwrap();
+    assert!(
+        status
+            .lines()
+            .any(|line| line.starts_with("Uid:") && line.contains("65532")),
+        "{status}"
+    );
+    assert_eq!((owner("mem"), owner("environ")), (0, 0));
+}
+
+#[test]
+fn it_leaves_no_core() {
     let place = Place::new();
     let signer = place.serve();
     let limits = fs::read_to_string(format!("/proc/{}/limits", signer.child.id())).unwrap();

@@ -15,7 +15,10 @@ use {
         collections::BTreeMap,
         fs,
         io::{BufRead, BufReader, Read, Write},
-        os::unix::{fs::PermissionsExt, net::UnixStream},
+        os::unix::{
+            fs::{PermissionsExt, chown},
+            net::UnixStream,
+        },
         path::{Path, PathBuf},
         process::{Child, Command, ExitStatus, Output, Stdio},
         time::Duration,
@@ -144,14 +147,15 @@ impl Place {
     /// Runs `serve` though it should refuse, and returns what it says.
     pub(crate) fn refused_start(&self) -> String {
         let socket = self.path("signer.sock");
-        let done = self
-            .command("serve")
+        let mut serve = self.command("serve");
+        // With nobody at standard input it ends at once, should it start after all.
+        serve
             .arg("--socket")
             .arg(socket)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        assert!(!done.status.success());
+            .arg("--exit-with-parent")
+            .stdin(Stdio::null());
+        let done = serve.output().unwrap();
+        assert!(!done.status.success(), "it started");
         String::from_utf8_lossy(&done.stderr).into_owned()
     }
 
@@ -195,9 +199,23 @@ impl Place {
         Signer { child, socket }
     }
 
+    /// Makes everything here another user's.
+    pub(crate) fn give_to(&self, uid: u32) {
+        give(self.folder.path(), uid);
+    }
+
     /// Copies the signer's data to another folder of that name, over what is there.
     pub(crate) fn copy(&self, from: &str, to: &str) {
         copy_folder(&self.path(from), &self.path(to));
+    }
+}
+
+fn give(path: &Path, uid: u32) {
+    chown(path, Some(uid), Some(uid)).unwrap();
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), uid);
+        }
     }
 }
 
