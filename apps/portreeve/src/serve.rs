@@ -129,10 +129,10 @@ pub(crate) async fn serve(
     tracing::info!(project = %project.id, cluster = %project.cluster, in_flight, "recovered");
 
     let mut background = JoinSet::new();
-    let runner = house
-        .wallet
-        .jobs(Runner::new(database.clone(), node.name(), time.wall()));
-    background.spawn(runner.run(stopped(&stop)));
+    // Two, so that stopping an agent does not wait behind payments.
+    let runner = |work: &str| Runner::new(database.clone(), format!("{}/{work}", node.name()), time.wall());
+    background.spawn(house.wallet.payment_jobs(runner("payments")).run(stopped(&stop)));
+    background.spawn(house.wallet.agent_jobs(runner("agents")).run(stopped(&stop)));
     background.spawn(portreeve_auth::upkeep(house.keys, house.refusals, stopped(&stop)));
     background.spawn(time.keep_up(house.chain, stopped(&stop)));
 

@@ -27,9 +27,9 @@ pub use {
     refusal::{Reason, Refusal},
     rules::{
         ACCOUNTS_PER_DAY, Context, KeyError, Keys, LANDING_MARGIN, MAX_AGENTS, MAX_UNPROVEN_STEP, PUTS_PER_DAY,
-        Signatory, Step,
+        Signatory, Step, VOIDS_PER_DAY,
     },
-    state::{Agent, Inconsistent, SignerState},
+    state::{Agent, Inconsistent, SignerState, limits_on_chain},
     text::{Bytes, Hash},
 };
 

@@ -286,6 +286,8 @@ pub struct Headroom {
     pub last_spend_at: Option<Timestamp>,
     /// True when it signs no spends until the owner resumes it.
     pub suspended: bool,
+    /// True when the signer signs nothing at all any more.
+    pub frozen: bool,
 }
 
 #[cfg(test)]

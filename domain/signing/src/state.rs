@@ -244,6 +244,22 @@ impl SignerState {
     }
 }
 
+/// What the chain is to hold of a policy: one limit per asset, the day's, to the destinations it is told of. Server
+/// and signer have to mean the same.
+#[must_use]
+pub fn limits_on_chain(policy: &AgentPolicy) -> Vec<LimitSpec> {
+    let spec = |asset| {
+        let amount = policy.limits_of(asset)?.daily;
+        let destinations = policy.destinations_on_chain().collect();
+        Some(LimitSpec {
+            asset,
+            amount,
+            destinations,
+        })
+    };
+    policy.assets().filter_map(spec).collect()
+}
+
 impl Agent {
     fn new(wallet: AgentWallet) -> Self {
         Self {
@@ -309,16 +325,7 @@ impl Agent {
 
     /// The limits that the newest approved policy wants on chain.
     pub(crate) fn limits(&self) -> Vec<LimitSpec> {
-        let Some(policy) = &self.policy else { return Vec::new() };
-        let spec = |asset| {
-            let amount = policy.limits_of(asset)?.daily;
-            Some(LimitSpec {
-                asset,
-                amount,
-                destinations: policy.destinations_on_chain().collect(),
-            })
-        };
-        policy.assets().filter_map(spec).collect()
+        self.policy.as_ref().map(limits_on_chain).unwrap_or_default()
     }
 
     /// Drops what is older than a day. What is bounded by these lists is what the fee payer pays, not what the agent

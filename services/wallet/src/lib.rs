@@ -53,6 +53,9 @@ use {
     },
 };
 
+/// How many jobs are enqueued in one write when the server starts.
+const RECOVER_AT_ONCE: usize = 500;
+
 /// What the wallet needs from the house.
 #[derive(Clone)]
 pub struct Parts {
@@ -114,36 +117,48 @@ impl Wallet {
         }))
     }
 
-    /// Finds what an earlier life left in flight and has it carried on. Until it has ended, its agents get no new
-    /// payments.
+    /// Finds what an earlier life left unfinished and has it carried on. Until its payments have ended, an agent gets no
+    /// new ones. Answers how many there are.
     ///
     /// # Errors
     /// As any statement.
     pub async fn recover(&self) -> Result<usize, StoreError> {
-        let left = transactions::in_flight(&mut self.database().read()).await?;
-        let ids: Vec<TransactionId> = left.iter().map(|(id, _)| id.clone()).collect();
-        let count = ids.len();
+        let mut read = self.database().read();
+        let left = transactions::in_flight(&mut read).await?;
+        let count = left.len();
+        let payments = left.iter().map(|(id, _)| (transactions::JOB, id.to_string()));
+        let agents = agents::out_of_step(&mut read).await?;
+        let agents = agents.iter().map(|id| (agents::JOB, id.to_string()));
+        let jobs: Vec<(&'static str, String)> = agents.chain(payments).collect();
         self.recovering().extend(left);
-        let own = self.clone();
-        let unit = async move |tx: &mut Tx| {
-            for id in &ids {
-                portreeve_jobs::enqueue(tx, transactions::JOB, id.as_str(), own.hands().wall()).await?;
-            }
-            Ok::<_, StoreError>(())
-        };
-        self.database().write(unit).await?;
+        for some in jobs.chunks(RECOVER_AT_ONCE) {
+            let (own, some) = (self.clone(), some.to_vec());
+            let unit = async move |tx: &mut Tx| {
+                for (kind, subject) in &some {
+                    portreeve_jobs::enqueue(tx, kind, subject, own.hands().wall()).await?;
+                }
+                Ok::<_, StoreError>(())
+            };
+            self.database().write(unit).await?;
+        }
         Ok(count)
     }
 
-    /// Adds this service's background work to `runner`.
+    /// Adds the work on payments to `runner`.
     #[must_use]
-    pub fn jobs(&self, runner: Runner) -> Runner {
-        let (advancing, syncing) = (self.clone(), self.clone());
-        runner
-            .register(transactions::JOB, move |subject| {
-                transactions::advance(advancing.clone(), subject)
-            })
-            .register(agents::JOB, move |subject| agents::sync(syncing.clone(), subject))
+    pub fn payment_jobs(&self, runner: Runner) -> Runner {
+        let own = self.clone();
+        runner.register(transactions::JOB, move |subject| {
+            transactions::advance(own.clone(), subject)
+        })
+    }
+
+    /// Adds the work on agents to `runner`, which is another than that of the payments: stopping an agent does not wait
+    /// behind them.
+    #[must_use]
+    pub fn agent_jobs(&self, runner: Runner) -> Runner {
+        let own = self.clone();
+        runner.register(agents::JOB, move |subject| agents::sync(own.clone(), subject))
     }
 
     /// The newest receipt of the signer that `database` keeps, to start the signer's client with.
@@ -230,8 +245,22 @@ impl Wallet {
         self.0.recovering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_recovering(&self, agent: &AgentId) -> bool {
-        self.recovering().values().any(|recovering| recovering == agent)
+    /// Whether payments of an earlier life are still open. Another node may have ended them, so the rows are asked.
+    async fn is_recovering(&self, agent: &AgentId) -> Result<bool, StoreError> {
+        let of_agent = |(_, whose): &(&TransactionId, &AgentId)| *whose == agent;
+        let open: Vec<TransactionId> = self
+            .recovering()
+            .iter()
+            .filter(of_agent)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in open {
+            if transactions::is_open(&mut self.database().read(), &id).await? {
+                return Ok(true);
+            }
+            self.recovered(&id);
+        }
+        Ok(false)
     }
 
     fn recovered(&self, payment: &TransactionId) {

@@ -31,6 +31,8 @@ CREATE TABLE agents (
     chain_sync        TEXT NOT NULL,
     last_synced_at    BIGINT,
     key_destroyed     BIGINT NOT NULL,
+    resume_proof      TEXT,
+    limits_until      BIGINT,
     created_at        BIGINT NOT NULL,
     updated_at        BIGINT NOT NULL
 );

@@ -2,7 +2,8 @@
 
 use {
     async_trait::async_trait,
-    portreeve_kernel::{Address, AgentId, OwnerProof, Timestamp, TransactionId},
+    portreeve_chain::{Message, Signature, Transaction},
+    portreeve_kernel::{Address, AgentId, Asset, OwnerProof, Timestamp, TransactionId},
     portreeve_ledger::OperatorEvidence,
     portreeve_policy::AgentPolicy,
     portreeve_signing::{
@@ -110,7 +111,7 @@ pub trait Chain: Send + Sync {
     async fn simulate(&self, wire: &[u8]) -> Result<Result<(), SimulationError>, ChainError>;
     /// Hands a signed transaction over, to every operator. An answer is no proof of anything; only a status is.
     async fn send(&self, wire: &[u8]) -> Result<(), ChainError>;
-    /// What became of a signature.
+    /// What became of a signature. Finalized only when as many operators say so as a proof takes.
     async fn status(&self, signature: &str) -> Result<Option<SignatureStatus>, ChainError>;
     /// When the block of `slot` was made.
     async fn block_time(&self, slot: u64) -> Result<Option<Timestamp>, ChainError>;
@@ -118,6 +119,22 @@ pub trait Chain: Send + Sync {
     async fn evidence(&self, signature: &str) -> Vec<OperatorEvidence>;
     /// How many distinct operators a proof takes.
     fn min_operators(&self) -> usize;
+}
+
+/// The wire form of a message with empty signatures, which a dry run takes.
+///
+/// # Errors
+/// [`ChainError::Malformed`] for a message that nobody signs, which we never build.
+pub(crate) fn unsigned(message: &Message) -> Result<Vec<u8>, ChainError> {
+    let empty: Vec<_> = message
+        .signers()
+        .iter()
+        .map(|key| (*key, Signature::new([0; 64])))
+        .collect();
+    let transaction = Transaction::assemble(message.clone(), &empty);
+    transaction
+        .map(|transaction| transaction.to_wire())
+        .map_err(|error| ChainError::Malformed(error.to_string()))
 }
 
 /// Why the signer did not do it.
@@ -204,6 +221,12 @@ asks! {
     /// Signs spends for the agent again.
     resume(agent: &AgentId, proof: &OwnerProof) -> () =
         Request::Resume { agent: agent.clone(), proof: proof.clone() } => Answer::Resumed => ();
+    /// Sees to it that a payment is never signed, unless it was already: then that answer again.
+    void_spend(transaction: &TransactionId, agent: &AgentId) -> protocol::Voided =
+        Request::VoidSpend { transaction: transaction.clone(), agent: agent.clone() } => Answer::Voided(voided) => voided;
+    /// What the signer has booked for an asset.
+    headroom(agent: &AgentId, asset: Asset) -> protocol::Headroom =
+        Request::Headroom { agent: agent.clone(), asset } => Answer::Headroom(headroom) => headroom;
     /// Destroys the agent's key, for good.
     destroy_key(agent: &AgentId) -> () = Request::DestroyKey { agent: agent.clone() } => Answer::KeyDestroyed => ();
 }

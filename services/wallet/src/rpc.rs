@@ -11,6 +11,7 @@ use {
     portreeve_ledger::OperatorEvidence,
     serde_json::{Value, json},
     std::{
+        fmt,
         sync::{
             Arc,
             atomic::{AtomicI64, AtomicU64, Ordering},
@@ -35,15 +36,46 @@ impl ChainTime {
     }
 }
 
+/// For how many blocks a blockhash is good.
+const BLOCKHASH_LIFE: u64 = 150;
+
 /// A JSON-RPC client over one or more operators.
 #[derive(Debug)]
 pub struct RpcChain {
     http: reqwest::Client,
-    operators: Vec<String>,
+    operators: Vec<Operator>,
     min_operators: usize,
     /// Set on the local chain, which is the clock there.
     time: Option<Arc<ChainTime>>,
     next_id: AtomicU64,
+}
+
+/// One RPC operator.
+#[derive(Clone)]
+struct Operator {
+    /// Secret: providers put keys into it.
+    url: String,
+    /// Host and port: what logs and proofs call it. Two addresses at one host are one witness.
+    name: String,
+}
+
+impl fmt::Debug for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Operator {
+    fn new(url: String) -> Result<Self, ChainError> {
+        let parsed = reqwest::Url::parse(&url).map_err(|_| malformed("an RPC operator's address is no URL"))?;
+        let host = parsed
+            .host_str()
+            .ok_or_else(|| malformed("an RPC operator's address has no host"))?;
+        let name = parsed
+            .port_or_known_default()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        Ok(Self { url, name })
+    }
 }
 
 /// Why one call to one operator gave no result.
@@ -67,6 +99,7 @@ impl RpcChain {
                 min_operators.max(1)
             )));
         }
+        let operators = operators.into_iter().map(Operator::new).collect::<Result<_, _>>()?;
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))
             .connect_timeout(Duration::from_secs(3))
@@ -83,11 +116,17 @@ impl RpcChain {
         })
     }
 
-    async fn call_one(&self, operator: &str, method: &str, params: &Value) -> Result<Value, CallError> {
+    async fn call_one(&self, operator: &Operator, method: &str, params: &Value) -> Result<Value, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let transport = |error: reqwest::Error| CallError::Transport(error.without_url().to_string());
-        let answer = self.http.post(operator).json(&body).send().await.map_err(transport)?;
+        let answer = self
+            .http
+            .post(&operator.url)
+            .json(&body)
+            .send()
+            .await
+            .map_err(transport)?;
         let answer = answer.error_for_status().map_err(transport)?;
         let mut answer: Value = answer.json().await.map_err(transport)?;
         if answer.get("id").and_then(Value::as_u64) != Some(id) {
@@ -103,23 +142,28 @@ impl RpcChain {
         }
     }
 
-    /// The first operator's answer. An RPC error is an answer too: only lost connections go on to the next.
+    /// The first result that an operator gives. One that answers with an error may lag or be overloaded, so the next is
+    /// asked; when none gives a result, the last error is the answer.
     async fn call(&self, method: &str, params: Value) -> Result<Result<Value, Value>, ChainError> {
-        let mut last = String::new();
+        let mut refused = None;
+        let mut lost = String::new();
         for operator in &self.operators {
             match self.call_one(operator, method, &params).await {
                 Ok(result) => return Ok(Ok(result)),
-                Err(CallError::Rpc(error)) => return Ok(Err(error)),
+                Err(CallError::Rpc(error)) => {
+                    tracing::debug!(method, operator = operator.name, %error, "an RPC operator answers with an error");
+                    refused = Some(error);
+                }
                 Err(CallError::Transport(why)) => {
-                    tracing::warn!(method, why, "an RPC operator does not answer");
-                    last = why;
+                    tracing::warn!(method, operator = operator.name, why, "an RPC operator does not answer");
+                    lost = why;
                 }
             }
         }
-        Err(ChainError::Unavailable(last))
+        refused.map(Err).ok_or(ChainError::Unavailable(lost))
     }
 
-    /// As [`Self::call`], where an RPC error means that the operator cannot serve us.
+    /// As [`Self::call`], where an RPC error means that no operator can serve us.
     async fn ask(&self, method: &str, params: Value) -> Result<Value, ChainError> {
         self.call(method, params)
             .await?
@@ -199,16 +243,18 @@ impl Chain for RpcChain {
 
     async fn latest_blockhash(&self) -> Result<Blockhash, ChainError> {
         // Finalized, so that no fork can forget the hash and make the transaction's life shorter than it says.
-        let answer = self
-            .ask("getLatestBlockhash", json!([{"commitment": "finalized"}]))
-            .await?;
+        let params = json!([{"commitment": "finalized"}]);
+        let (answer, height) = tokio::try_join!(self.ask("getLatestBlockhash", params), self.finalized_height())?;
         let name = answer
             .pointer("/value/blockhash")
             .and_then(Value::as_str)
             .ok_or_else(|| malformed("blockhash"))?;
+        // An operator that says too little would have us give up what can still land.
+        let claimed = number(&answer, "/value/lastValidBlockHeight")?;
+        let last_valid_block_height = claimed.max(height.saturating_add(BLOCKHASH_LIFE));
         Ok(Blockhash {
             hash: hash(name)?,
-            last_valid_block_height: number(&answer, "/value/lastValidBlockHeight")?,
+            last_valid_block_height,
         })
     }
 
@@ -282,12 +328,41 @@ impl Chain for RpcChain {
 
     async fn status(&self, signature: &str) -> Result<Option<SignatureStatus>, ChainError> {
         let params = json!([[signature], {"searchTransactionHistory": true}]);
-        let answer = self.ask("getSignatureStatuses", params).await?;
-        status(
-            answer
-                .pointer("/value/0")
-                .ok_or_else(|| malformed("signature status"))?,
-        )
+        let mut said: Vec<SignatureStatus> = Vec::new();
+        let mut answered = false;
+        for operator in &self.operators {
+            let Ok(answer) = self.call_one(operator, "getSignatureStatuses", &params).await else {
+                continue;
+            };
+            answered = true;
+            match status(
+                answer
+                    .pointer("/value/0")
+                    .ok_or_else(|| malformed("signature status"))?,
+            )? {
+                Some(status) if status.commitment == Commitment::Finalized => said.push(status),
+                // Not final for one operator is not final for us; unseen by one may be seen by the next.
+                Some(status) => return Ok(Some(status)),
+                None => {}
+            }
+            if said.iter().any(|other| Some(other) != said.first()) {
+                tracing::error!(signature, ?said, "RPC operators disagree on a finalized transaction");
+                return Err(malformed("operators disagree on a finalized transaction"));
+            }
+            if said.len() >= self.min_operators {
+                return Ok(said.pop());
+            }
+        }
+        match said.pop() {
+            _ if !answered => Err(ChainError::Unavailable(
+                "no operator tells what became of a transaction".into(),
+            )),
+            Some(alone) => Ok(Some(SignatureStatus {
+                commitment: Commitment::Confirmed,
+                ..alone
+            })),
+            None => Ok(None),
+        }
     }
 
     async fn block_time(&self, slot: u64) -> Result<Option<Timestamp>, ChainError> {
@@ -302,22 +377,27 @@ impl Chain for RpcChain {
     async fn evidence(&self, signature: &str) -> Vec<OperatorEvidence> {
         let mut all = Vec::with_capacity(self.operators.len());
         for operator in &self.operators {
-            // Height first: a status read after it covers at least that height.
-            let height = self
-                .call_one(operator, "getBlockHeight", &json!([{"commitment": "finalized"}]))
+            // Height first, then a status that was read no earlier: behind one address there may be several nodes.
+            let epoch = self
+                .call_one(operator, "getEpochInfo", &json!([{"commitment": "finalized"}]))
                 .await;
             let params = json!([[signature], {"searchTransactionHistory": true}]);
             let seen = self.call_one(operator, "getSignatureStatuses", &params).await;
-            let (Ok(height), Ok(seen)) = (height, seen) else {
+            let (Ok(epoch), Ok(seen)) = (epoch, seen) else { continue };
+            let height = epoch.get("blockHeight").and_then(Value::as_u64);
+            let read_at = seen.pointer("/context/slot").and_then(Value::as_u64);
+            let of_slot = epoch.get("absoluteSlot").and_then(Value::as_u64);
+            let (Some(finalized_height), Some(value)) = (height, seen.pointer("/value/0")) else {
                 continue;
             };
-            let (Some(finalized_height), Some(value)) = (height.as_u64(), seen.pointer("/value/0")) else {
+            if of_slot.is_none() || read_at < of_slot {
                 continue;
-            };
+            }
+            let (operator, signature_seen) = (operator.name.clone(), !value.is_null());
             all.push(OperatorEvidence {
-                operator: operator.clone(),
+                operator,
                 finalized_height,
-                signature_seen: !value.is_null(),
+                signature_seen,
             });
         }
         all

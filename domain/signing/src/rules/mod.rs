@@ -8,7 +8,7 @@ mod policy;
 mod spend;
 mod wallet;
 
-pub use spend::{ACCOUNTS_PER_DAY, LANDING_MARGIN};
+pub use spend::{ACCOUNTS_PER_DAY, LANDING_MARGIN, VOIDS_PER_DAY};
 pub use {agent::MAX_AGENTS, policy::MAX_UNPROVEN_STEP, wallet::PUTS_PER_DAY};
 
 use {
@@ -149,7 +149,6 @@ impl SignerState {
     }
 
     fn headroom(&self, agent: &AgentId, asset: &Asset, moment: &Moment) -> Decided {
-        self.thawed()?;
         let agent = self.known(agent)?;
         let used = agent.used(asset, moment.now()?);
         Ok((
@@ -161,6 +160,7 @@ impl SignerState {
                 policy_version: agent.policy.as_ref().map(|policy| policy.version),
                 last_spend_at: agent.last_spend_at,
                 suspended: agent.suspension.is_some(),
+                frozen: self.frozen,
             }),
         ))
     }

@@ -144,8 +144,95 @@ fn the_slowest_clock_gives_budget_back_and_a_clock_that_runs_ahead_does_not() {
     for id in 1..=3 {
         world.done(pay(id, 100));
     }
-    world.now = Some(Now::between(T, T.plus(Seconds(40 * 86_400))));
+    let back = leaves_at(T.plus(LANDING_MARGIN), Window::Day);
+    world.now = Some(Now::between(back.plus_millis(-1), back.plus(Seconds(119))));
     assert_eq!(world.refused(pay(4, 1)), Reason::Policy);
+}
+
+#[test]
+fn clocks_two_minutes_apart_are_believed_and_clocks_further_apart_are_not() {
+    let mut world = World::ready();
+    world.now = Some(Now::between(T, T.plus(Seconds(40 * 86_400))));
+    assert_eq!(world.refused(pay(1, 1)), Reason::ClockUnavailable);
+    world.now = Some(Now::between(T, T.plus_millis(120_001)));
+    assert_eq!(world.refused(pay(1, 1)), Reason::ClockUnavailable);
+    world.now = Some(Now::between(T, T.plus_millis(120_000)));
+    world.done(pay(1, 1));
+}
+
+fn void(id: u64) -> Request {
+    Request::VoidSpend {
+        transaction: transaction(id),
+        agent: agent(1),
+    }
+}
+
+fn voided(answer: Answer) -> Option<portreeve_signing::protocol::SignedSpend> {
+    match answer {
+        Answer::Voided(voided) => voided.signed,
+        other => panic!("not voided: {other:?}"),
+    }
+}
+
+#[test]
+fn what_was_given_up_is_never_signed_and_counts_nothing() {
+    let mut world = World::ready();
+    assert_eq!(voided(world.done(void(1))), None);
+    assert_eq!(world.refused(pay(1, 100)), Reason::TransactionVoided);
+    assert_eq!(headroom(&mut world, Asset::Sol), (0, 0, 0));
+    let records = world.journal.len();
+    assert_eq!(
+        voided(world.done(void(1))),
+        None,
+        "asked again, the same answer and no new record"
+    );
+    assert_eq!(world.journal.len(), records);
+    let mut restarted = world.restarted(records);
+    std::mem::swap(&mut world.state, &mut restarted);
+    assert_eq!(
+        world.refused(pay(1, 100)),
+        Reason::TransactionVoided,
+        "after a restart too"
+    );
+    world.done(pay(2, 100));
+}
+
+#[test]
+fn what_was_signed_is_told_and_not_undone() {
+    let mut world = World::ready();
+    let spend = signed(world.done(pay(1, 100)));
+    let told = voided(world.done(void(1))).unwrap();
+    assert_eq!((told.signatures, told.replayed), (spend.signatures, true));
+    assert_eq!(headroom(&mut world, Asset::Sol), (100, 100, 100));
+    world.done(Request::CreateAgentKey { agent: agent(2) });
+    let anothers = Request::VoidSpend {
+        transaction: transaction(1),
+        agent: agent(2),
+    };
+    assert_eq!(world.refused(anothers), Reason::TransactionReused);
+}
+
+#[test]
+fn a_journal_that_lost_records_promises_nothing() {
+    let mut world = World::ready();
+    world.shown = Some(99);
+    assert!(world.ask(&void(1)).record.is_some(), "frozen now");
+    assert_eq!(world.refused(void(1)), Reason::Frozen);
+}
+
+#[test]
+fn transactions_are_given_up_a_thousand_times_a_day_and_no_more() {
+    let mut world = World::ready();
+    for id in 1..=1000 {
+        world.done(void(id));
+    }
+    assert_eq!(world.refused(void(1001)), Reason::TooManyMessages);
+    assert_eq!(
+        voided(world.done(void(1000))),
+        None,
+        "one given up before still gets its answer"
+    );
+    world.at(86_400).done(void(1001));
 }
 
 #[test]

@@ -4,19 +4,28 @@
 //! transaction that lands twice cannot: what it makes has a fixed address.
 
 use {
-    crate::ports::{Chain, ChainError, Commitment, Signer, SignerError},
+    super::row,
+    crate::{
+        Wallet,
+        ports::{Chain, ChainError, Commitment, Signer, SignerError, unsigned},
+    },
     portreeve_chain::{
         Action, AgentWallet, Blockhash, BuildError, LimitChange, LimitSpec, MessageError, Transaction,
         account::{ProgramConfig, SpendingLimit},
         pda,
+        squads::Period,
     },
     portreeve_kernel::{AgentId, Asset, kill},
     portreeve_signing::protocol::Signed,
+    portreeve_store::{Database, StoreError, Tx},
     std::time::Duration,
 };
 
 /// How often the chain is asked what became of a configuration.
 const POLL: Duration = Duration::from_millis(200);
+
+/// How many times at most before the job lets others have its place, and begins by reading the chain again: 30 s.
+const POLLS: u32 = 150;
 
 /// Why the chain is not configured yet. All are worth another try.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +42,10 @@ pub(crate) enum ConfigureError {
     Refused(String),
     #[error("the configuration did not land before its blockhash expired")]
     Expired,
+    #[error("a transaction that changes the limits may land until block {0}")]
+    UnderWay(u64),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("what is on chain cannot be read: {0}")]
     Unreadable(String),
 }
@@ -47,13 +60,25 @@ enum Kind {
 
 /// A wallet and the ways to reach what it lives on.
 pub(crate) struct Configurator<'a> {
-    pub(crate) agent: &'a AgentId,
-    pub(crate) wallet: &'a AgentWallet,
-    pub(crate) chain: &'a dyn Chain,
-    pub(crate) signer: &'a dyn Signer,
+    agent: &'a AgentId,
+    wallet: &'a AgentWallet,
+    database: &'a Database,
+    chain: &'a dyn Chain,
+    signer: &'a dyn Signer,
 }
 
-impl Configurator<'_> {
+impl<'a> Configurator<'a> {
+    pub(crate) fn new(house: &'a Wallet, agent: &'a AgentId, wallet: &'a AgentWallet) -> Self {
+        let (database, chain, signer) = (house.database(), house.chain(), house.signer());
+        Self {
+            agent,
+            wallet,
+            database,
+            chain,
+            signer,
+        }
+    }
+
     /// The multisig exists and has exactly `limits`.
     pub(crate) async fn ensure_limits(&self, limits: &[LimitSpec]) -> Result<(), ConfigureError> {
         if self
@@ -70,7 +95,7 @@ impl Configurator<'_> {
         for limit in limits {
             match self.limit_on_chain(&limit.asset).await? {
                 None => changes.push(LimitChange::Add(limit.clone())),
-                Some(there) if says(&there, limit) => {}
+                Some(there) if self.says(&there, limit) => {}
                 Some(_) => changes.push(LimitChange::Replace(limit.clone())),
             }
         }
@@ -78,14 +103,36 @@ impl Configurator<'_> {
     }
 
     /// None of `assets` has a limit: the agent's key can spend nothing, whoever holds it.
-    pub(crate) async fn ensure_no_limits(&self, assets: impl Iterator<Item = Asset>) -> Result<(), ConfigureError> {
+    ///
+    /// `limits_until` is the height until which an earlier transaction may still land that puts limits there. Until it
+    /// has passed, seeing none proves nothing.
+    pub(crate) async fn ensure_no_limits(
+        &self,
+        assets: impl Iterator<Item = Asset>,
+        limits_until: Option<u64>,
+    ) -> Result<(), ConfigureError> {
         let mut changes = Vec::new();
         for asset in assets {
             if self.limit_on_chain(&asset).await?.is_some() {
                 changes.push(LimitChange::Remove(asset));
             }
         }
-        self.run(self.wallet.limit_transactions(&changes)?, Kind::Removal).await
+        self.run(self.wallet.limit_transactions(&changes)?, Kind::Removal)
+            .await?;
+        match limits_until {
+            Some(height) if self.chain.finalized_height().await? <= height => Err(ConfigureError::UnderWay(height)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the multisig has a limit for each of `assets`.
+    pub(crate) async fn has_limits(&self, assets: impl Iterator<Item = Asset>) -> Result<bool, ConfigureError> {
+        for asset in assets {
+            if self.limit_on_chain(&asset).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn limit_on_chain(&self, asset: &Asset) -> Result<Option<SpendingLimit>, ConfigureError> {
@@ -125,6 +172,15 @@ impl Configurator<'_> {
     async fn land(&self, actions: &[Action], kind: Kind) -> Result<(), ConfigureError> {
         let recent = self.chain.latest_blockhash().await?;
         let message = self.wallet.message(Blockhash::new(recent.hash), actions)?;
+        // The signer signs only so many of these a day; what the chain would refuse must not use them up.
+        if let Err(refusal) = self.chain.simulate(&unsigned(&message)?).await? {
+            return Err(ConfigureError::Refused(refusal.error));
+        }
+        if !matches!(kind, Kind::Removal) {
+            let (agent, height) = (self.agent.clone(), recent.last_valid_block_height);
+            let note = async move |tx: &mut Tx| row::limits_until(tx, &agent, height).await;
+            self.database.write::<_, StoreError, _>(note).await?;
+        }
         let Signed { signatures } = match kind {
             Kind::Setup => self.signer.sign_setup(self.agent, message.as_bytes()).await?,
             Kind::Removal => self.signer.sign_limit_removal(self.agent, message.as_bytes()).await?,
@@ -134,9 +190,8 @@ impl Configurator<'_> {
         let signed: Vec<_> = signatures.into_iter().map(|one| (one.key, one.signature)).collect();
         let transaction = Transaction::assemble(message, &signed)
             .map_err(|error| SignerError::Unavailable(format!("signatures that do not fit: {error}")))?;
-        let wire = transaction.to_wire();
-        let signature = transaction.signature().to_string();
-        loop {
+        let (wire, signature) = (transaction.to_wire(), transaction.signature().to_string());
+        for _ in 0..POLLS {
             self.chain.send(&wire).await?;
             match self.chain.status(&signature).await? {
                 Some(status) if status.commitment < Commitment::Finalized => {}
@@ -148,15 +203,18 @@ impl Configurator<'_> {
             }
             tokio::time::sleep(POLL).await;
         }
+        Err(ConfigureError::UnderWay(recent.last_valid_block_height))
     }
-}
 
-/// Whether a limit on chain is what the policy asks for, but for how much of it is left.
-fn says(there: &SpendingLimit, wanted: &LimitSpec) -> bool {
-    there.amount == wanted.amount.units()
-        && there.destinations.len() == wanted.destinations.len()
-        && there
-            .destinations
-            .iter()
-            .all(|destination| wanted.destinations.contains(destination))
+    /// Whether a limit on chain is what the policy asks for, but for how much of it is left.
+    fn says(&self, there: &SpendingLimit, wanted: &LimitSpec) -> bool {
+        there.amount == wanted.amount.units()
+            && there.period == Period::Day
+            && there.members == [self.wallet.keys().agent_key]
+            && there.destinations.len() == wanted.destinations.len()
+            && there
+                .destinations
+                .iter()
+                .all(|destination| wanted.destinations.contains(destination))
+    }
 }

@@ -12,7 +12,7 @@ pub(crate) use state::UnknownWord;
 pub use state::{AgentStage, AgentStatus, ChainSync};
 pub(crate) use {
     new::NewAgent,
-    row::{AgentRow, PolicyRow, find, lock_all, policy as find_policy},
+    row::{AgentRow, PolicyRow, find, lock_all, out_of_step, policy as find_policy, signed},
     sync::{JOB, sync},
     view::AgentView,
 };
@@ -24,10 +24,12 @@ use {
         events,
         http::schema,
         ports::SignerError,
+        transactions::is_note,
     },
     portreeve_guard::{Page, Paging, Problem, not_found},
     portreeve_kernel::{AgentId, Code, OwnerProof, Principal, Timestamp, kill},
     portreeve_policy::{AgentPolicy, lint},
+    portreeve_signing::{Reason, key::proves, protocol::Suspension, resume_challenge},
     portreeve_store::{Fetch, Tx},
     serde::Serialize,
     serde_json::json,
@@ -126,6 +128,8 @@ pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -
         chain_sync: ChainSync::Pending,
         last_synced_at: None,
         key_destroyed: false,
+        resume_proof: None,
+        limits_until: None,
         created_at: now,
         updated_at: now,
     };
@@ -171,10 +175,9 @@ pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> R
     let mut read = wallet.database().read();
     let agent = reach(&mut read, caller, id).await?;
     let mut view = AgentView::new(&agent, &policy_of(&mut read, &agent).await?);
-    let resumable = agent.status.may_be_resumed().is_ok() && !agent.key_destroyed;
-    if resumable && caller.agent.is_none() {
-        // The signer may not have been told yet, or be away; the next look will show it.
-        match wallet.signer().resume_challenge(id).await {
+    if may_be_resumed(&agent).is_ok() && caller.agent.is_none() {
+        // The signer may be away; the next look will show it.
+        match suspension_of(wallet, id).await {
             Ok(asked) => {
                 let (challenge, suspension) = (asked.challenge, asked.suspension);
                 view.resume_approval = Some(ResumeApproval { challenge, suspension });
@@ -217,8 +220,8 @@ pub(crate) async fn approve(
     let now = wallet.now().await?.for_expiry();
     let (id, credential, hands) = (id.clone(), caller.credential.clone(), wallet.hands().clone());
     let unit = async move |tx: &mut Tx| {
-        hands.still_good(tx, &credential).await?;
         let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
+        hands.still_good(tx, &credential).await?;
         row::approve_policy(tx, &id, version, &proof, now).await?;
         if agent.stage == Some(AgentStage::AwaitingPolicyApproval) {
             agent.stage = Some(AgentStage::Building);
@@ -247,20 +250,20 @@ pub(crate) async fn suspend(
     id: &AgentId,
     reason: Option<String>,
 ) -> Result<AgentView, Problem> {
-    if reason
-        .as_ref()
-        .is_some_and(|reason| reason.chars().count() > REASON_MAX)
-    {
+    if reason.as_deref().is_some_and(|reason| !is_note(reason, REASON_MAX)) {
         return Err(Problem::new(Code::ValidationOutOfRange)
-            .detail(format_args!("a reason has at most {REASON_MAX} characters"))
+            .detail(format_args!(
+                "a reason has at most {REASON_MAX} characters, none of them a control character"
+            ))
             .param("reason"));
     }
     reach(&mut wallet.database().read(), caller, id).await?;
-    let now = wallet.now().await?.for_expiry();
+    // Not `wallet.now()`: stopping must not wait for a chain that does not answer.
+    let now = wallet.hands().clock.now().for_expiry();
     let (id, credential, hands) = (id.clone(), caller.credential.clone(), wallet.hands().clone());
     let unit = async move |tx: &mut Tx| {
-        hands.still_good(tx, &credential).await?;
         let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
+        hands.still_good(tx, &credential).await?;
         if agent.stage != Some(AgentStage::Resuming) {
             agent.status.may_be_suspended()?;
         }
@@ -273,52 +276,76 @@ pub(crate) async fn suspend(
     Ok(wallet.database().write(unit).await?)
 }
 
-/// Lets a suspended agent pay again, on the owner's word. It may as soon as its limits are back on chain.
+/// Lets a suspended agent pay again, on the owner's word. It may as soon as signer and chain have followed.
+///
+/// The proof is judged here and kept with the intent; the job hands it to the signer, which judges it again.
 pub(crate) async fn resume(
     wallet: &Wallet,
     caller: &Principal,
     id: &AgentId,
     proof: OwnerProof,
 ) -> Result<AgentView, Problem> {
-    let agent = reach(&mut wallet.database().read(), caller, id).await?;
-    agent.status.may_be_resumed()?;
-    if agent.key_destroyed {
-        let detail = "the agent's key was destroyed when it was suspended; make a new agent";
-        return Err(Problem::new(Code::AgentStateConflict).detail(detail));
+    let seen = reach(&mut wallet.database().read(), caller, id).await?;
+    may_be_resumed(&seen)?;
+    let asked = suspension_of(wallet, id).await.map_err(|error| error::signer(&error))?;
+    let approval_key = wallet.enrolment().await?.approval_key;
+    if !proves(&proof, approval_key, &resume_challenge(id, asked.suspension)) {
+        return Err(Problem::new(Code::PolicyProofInvalid)
+            .detail("not the owner's signature over this agent's present suspension")
+            .param("proof"));
     }
-    if agent.stage == Some(AgentStage::Suspending) {
-        let detail = "the suspension is still on its way to signer and chain; try again in a few seconds";
-        return Err(Problem::new(Code::AgentStateConflict).detail(detail));
-    }
-    match wallet.signer().resume(id, &proof).await {
-        Ok(()) => {}
-        // An earlier try got this far.
-        Err(SignerError::Refused(refusal)) if refusal.reason == portreeve_signing::Reason::NotSuspended => {}
-        Err(error) => return Err(error::signer(&error)),
-    }
-    kill::point("wallet.resume.signer");
     let now = wallet.now().await?.for_expiry();
     let (id, credential, hands) = (id.clone(), caller.credential.clone(), wallet.hands().clone());
     let unit = async move |tx: &mut Tx| {
-        hands.still_good(tx, &credential).await?;
         let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
-        agent.status.may_be_resumed()?;
+        hands.still_good(tx, &credential).await?;
+        may_be_resumed(&agent)?;
+        // Consent to end the suspension that was seen ends no later one.
+        if agent.status_changed_at != seen.status_changed_at {
+            return Err(Code::AgentStateConflict.into());
+        }
         agent.stage = Some(AgentStage::Resuming);
+        agent.resume_proof = Some(proof.clone());
         agent.chain_sync = ChainSync::Pending;
         agent.updated_at = now;
         agent.update(tx).await?;
+        let data = json!({"proof": proof, "suspension": asked.suspension});
         tx.audit(events::entry(
             &agent,
             now,
             "agent.resume_approved",
             &credential.to_string(),
-            json!({"proof": proof}),
+            data,
         ));
         hands.sync(tx, &id).await?;
         let policy = policy_of(tx, &agent).await?;
         Ok::<_, Failure>(AgentView::new(&agent, &policy))
     };
     Ok(wallet.database().write(unit).await?)
+}
+
+/// Whether the owner can resume it now.
+fn may_be_resumed(agent: &AgentRow) -> Result<(), Problem> {
+    agent.status.may_be_resumed()?;
+    let conflict = |detail: &str| Err(Problem::new(Code::AgentStateConflict).detail(detail));
+    match agent.stage {
+        _ if agent.key_destroyed => conflict("the agent was stopped for good; make a new one"),
+        Some(AgentStage::Suspending) => {
+            conflict("the suspension is still on its way to signer and chain; try again in a few seconds")
+        }
+        Some(AgentStage::Resuming) => conflict("the agent is being resumed"),
+        _ => Ok(()),
+    }
+}
+
+/// The signer's present suspension of an agent that is suspended here. Should the signer not know of it, it does now.
+async fn suspension_of(wallet: &Wallet, id: &AgentId) -> Result<Suspension, SignerError> {
+    match wallet.signer().resume_challenge(id).await {
+        Err(SignerError::Refused(refusal)) if refusal.reason == Reason::NotSuspended => {
+            wallet.signer().suspend(id).await
+        }
+        answer => answer,
+    }
 }
 
 /// The agent's policy.

@@ -2,6 +2,7 @@
 
 use {
     super::state::{AgentStage, AgentStatus, ChainSync},
+    crate::transactions::TransactionRow,
     portreeve_kernel::{Address, AgentId, OwnerId, OwnerProof, Principal, ProjectId, Timestamp},
     portreeve_policy::AgentPolicy,
     portreeve_store::{Fetch, Row, Sql, StoreError, Tx},
@@ -23,12 +24,16 @@ pub(crate) struct AgentRow {
     pub(crate) multisig: Option<Address>,
     pub(crate) vault: Option<Address>,
     pub(crate) policy_version: u64,
-    /// When it last reserved a payment, of whatever asset.
+    /// When it last signed a payment, of whatever asset.
     pub(crate) last_spend_at: Option<Timestamp>,
     pub(crate) chain_sync: ChainSync,
     pub(crate) last_synced_at: Option<Timestamp>,
     /// True once its key is destroyed for good.
     pub(crate) key_destroyed: bool,
+    /// The owner's word on resuming, from when it was given until it has taken effect.
+    pub(crate) resume_proof: Option<OwnerProof>,
+    /// Until this block height a transaction may land that puts limits on chain; `None` when none is under way.
+    pub(crate) limits_until: Option<u64>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
@@ -47,7 +52,7 @@ macro_rules! select_agents {
         concat!(
             "SELECT id, project_id, owner_id, nickname, tags, status, stage, status_reason, status_changed_at, ",
             "public_key, multisig, vault, policy_version, last_spend_at, chain_sync, last_synced_at, key_destroyed, ",
-            "created_at, updated_at FROM agents ",
+            "resume_proof, limits_until, created_at, updated_at FROM agents ",
             $rest
         )
     };
@@ -73,6 +78,11 @@ impl AgentRow {
             chain_sync: row.parsed("chain_sync")?.ok_or(StoreError::Missing)?,
             last_synced_at: row.get_optional("last_synced_at")?,
             key_destroyed: row.get("key_destroyed")?,
+            resume_proof: match row.get_optional::<String>("resume_proof")? {
+                Some(_) => Some(row.json("resume_proof")?),
+                None => None,
+            },
+            limits_until: row.get_optional("limits_until")?,
             created_at: row.get("created_at")?,
             updated_at: row.get("updated_at")?,
         })
@@ -84,12 +94,18 @@ impl AgentRow {
         in_reach && caller.agent.as_ref().is_none_or(|own| *own == self.id)
     }
 
+    /// Whether it still pays what was decided: not while it is suspended, and not after it was in between.
+    pub(crate) fn pays_for(&self, payment: &TransactionRow) -> bool {
+        self.status == AgentStatus::Active && self.status_changed_at <= payment.created_at
+    }
+
     /// Writes the whole agent back.
     pub(crate) async fn update(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let sql = Sql::new(
             "UPDATE agents SET status = $1, stage = $2, status_reason = $3, status_changed_at = $4, public_key = $5, \
              multisig = $6, vault = $7, policy_version = $8, last_spend_at = $9, chain_sync = $10, \
-             last_synced_at = $11, key_destroyed = $12, updated_at = $13 WHERE id = $14",
+             last_synced_at = $11, key_destroyed = $12, resume_proof = $13, limits_until = $14, updated_at = $15 \
+             WHERE id = $16",
         );
         let sql = sql
             .bind(self.status.as_str())
@@ -104,6 +120,12 @@ impl AgentRow {
             .bind(self.chain_sync.as_str())
             .bind(self.last_synced_at)
             .bind(self.key_destroyed)
+            .bind(
+                self.resume_proof
+                    .as_ref()
+                    .and_then(|proof| serde_json::to_string(proof).ok()),
+            )
+            .bind(self.limits_until)
             .bind(self.updated_at)
             .bind(&self.id);
         match tx.execute(sql).await? {
@@ -212,6 +234,26 @@ pub(crate) async fn policy(
         })
     })
     .transpose()
+}
+
+/// Notes that the agent signed a payment at `at`.
+pub(crate) async fn signed(tx: &mut Tx, agent: &AgentId, at: Timestamp) -> Result<(), StoreError> {
+    let sql = Sql::new(
+        "UPDATE agents SET last_spend_at = $1 WHERE id = $2 AND (last_spend_at IS NULL OR last_spend_at < $1)",
+    );
+    tx.execute(sql.bind(at).bind(agent)).await.map(|_| ())
+}
+
+/// Notes until when a transaction may land that puts limits on chain.
+pub(crate) async fn limits_until(tx: &mut Tx, agent: &AgentId, height: u64) -> Result<(), StoreError> {
+    let sql = Sql::new("UPDATE agents SET limits_until = $1 WHERE id = $2");
+    tx.execute(sql.bind(height).bind(agent)).await.map(|_| ())
+}
+
+/// The agents that signer and chain have yet to follow.
+pub(crate) async fn out_of_step(at: &mut (impl Fetch + Send)) -> Result<Vec<AgentId>, StoreError> {
+    let sql = Sql::new("SELECT id FROM agents WHERE stage IS NOT NULL AND stage <> 'AWAITING_POLICY_APPROVAL'");
+    at.fetch_all(sql).await?.iter().map(|row| row.get("id")).collect()
 }
 
 /// Keeps the owner's proof with the policy it approves.

@@ -9,12 +9,12 @@ use {
         row::{self, AgentRow},
         state::{AgentStage, AgentStatus, ChainSync},
     },
-    crate::{Wallet, error::Failure, events},
-    portreeve_chain::LimitSpec,
+    crate::{Wallet, error::Failure, events, ports::SignerError},
     portreeve_guard::Problem,
     portreeve_jobs::Next,
-    portreeve_kernel::{AgentId, kill},
+    portreeve_kernel::{AgentId, Asset, kill},
     portreeve_policy::AgentPolicy,
+    portreeve_signing::{Reason, limits_on_chain},
     portreeve_store::{StoreError, Tx},
     serde_json::json,
 };
@@ -53,24 +53,9 @@ async fn run(wallet: &Wallet, id: &AgentId) -> Result<(), Problem> {
         (AgentStatus::Creating, Some(AgentStage::Building)) => build(wallet, &agent, &policy).await,
         (AgentStatus::Suspended, Some(AgentStage::Suspending)) => suspend(wallet, &agent, &policy).await,
         (AgentStatus::Suspended, Some(AgentStage::Resuming)) => resume(wallet, &agent, &policy).await,
+        (AgentStatus::Active, _) => verify(wallet, &agent, &policy).await,
         _ => Ok(()),
     }
-}
-
-/// What the chain holds of a policy: one limit per asset, the day's.
-pub(crate) fn limits(policy: &AgentPolicy) -> Vec<LimitSpec> {
-    let destinations: std::collections::BTreeSet<_> = policy.destinations_on_chain().collect();
-    policy
-        .assets()
-        .filter_map(|asset| {
-            let amount = policy.limits_of(asset)?.daily;
-            Some(LimitSpec {
-                asset,
-                amount,
-                destinations: destinations.clone(),
-            })
-        })
-        .collect()
 }
 
 async fn build(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Result<(), Problem> {
@@ -80,14 +65,9 @@ async fn build(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Resul
         ..agent.clone()
     };
     let vault = wallet.wallet_of(&keyed).await?;
-    let on_chain = Configurator {
-        agent: &agent.id,
-        wallet: &vault,
-        chain: wallet.chain(),
-        signer: wallet.signer(),
-    };
+    let on_chain = Configurator::new(wallet, &agent.id, &vault);
     on_chain
-        .ensure_limits(&limits(policy))
+        .ensure_limits(&limits_on_chain(policy))
         .await
         .map_err(|error| told(&error))?;
     kill::point("wallet.build.landed");
@@ -102,19 +82,14 @@ async fn build(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Resul
 }
 
 async fn suspend(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Result<(), Problem> {
-    wallet.signer().suspend(&agent.id).await.map_err(Problem::internal)?;
+    match wallet.signer().suspend(&agent.id).await {
+        Ok(_) => {}
+        // An earlier run got further.
+        Err(SignerError::Refused(refusal)) if refusal.reason == Reason::KeyDestroyed => {}
+        Err(error) => return Err(Problem::internal(error)),
+    }
     kill::point("wallet.suspend.signer");
-    let vault = wallet.wallet_of(agent).await?;
-    let on_chain = Configurator {
-        agent: &agent.id,
-        wallet: &vault,
-        chain: wallet.chain(),
-        signer: wallet.signer(),
-    };
-    on_chain
-        .ensure_no_limits(policy.assets())
-        .await
-        .map_err(|error| told(&error))?;
+    // Before the chain, which may not answer: without its key nobody spends from the limit either.
     if agent.key_destroyed {
         wallet
             .signer()
@@ -122,20 +97,29 @@ async fn suspend(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Res
             .await
             .map_err(Problem::internal)?;
     }
+    let vault = wallet.wallet_of(agent).await?;
+    let on_chain = Configurator::new(wallet, &agent.id, &vault);
+    let removed = on_chain.ensure_no_limits(policy.assets(), agent.limits_until).await;
+    removed.map_err(|error| told(&error))?;
     kill::point("wallet.suspend.landed");
     finish(wallet, agent, "agent.limits_removed", |_| {}).await
 }
 
 async fn resume(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Result<(), Problem> {
-    let vault = wallet.wallet_of(agent).await?;
-    let on_chain = Configurator {
-        agent: &agent.id,
-        wallet: &vault,
-        chain: wallet.chain(),
-        signer: wallet.signer(),
+    let Some(proof) = &agent.resume_proof else {
+        return Err(Problem::internal("an agent resumed without proof"));
     };
+    match wallet.signer().resume(&agent.id, proof).await {
+        Ok(()) => {}
+        // An earlier run got this far.
+        Err(SignerError::Refused(refusal)) if refusal.reason == Reason::NotSuspended => {}
+        Err(error) => return Err(Problem::internal(error)),
+    }
+    kill::point("wallet.resume.signer");
+    let vault = wallet.wallet_of(agent).await?;
+    let on_chain = Configurator::new(wallet, &agent.id, &vault);
     on_chain
-        .ensure_limits(&limits(policy))
+        .ensure_limits(&limits_on_chain(policy))
         .await
         .map_err(|error| told(&error))?;
     kill::point("wallet.resume.landed");
@@ -144,6 +128,43 @@ async fn resume(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Resu
         agent.status_reason = None;
     })
     .await
+}
+
+/// An agent that should be able to pay: when signer or chain say otherwise, that is how it is here too, and the owner
+/// is told.
+async fn verify(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Result<(), Problem> {
+    let vault = wallet.wallet_of(agent).await?;
+    let on_chain = Configurator::new(wallet, &agent.id, &vault);
+    let limited = on_chain
+        .has_limits(policy.assets())
+        .await
+        .map_err(|error| told(&error))?;
+    let suspended = wallet
+        .signer()
+        .headroom(&agent.id, Asset::Sol)
+        .await
+        .map_err(Problem::internal)?
+        .suspended;
+    if limited && !suspended {
+        return Ok(());
+    }
+    let (own, seen) = (wallet.clone(), agent.clone());
+    let unit = async move |tx: &mut Tx| {
+        let now = own.hands().clock.now().for_expiry();
+        let mut agent = row::lock(tx, &seen.id).await?.ok_or(StoreError::Missing)?;
+        if (agent.status, agent.stage) != (seen.status, seen.stage) {
+            return own.hands().sync(tx, &seen.id).await;
+        }
+        let reason = "signer or chain do not agree that the agent may pay";
+        own.hands()
+            .suspend(tx, &mut agent, Some(reason.to_owned()), events::SYSTEM, now)
+            .await
+    };
+    wallet
+        .database()
+        .write(unit)
+        .await
+        .map_err(|error| crate::error::store(&error))
 }
 
 fn told(error: &ConfigureError) -> Problem {
@@ -170,6 +191,9 @@ async fn finish(
             agent.status_changed_at = now;
         }
         agent.stage = None;
+        agent.resume_proof = None;
+        // Whatever was under way has landed, or can no longer.
+        agent.limits_until = None;
         agent.chain_sync = ChainSync::Synced;
         agent.last_synced_at = Some(now);
         agent.updated_at = now;

@@ -11,7 +11,7 @@ use {
         stage::Stage,
     },
     crate::{
-        Wallet,
+        Wallet, agents,
         error::Failure,
         events,
         ports::{ChainError, Commitment, SignatureStatus, SignerError},
@@ -29,9 +29,15 @@ use {
 /// The job's kind. Its subject is the payment's id.
 pub(crate) const JOB: &str = "transaction.advance";
 
-/// How long one run waits for the chain before it lets other payments have its place.
-const PATIENCE: u32 = 20;
+/// How often one run looks at the chain before it lets other payments have its place, and how long between two looks.
+const LOOKS: u32 = 4;
 const POLL: Duration = Duration::from_millis(100);
+
+/// Blocks that have to be left before anything is signed: what is signed counts at the signer, landed or not.
+const BLOCKS_TO_LAND: u64 = 30;
+
+/// How far a block time may be ahead of our own.
+const CLOCK_MARGIN: Seconds = Seconds(300);
 
 /// Why a payment is not carried on just now.
 #[derive(Debug, thiserror::Error)]
@@ -62,14 +68,18 @@ pub(crate) async fn advance(wallet: Wallet, subject: String) -> Next {
             reason: "the subject is no transaction id".into(),
         };
     };
-    for _ in 0..PATIENCE {
+    let mut looks = LOOKS;
+    while looks > 0 {
         match step(&wallet, &id).await {
             Ok(Step::Ended) => {
                 wallet.recovered(&id);
                 return Next::Done;
             }
             Ok(Step::Moved) => {}
-            Ok(Step::Waiting) => tokio::time::sleep(POLL).await,
+            Ok(Step::Waiting) => {
+                looks = looks.saturating_sub(1);
+                tokio::time::sleep(POLL).await;
+            }
             Err(stuck) => {
                 return Next::Failed {
                     reason: stuck.to_string(),
@@ -109,8 +119,25 @@ async fn step(wallet: &Wallet, id: &TransactionId) -> Result<Step, Stuck> {
     }
 }
 
-/// Has the fixed bytes signed. A refusal that proves that nothing was ever signed gives the budget back.
+/// Has the fixed bytes signed, unless there is no point in it any more.
 async fn sign(wallet: &Wallet, payment: &TransactionRow) -> Result<Step, Stuck> {
+    let agent = agents::find(&mut wallet.database().read(), &payment.agent).await?;
+    if agent.is_none_or(|agent| !agent.pays_for(payment)) {
+        let why = (
+            Code::AgentSuspended,
+            "the agent was suspended before the payment was signed".to_owned(),
+        );
+        return give_up(wallet, payment, Stage::Voided, why).await;
+    }
+    let height = wallet.chain().finalized_height().await?;
+    let last_valid = payment.last_valid_height.unwrap_or_default();
+    if height.saturating_add(BLOCKS_TO_LAND) > last_valid {
+        let why = (
+            Code::TransactionExpired,
+            "there was no time left to sign and send the payment".to_owned(),
+        );
+        return give_up(wallet, payment, Stage::Voided, why).await;
+    }
     let bytes = payment.message.as_deref().unwrap_or_default();
     kill::point("wallet.sign.before");
     match wallet.signer().sign_spend(&payment.id, &payment.agent, bytes).await {
@@ -118,30 +145,26 @@ async fn sign(wallet: &Wallet, payment: &TransactionRow) -> Result<Step, Stuck> 
             kill::point("wallet.sign.signed");
             keep_signed(wallet, payment, bytes, spend).await
         }
-        Err(error) if error.proves_never_signed() && is_final(&error) => {
-            let SignerError::Refused(refusal) = &error else {
-                return Err(error.into());
-            };
-            let why = (Code::TransactionSigningFailed, refusal.detail.clone());
-            end(
-                wallet,
-                payment,
-                Stage::SignerRefused,
-                Proof::NeverSigned,
-                Some(why),
-                Change::default(),
-            )
-            .await
+        Err(SignerError::Refused(refusal)) if !refusal.reason.code().retryable() => {
+            let why = (Code::TransactionSigningFailed, refusal.detail);
+            give_up(wallet, payment, Stage::SignerRefused, why).await
         }
+        // A signer without clock, keystore or connection may be well again soon.
         Err(error) => Err(error.into()),
     }
 }
 
-/// Whether asking again cannot help: a signer without clock or keystore may be well again soon.
-fn is_final(error: &SignerError) -> bool {
-    match error {
-        SignerError::Refused(refusal) => !refusal.reason.code().retryable(),
-        SignerError::Unavailable(_) => false,
+/// Gives up a payment that may have been asked to be signed. The signer has the last word: it promises never to sign
+/// it, which is the proof that gives the budget back, or shows that it has signed, and then the payment goes on.
+async fn give_up(wallet: &Wallet, payment: &TransactionRow, to: Stage, why: (Code, String)) -> Result<Step, Stuck> {
+    let voided = wallet.signer().void_spend(&payment.id, &payment.agent).await?;
+    kill::point("wallet.sign.voided");
+    match voided.signed {
+        Some(spend) => {
+            let bytes = payment.message.as_deref().unwrap_or_default();
+            keep_signed(wallet, payment, bytes, spend).await
+        }
+        None => end(wallet, payment, to, Proof::NeverSigned, Some(why), Change::default()).await,
     }
 }
 
@@ -167,6 +190,7 @@ async fn keep_signed(
             // The signer counts this for good, from here.
             let of_signer = |key: &AccountKey| matches!(key, AccountKey::Signer { .. });
             ledger::settle_accounts(tx, &payment.id, of_signer, counts_from).await?;
+            agents::signed(tx, &payment.agent, spend.signed_at).await?;
             let data =
                 json!({"agentId": payment.agent, "txSignature": signature, "journalSequence": spend.journal_sequence});
             tx.audit(events::payment_entry(
@@ -270,7 +294,11 @@ async fn settle(wallet: &Wallet, payment: &TransactionRow, slot: u64) -> Result<
     let unit = async move |tx: &mut Tx| {
         let now = own.hands().clock.now().for_expiry();
         // Without a block time the present stands in for it: later, so the budget comes back later.
-        let landed = block_time.unwrap_or(now).max(payment.created_at);
+        // One far in the future, by a chain's or a node's mistake, would keep the budget for as long.
+        let landed = block_time
+            .unwrap_or(now)
+            .max(payment.created_at)
+            .min(now.plus(CLOCK_MARGIN));
         let change = Change {
             slot: Some(slot),
             confirmed_at: Some(landed),

@@ -14,8 +14,8 @@ pub use stage::{Stage, Status};
 pub(crate) use {
     advance::{JOB, advance},
     decide::Decider,
-    order::{IdempotencyKey, Order},
-    row::{TransactionRow, in_flight},
+    order::{IdempotencyKey, Order, is_note},
+    row::{TransactionRow, in_flight, is_open},
     usage::{UsageView, check, usage},
     view::{DecisionView, TransactionView},
 };
@@ -27,7 +27,9 @@ use {
     },
     decide::{Decided, Spend},
     portreeve_guard::{Page, Paging, Problem, not_found},
-    portreeve_kernel::{AgentId, Code, Principal, TransactionId},
+    portreeve_kernel::{AgentId, Code, Now, Principal, TransactionId},
+    portreeve_ledger::AccountKey,
+    portreeve_store::ledger,
 };
 
 /// The answer to a payment.
@@ -67,7 +69,7 @@ pub(crate) async fn pay(
             Err(mismatch(&row.id))
         };
     }
-    if wallet.is_recovering(&order.agent) {
+    if wallet.is_recovering(&order.agent).await.map_err(Failure::from)? {
         return Err(Code::SystemRecovering.into());
     }
     let now = wallet.now().await?;
@@ -76,13 +78,7 @@ pub(crate) async fn pay(
         .latest_blockhash()
         .await
         .map_err(|error| error::chain(&error))?;
-    let signer = wallet.signer().health().await.map_err(|error| error::signer(&error))?;
-    if signer.frozen || signer.time.is_none() {
-        return Err(Problem::because(
-            Code::SystemSignerUnavailable,
-            "the signer is frozen or has no clock",
-        ));
-    }
+    agree(wallet, &order, now).await?;
     let id = TransactionId::new(now.for_expiry(), wallet.hands().entropy());
     let spend = Spend::new(id, caller, order, key);
     match wallet
@@ -111,6 +107,36 @@ pub(crate) async fn pay(
             }
         }
     }
+}
+
+/// Asks the signer whether it lives, and whether what it has booked is in our ledger too. When it has booked more, our
+/// ledger has lost payments (a restored backup, a failover), and what they spent must not be spent again.
+async fn agree(wallet: &Wallet, order: &Order, now: Now) -> Result<(), Problem> {
+    // The signer first: whatever it has booked by then was reserved here before.
+    let booked = wallet
+        .signer()
+        .headroom(&order.agent, order.asset)
+        .await
+        .map_err(|error| error::signer(&error))?;
+    if booked.frozen {
+        return Err(Problem::because(Code::SystemSignerUnavailable, "the signer is frozen"));
+    }
+    let mirror = AccountKey::Signer {
+        agent: order.agent.clone(),
+        asset: order.asset,
+    };
+    let counted = ledger::usage(&mut wallet.database().read(), std::slice::from_ref(&mirror), now).await;
+    let counted = counted
+        .map_err(Failure::from)?
+        .get(&mirror)
+        .copied()
+        .unwrap_or_default();
+    if booked.day > counted.day || booked.week > counted.week || booked.month > counted.month {
+        let detail = "the signer has booked payments that this server's ledger does not hold";
+        tracing::error!(agent.id = %order.agent, detail, "restore the newest database, or wait until they have left the windows");
+        return Err(Problem::new(Code::SystemRecovering).detail(detail));
+    }
+    Ok(())
 }
 
 /// One payment.

@@ -82,9 +82,11 @@ impl Order {
                 .detail("the system program is no wallet; money sent there is lost")
                 .param("to"));
         }
-        if memo.as_ref().is_some_and(|memo| memo.chars().count() > MEMO_MAX) {
+        if memo.as_deref().is_some_and(|memo| !is_note(memo, MEMO_MAX)) {
             return Err(Problem::new(Code::ValidationOutOfRange)
-                .detail(format_args!("a memo has at most {MEMO_MAX} characters"))
+                .detail(format_args!(
+                    "a memo has at most {MEMO_MAX} characters, none of them a control character"
+                ))
                 .param("memo"));
         }
         Ok(Self {
@@ -110,6 +112,11 @@ impl Order {
         }
         Address::new(hash.finalize().into()).to_string()
     }
+}
+
+/// Words by people for people: bounded, and nothing that a database or a terminal trips over.
+pub(crate) fn is_note(text: &str, max: usize) -> bool {
+    text.chars().count() <= max && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

@@ -10,13 +10,12 @@ use {
         stage::Stage,
     },
     crate::{
-        Wallet,
-        agents::{self, AgentStatus},
-        error::Failure,
+        Wallet, agents,
+        error::{self, Failure},
         events,
-        ports::Blockhash,
+        ports::{Blockhash, unsigned},
     },
-    portreeve_chain::{AgentWallet, Message, Signature, Spend, Transaction, squads::Currency},
+    portreeve_chain::{AgentWallet, Message, Spend, squads::Currency},
     portreeve_guard::Problem,
     portreeve_jobs as jobs,
     portreeve_kernel::{Code, kill},
@@ -25,6 +24,10 @@ use {
     serde_json::json,
 };
 
+/// How long after its decision a payment may still be prepared, in milliseconds. Whoever asked has long given up, and
+/// would be surprised.
+const DEADLINE_MILLIS: i64 = 120_000;
+
 /// Prepares one payment. A chain that does not answer leaves it RESERVED, for the job to prepare.
 pub(super) async fn prepare(
     wallet: &Wallet,
@@ -32,11 +35,17 @@ pub(super) async fn prepare(
     blockhash: Blockhash,
 ) -> Result<TransactionRow, Problem> {
     kill::point("wallet.pay.reserved");
+    let waited = wallet.hands().clock.now().for_expiry().millis_since(payment.created_at);
+    if waited > DEADLINE_MILLIS {
+        let why = "the chain could not be asked in time; nothing was signed".to_owned();
+        return give_up(wallet, payment, Code::TransactionExpired, why).await;
+    }
     let message = match build(wallet, &payment, blockhash).await? {
         Ok(message) => message,
         Err(why) => return give_up(wallet, payment, Code::TransactionSimulationFailed, why).await,
     };
-    match wallet.chain().simulate(&unsigned(&message)?).await {
+    let wire = unsigned(&message).map_err(|error| error::chain(&error))?;
+    match wallet.chain().simulate(&wire).await {
         Ok(Ok(())) => fix(wallet, payment, message, blockhash).await,
         Ok(Err(refusal)) => {
             tracing::info!(transaction.id = %payment.id, logs = ?refusal.logs, "the chain refuses a dry run");
@@ -73,18 +82,6 @@ async fn build(
     Ok(message.and_then(|actions| vault.message(hash, &actions).map_err(|error| error.to_string())))
 }
 
-/// The wire form with empty signatures, which a dry run takes.
-fn unsigned(message: &Message) -> Result<Vec<u8>, Problem> {
-    let empty: Vec<_> = message
-        .signers()
-        .iter()
-        .map(|key| (*key, Signature::new([0; 64])))
-        .collect();
-    Transaction::assemble(message.clone(), &empty)
-        .map(|transaction| transaction.to_wire())
-        .map_err(Problem::internal)
-}
-
 /// Fixes the bytes, unless the agent has been stopped meanwhile.
 async fn fix(
     wallet: &Wallet,
@@ -98,7 +95,7 @@ async fn fix(
         let mut payment = before.clone();
         let now = own.hands().clock.now().for_expiry();
         let agent = agents::lock_all(tx, [&payment.agent]).await?.into_iter().next();
-        if agent.is_none_or(|agent| agent.status != AgentStatus::Active) {
+        if agent.is_none_or(|agent| !agent.pays_for(&payment)) {
             let why = (
                 Code::AgentSuspended,
                 "the agent was suspended before the signer was asked".to_owned(),
@@ -109,10 +106,11 @@ async fn fix(
             };
             if row::advance(tx, &payment.id, Stage::Reserved, Stage::Voided, &change, now).await? {
                 release(tx, &own, &payment, &why, "transaction.voided").await?;
+                payment.stage = Stage::Voided;
+                payment.failure = Some(why);
+                return Ok::<_, Failure>(payment);
             }
-            payment.stage = Stage::Voided;
-            payment.failure = Some(why);
-            return Ok::<_, Failure>(payment);
+            return as_it_is(tx, &payment).await;
         }
         let change = Change {
             message: Some(bytes.clone()),
@@ -126,10 +124,7 @@ async fn fix(
             payment.last_valid_height = change.last_valid_height;
             return Ok(payment);
         }
-        // Somebody else was faster: what they made of it counts.
-        row::find(tx, &payment.id)
-            .await?
-            .ok_or_else(|| Problem::internal("a payment that is gone").into())
+        as_it_is(tx, &payment).await
     };
     Ok(wallet.database().write(unit).await?)
 }
@@ -156,11 +151,15 @@ async fn give_up(
             payment.failure = Some(why);
             return Ok::<_, Failure>(payment);
         }
-        row::find(tx, &payment.id)
-            .await?
-            .ok_or_else(|| Problem::internal("a payment that is gone").into())
+        as_it_is(tx, &payment).await
     };
     Ok(wallet.database().write(unit).await?)
+}
+
+/// Somebody else was faster: what they made of the payment counts.
+async fn as_it_is(tx: &mut Tx, payment: &TransactionRow) -> Result<TransactionRow, Failure> {
+    let found = row::find(tx, &payment.id).await?;
+    found.ok_or_else(|| Problem::internal("a payment that is gone").into())
 }
 
 /// Gives the budget of a payment back that nobody was asked to sign, and says so.

@@ -6,6 +6,7 @@ use {
         Address, AgentId, Amount, Asset, Code, OwnerId, Principal, ProjectId, Timestamp, TransactionId,
     },
     portreeve_store::{Bind, Fetch, Row, Sql, StoreError, Tx, Value},
+    std::collections::BTreeSet,
 };
 
 /// One payment.
@@ -184,6 +185,30 @@ pub(crate) async fn in_flight(at: &mut (impl Fetch + Send)) -> Result<Vec<(Trans
         .await?
         .iter()
         .map(|row| Ok((row.get("id")?, row.get("agent_id")?)))
+        .collect()
+}
+
+/// Whether a payment is neither done nor dead.
+pub(crate) async fn is_open(at: &mut (impl Fetch + Send), id: &TransactionId) -> Result<bool, StoreError> {
+    let row = at
+        .fetch_optional(Sql::new("SELECT stage FROM transactions WHERE id = $1").bind(id))
+        .await?;
+    let stage = row.map(|row| row.parsed::<Stage>("stage")).transpose()?.flatten();
+    Ok(stage.is_some_and(Stage::is_in_flight))
+}
+
+/// Those of `agents` that have payments which are allowed and not signed yet.
+pub(crate) async fn unsigned<'a>(
+    at: &mut (impl Fetch + Send),
+    agents: impl IntoIterator<Item = &'a AgentId>,
+) -> Result<BTreeSet<AgentId>, StoreError> {
+    let sql = Sql::new(
+        "SELECT DISTINCT agent_id FROM transactions WHERE stage IN ('RESERVED', 'SIGNING') AND agent_id IN ({list})",
+    );
+    at.fetch_all(sql.bind_list(agents))
+        .await?
+        .iter()
+        .map(|row| row.get("agent_id"))
         .collect()
 }
 

@@ -23,7 +23,8 @@ pub enum Stage {
     Submitted,
     /// Landed, irreversibly.
     Finalized,
-    /// The agent was stopped before the signer was asked.
+    /// Given up before it was signed, because the agent was stopped or it took too long; the signer, when it may have
+    /// been asked, has promised never to sign it.
     Voided,
     /// The chain's dry run refused it before the signer was asked.
     SimulationFailed,
@@ -89,7 +90,7 @@ stages! {
     Denied           "DENIED"            Rejected         -> [];
     Held             "HELD"              AwaitingApproval -> [];
     Reserved         "RESERVED"          Pending          -> [Signing Voided SimulationFailed];
-    Signing          "SIGNING"           Approved         -> [Submitted SignerRefused];
+    Signing          "SIGNING"           Approved         -> [Submitted SignerRefused Voided];
     Submitted        "SUBMITTED"         Submitted        -> [Finalized FailedOnChain Expired];
     Finalized        "FINALIZED"         Confirmed        -> [];
     Voided           "VOIDED"            Rejected         -> [];
@@ -170,13 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn after_the_signer_was_asked_nothing_is_voided() {
-        for stage in [Stage::Signing, Stage::Submitted] {
-            assert!(
-                !stage.may_become(Stage::Voided) && !stage.may_become(Stage::SimulationFailed),
-                "{stage}"
-            );
-        }
+    fn what_may_be_signed_is_not_given_up_by_a_dry_run_and_what_is_signed_not_at_all() {
+        assert!(!Stage::Signing.may_become(Stage::SimulationFailed));
+        assert!(!Stage::Submitted.may_become(Stage::Voided));
         assert!(
             !Stage::Submitted.may_become(Stage::SignerRefused),
             "a signature that left cannot be refused"

@@ -4,6 +4,7 @@ use {
     super::{
         decide::{accounts_of, find_passes_at, request, usage as counted},
         order::Order,
+        row,
         view::DecisionView,
     },
     crate::{
@@ -159,7 +160,11 @@ async fn decide(
     let sums = ledger::usage(read, &[server.clone(), signer.clone()], now).await?;
     let of = |key: &AccountKey| -> WindowUse { sums.get(key).copied().unwrap_or_default() };
     let (server_use, signer_use) = (of(&server), of(&signer));
-    let mut decision = evaluate(policy, &request(order), &counted(agent, server_use, signer_use), now);
+    let mut usage = counted(agent, server_use, signer_use);
+    if row::unsigned(read, [&agent.id]).await?.contains(&agent.id) {
+        usage.last_spend_at = Some(now.for_expiry());
+    }
+    let mut decision = evaluate(policy, &request(order), &usage, now);
     if decision.outcome.is_refused() {
         find_passes_at(read, &mut decision, &[(server, server_use), (signer, signer_use)], now).await?;
     }

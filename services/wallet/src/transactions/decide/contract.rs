@@ -95,6 +95,8 @@ impl World {
             chain_sync: ChainSync::Synced,
             last_synced_at: None,
             key_destroyed: false,
+            resume_proof: None,
+            limits_until: None,
             created_at: START,
             updated_at: START,
         };

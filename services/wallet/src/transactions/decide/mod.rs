@@ -21,7 +21,7 @@ use {
     portreeve_kernel::{
         Address, AgentId, Code, Credential, Level, Now, OwnerId, Principal, ProjectId, Seconds, TransactionId,
     },
-    portreeve_ledger::{AccountKey, WindowUse},
+    portreeve_ledger::{AccountKey, LedgerError, WindowUse},
     portreeve_policy::{AgentPolicy, Decision, Outcome, SpendRequest, Usage, evaluate},
     portreeve_store::{
         Batch, Fetch, StoreError, Tx,
@@ -187,8 +187,8 @@ pub(crate) async fn find_passes_at(
 struct Group<'a> {
     now: Now,
     agents: BTreeMap<AgentId, AgentRow>,
-    /// Agents that reserved, whose rows are to be written at the end.
-    spent: BTreeSet<AgentId>,
+    /// Agents with payments that are allowed and not signed yet: nobody knows how soon they will be.
+    unsigned: BTreeSet<AgentId>,
     accounts: Accounts,
     /// Credentials that have been revoked since their requests came in.
     revoked: HashSet<Credential>,
@@ -207,8 +207,13 @@ impl Batch for Decider {
         let agents = agents::lock_all(tx, ids.iter().copied()).await?;
         let keys: BTreeSet<&str> = commands.iter().map(|spend| spend.key.as_str()).collect();
         let known = row::find_by_keys(tx, ids, keys).await?;
+        // In one order, so that two nodes that lock the same keys cannot wait for each other.
+        let credentials: BTreeMap<String, &Credential> = commands
+            .iter()
+            .map(|spend| (spend.credential.to_string(), &spend.credential))
+            .collect();
         let mut revoked = HashSet::new();
-        for credential in commands.iter().map(|spend| &spend.credential).collect::<HashSet<_>>() {
+        for credential in credentials.into_values() {
             if !self.hands.checks.is_good(tx, credential, now).await? {
                 revoked.insert(credential.clone());
             }
@@ -219,7 +224,7 @@ impl Batch for Decider {
         let mut group = Group {
             now,
             agents: agents.into_iter().map(|agent| (agent.id.clone(), agent)).collect(),
-            spent: BTreeSet::new(),
+            unsigned: row::unsigned(tx, commands.iter().map(|spend| &spend.order.agent)).await?,
             accounts: ledger::load(tx, accounts, now).await?,
             revoked,
             known: known
@@ -235,9 +240,6 @@ impl Batch for Decider {
         }
         row::insert(tx, &group.new).await?;
         group.accounts.write(tx).await?;
-        for agent in group.spent.iter().filter_map(|id| group.agents.get(id)) {
-            agent.update(tx).await?;
-        }
         Ok(answers)
     }
 }
@@ -269,7 +271,10 @@ impl Decider {
         let keys = accounts_of(&spend.owner, &spend.order);
         let [_, server, signer] = &keys;
         let (server_use, signer_use) = (group.accounts.usage(server)?, group.accounts.usage(signer)?);
-        let usage = usage(&agent, server_use, signer_use);
+        let mut usage = usage(&agent, server_use, signer_use);
+        if group.unsigned.contains(&agent.id) {
+            usage.last_spend_at = Some(group.now.for_expiry());
+        }
         let mut decision = evaluate(&policy, &request(&spend.order), &usage, group.now);
         if decision.outcome.is_refused() {
             let counted = [(server.clone(), server_use), (signer.clone(), signer_use)];
@@ -302,7 +307,13 @@ impl Decider {
             confirmed_at: None,
         };
         if row.stage == Stage::Reserved {
-            group.reserve(tx, &row, &keys).await?;
+            match group.reserve(tx, &row, &keys).await {
+                // More than a column holds, over the life of the account: nobody's limit, but the end of counting.
+                Err(StoreError::Ledger(LedgerError::Overflow)) => {
+                    return Ok(Decided::Refused(Code::ValidationOutOfRange));
+                }
+                reserved => reserved?,
+            }
         }
         group.tell(tx, &row, decision.outcome, decision.level);
         if decision.outcome.suspends() {
@@ -319,11 +330,7 @@ impl Group<'_> {
     async fn reserve(&mut self, tx: &mut Tx, row: &TransactionRow, keys: &[AccountKey]) -> Result<(), StoreError> {
         let at = self.now.for_expiry();
         self.accounts.reserve(&row.id, keys, row.amount, at)?;
-        if let Some(agent) = self.agents.get_mut(&row.agent) {
-            agent.last_spend_at = Some(at);
-            agent.updated_at = at;
-            self.spent.insert(row.agent.clone());
-        }
+        self.unsigned.insert(row.agent.clone());
         jobs::enqueue(tx, JOB, row.id.as_str(), self.hands.wall().plus(GRACE)).await
     }
 
