@@ -5,6 +5,7 @@
 
 mod command;
 mod demo;
+mod docs;
 mod layout;
 mod postgres;
 mod stage;
@@ -23,6 +24,7 @@ Examples:
   cargo xtask demo --keep              the same, and leave the server running
   cargo xtask test                     install what the tests need, run all of them
   cargo xtask test --stage lint        one stage alone; --stage can be repeated
+  cargo xtask docs                     write docs/errors anew
   cargo xtask test --stage e2e -- key  end-to-end tests whose name contains `key`
 
 Build products go to CARGO_TARGET_DIR, or to `target` in the clone.";
@@ -45,6 +47,8 @@ enum Chore {
     },
     /// Install what the tests need and run all of them
     Test(test::Args),
+    /// Write the pages that follow from the code: docs/errors
+    Docs,
     /// Build all binaries and tests with the kill points compiled in, and print where they are
     KillBuild,
 }
@@ -64,6 +68,7 @@ fn run(args: Args) -> Result<(), ChoreError> {
     match args.chore {
         Chore::Demo { pass_on } => demo::run(&layout, &pass_on),
         Chore::Test(args) => test::run(&layout, &args),
+        Chore::Docs => docs::run(&layout),
         Chore::KillBuild => {
             command::run(&mut layout.cargo_with_kill_points(&["build", "--workspace", "--all-targets"]))?;
             let mut out = std::io::stdout().lock();

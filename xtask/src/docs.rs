@@ -1,0 +1,105 @@
+//! `cargo xtask docs`: the pages that follow from the code, written anew. A test says when they are out of date.
+
+use {
+    crate::{
+        command::{self, ChoreError},
+        layout::Layout,
+    },
+    portreeve_kernel::Code,
+    std::{collections::BTreeMap, fmt::Write, fs, path::Path},
+};
+
+/// Writes all pages, and removes those of codes that are gone.
+pub(crate) fn run(layout: &Layout) -> Result<(), ChoreError> {
+    let folder = layout.root().join("docs").join("errors");
+    let fail = |cause| ChoreError::File {
+        path: folder.clone(),
+        cause,
+    };
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(fail)?;
+    }
+    fs::create_dir_all(&folder).map_err(fail)?;
+    for (name, text) in pages() {
+        write(&folder.join(name), &text)?;
+    }
+    command::say(&format!("wrote {}", folder.display()));
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), ChoreError> {
+    fs::write(path, text).map_err(|cause| ChoreError::File {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+/// One page for every code of the registry, and a list of them.
+fn pages() -> BTreeMap<String, String> {
+    let mut pages = BTreeMap::new();
+    let mut list = String::from(
+        "# Error codes\n\n\
+         Every refusal is an `application/problem+json` document (RFC 9457) with a `code` of this list, which never changes \
+         its meaning.\nWritten by `cargo xtask docs` from `domain/kernel/src/code.rs`.\n\n\
+         | code | status | retry | what |\n|---|---|---|---|\n",
+    );
+    for code in Code::ALL {
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            list,
+            "| [{code}]({code}.md) | {} | {} | {} |",
+            code.status(),
+            if code.retryable() { "yes" } else { "no" },
+            code.title()
+        );
+        pages.insert(format!("{code}.md"), page(*code));
+    }
+    pages.insert("README.md".to_owned(), list);
+    pages
+}
+
+fn page(code: Code) -> String {
+    let retry = if code.retryable() {
+        "The same request may succeed later; a payment with the same `Idempotency-Key`."
+    } else {
+        "The same request will be answered the same way until something changes."
+    };
+    let level = code.level().map_or_else(String::new, |level| {
+        format!("\nHow alarming it is to the owner: {}.\n", level.as_str())
+    });
+    format!(
+        "# {code}\n\n{title}. HTTP status {status}, `type` is `urn:portreeve:error:{code}`.\n\n\
+         **What to do:** {help}\n\n{retry}\n{level}",
+        title = code.title(),
+        status = code.status(),
+        help = code.help(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_say_what_the_code_says() {
+        let folder = Layout::find().unwrap().root().join("docs").join("errors");
+        let mut found: Vec<String> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        found.sort();
+        let pages = pages();
+        assert_eq!(
+            found,
+            pages.keys().cloned().collect::<Vec<_>>(),
+            "run: cargo xtask docs"
+        );
+        for (name, text) in pages {
+            assert_eq!(
+                fs::read_to_string(folder.join(&name)).unwrap(),
+                text,
+                "{name}; run: cargo xtask docs"
+            );
+        }
+    }
+}
