@@ -65,6 +65,10 @@ impl AgentPolicy {
         check_limits("", &self.limits, &mut errors);
         check_escalation("", &self.escalation, &mut errors);
         for (mint, token) in &self.tokens {
+            if mint.address() == Address::SYSTEM_PROGRAM {
+                let detail = "the system program is no mint; the limits of SOL are in `limits`";
+                errors.push(out_of_range(format!("tokens.{mint}"), detail));
+            }
             let path = format!("tokens.{mint}.");
             check_limits(&path, &token.limits, &mut errors);
             check_escalation(&path, &token.escalation, &mut errors);

@@ -9,13 +9,20 @@ pub struct NotOneOf {
 }
 
 impl NotOneOf {
-    /// `text` is cut, because it is somebody's input and ends up in an error message.
     pub(crate) fn new(text: &str, allowed: &[&str]) -> Self {
         Self {
-            text: text.chars().take(64).collect(),
+            text: cut(text).to_owned(),
             allowed: allowed.join(", "),
         }
     }
+}
+
+/// The beginning of somebody's input, short enough for an error message.
+pub(crate) fn cut(text: &str) -> &str {
+    text.char_indices()
+        .nth(64)
+        .and_then(|(end, _)| text.get(..end))
+        .unwrap_or(text)
 }
 
 /// Declares an enum whose values are words. The order of the values is their order.
@@ -63,7 +70,9 @@ macro_rules! words {
         impl<'de> ::serde::Deserialize<'de> for $name {
             fn deserialize<D: ::serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let text = <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(from)?;
-                text.parse().map_err(::serde::de::Error::custom)
+                // In serde's words, so that whoever reads the error can tell a wrong word from a wrong form.
+                let unknown = |_| ::serde::de::Error::unknown_variant($crate::words::cut(&text), &[$($text),+]);
+                text.parse().map_err(unknown)
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Which policies make sense, and what is said about those that do not.
 
 use crate::support::{address, amount, limits, mint, open_policy};
-use portreeve_kernel::{Address, Code};
+use portreeve_kernel::{Address, Code, Mint};
 use portreeve_policy::{
     AgentPolicy, ChainDestinations, Escalation, Hours, MAX_BLACKOUT_DATES, MAX_CHAIN_DESTINATIONS, MAX_DESTINATIONS,
     MAX_MIN_INTERVAL_SECONDS, MAX_PROGRAMS, MAX_TOKENS, TokenPolicy,
@@ -120,6 +120,20 @@ fn the_system_program_is_no_destination() {
     assert_eq!(
         after(|policy| policy.whitelist.allowed_programs = [Address::SYSTEM_PROGRAM].into()),
         [""; 0]
+    );
+}
+
+#[test]
+fn the_system_program_is_no_mint() {
+    let sol = Mint::new(Address::SYSTEM_PROGRAM);
+    let rules = TokenPolicy {
+        limits: limits(1, 1, 1, 1),
+        escalation: Escalation::default(),
+    };
+    assert_eq!(
+        after(|policy| drop(policy.tokens.insert(sol, rules))),
+        [format!("tokens.{sol}")],
+        "Squads writes SOL that way, so the limit would be a second one on SOL"
     );
 }
 
