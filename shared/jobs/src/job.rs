@@ -98,13 +98,13 @@ pub(crate) async fn claim(
         .write(async move |tx| {
             let due = Sql::new(due!(
                 "SELECT kind, subject FROM jobs WHERE",
-                "ORDER BY run_at, kind, subject LIMIT {list}"
+                "ORDER BY run_at, kind, subject LIMIT $3"
             ));
             let due = due
                 .bind(at.due)
                 .bind(at.lapsed)
-                .bind_list(kinds.iter().copied())
-                .bind_list([limit]);
+                .bind(limit)
+                .bind_list(kinds.iter().copied());
             let mut claimed = Vec::new();
             for row in tx.fetch_all(due.for_update()).await? {
                 let lease = Sql::new(

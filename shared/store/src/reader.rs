@@ -54,16 +54,15 @@ impl Fetch for Reader {
     }
 }
 
-/// The statement as the driver takes it. Statements built for a number of rows are not worth remembering.
+/// The statement as the driver takes it.
 pub(crate) fn query(sql: Sql, lock: &str) -> Result<Query<'static, Any, AnyArguments>, StoreError> {
-    let remember = matches!(sql.text, Cow::Borrowed(_));
     // The texts are written in this workspace; values from outside are bound below.
     let text = match sql.text {
         Cow::Borrowed(text) if !sql.lock => text.into_sql_str(),
         text if sql.lock => AssertSqlSafe(format!("{text}{lock}")).into_sql_str(),
         text => AssertSqlSafe(text.into_owned()).into_sql_str(),
     };
-    let mut query = sqlx::query(text).persistent(remember);
+    let mut query = sqlx::query(text);
     for (place, value) in sql.values.into_iter().enumerate() {
         query = match value {
             Value::Int(value) => query.bind(value),

@@ -57,7 +57,6 @@ CREATE TABLE reservation_accounts (
     proof TEXT,
     PRIMARY KEY (reservation, account)
 );
-CREATE INDEX reservation_accounts_by_account ON reservation_accounts (account, state);
 
 CREATE TABLE audit_log (
     seq BIGINT PRIMARY KEY,

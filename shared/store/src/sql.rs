@@ -67,16 +67,22 @@ impl Sql {
         self
     }
 
-    /// Replaces the first `{list}` of the text by one `$n` per value. An empty list becomes `NULL`, which nothing
-    /// equals.
+    /// Replaces the first `{list}` of the text by one `$n` per value, for `IN ({list})`. An empty list becomes `NULL`,
+    /// which nothing equals. The last value is repeated up to the next power of two, which changes nothing in a list
+    /// and leaves few different texts to parse.
     #[must_use]
     pub fn bind_list<T: Bind>(mut self, list: impl IntoIterator<Item = T>) -> Self {
+        let before = self.values.len();
+        self.values.extend(list.into_iter().map(Bind::value));
+        if let Some(last) = self.values.get(before..).and_then(<[Value]>::last).cloned() {
+            let length = self.values.len().saturating_sub(before).next_power_of_two();
+            self.values.resize(before.saturating_add(length), last);
+        }
         let mut marks = String::new();
-        for value in list {
-            self.values.push(value.value());
+        for place in before..self.values.len() {
             let comma = if marks.is_empty() { "" } else { "," };
             // Writing to a String does not fail.
-            let _ = write!(marks, "{comma}${}", self.values.len());
+            let _ = write!(marks, "{comma}${}", place.saturating_add(1));
         }
         let marks = if marks.is_empty() { "NULL" } else { &marks };
         self.text = self.text.replacen("{list}", marks, 1).into();
@@ -224,9 +230,12 @@ mod tests {
     fn a_list_gets_the_numbers_that_follow() {
         let sql = Sql::new("SELECT a FROM t WHERE b = $1 AND a IN ({list})")
             .bind(7_i64)
-            .bind_list(["x", "y"]);
-        assert_eq!(sql.text, "SELECT a FROM t WHERE b = $1 AND a IN ($2,$3)");
-        assert_eq!(sql.values.len(), 3);
+            .bind_list(["x", "y", "z"]);
+        assert_eq!(sql.text, "SELECT a FROM t WHERE b = $1 AND a IN ($2,$3,$4,$5)");
+        assert_eq!(sql.values.get(3), sql.values.get(4));
+        assert_eq!(sql.values.len(), 5);
+        let one = Sql::new("SELECT a FROM t WHERE a IN ({list})").bind_list(["x"]);
+        assert_eq!(one.text, "SELECT a FROM t WHERE a IN ($1)");
         let none = Sql::new("SELECT a FROM t WHERE a IN ({list})").bind_list(Vec::<String>::new());
         assert_eq!(none.text, "SELECT a FROM t WHERE a IN (NULL)");
     }

@@ -11,10 +11,12 @@ use {
         sql::{Sql, Value},
     },
     sqlx::{AnyConnection, Executor},
+    std::mem,
 };
 
-/// SQLite takes at most 32,766 values in one statement.
-const VALUES_PER_STATEMENT: usize = 30_000;
+/// The most values of one insert. A statement that the database has seen before is not parsed again, and SQLite looks
+/// up every value by searching all of them; so a few sizes that return are better than one statement for any number.
+const VALUES_AT_ONCE: usize = 256;
 
 /// A transaction of the writer's current group. Work in it happens whole or not at all.
 ///
@@ -96,23 +98,27 @@ impl Tx {
         Ok(self.end(result)?.rows_affected())
     }
 
-    /// Inserts rows of equal length with as few statements as possible: `head VALUES (…), (…) tail`. No rows, no
-    /// statement.
+    /// Inserts rows of equal length, many with each statement: `head VALUES (…), (…) tail`. No rows, no statement.
     ///
     /// # Errors
     /// As [`Tx::execute`].
     pub async fn insert(
         &mut self,
         head: &'static str,
-        rows: Vec<Vec<Value>>,
+        mut rows: Vec<Vec<Value>>,
         tail: &'static str,
     ) -> Result<(), StoreError> {
-        let width = rows.first().map_or(1, |row| row.len().max(1));
-        let at_once = VALUES_PER_STATEMENT.checked_div(width).unwrap_or(1).max(1);
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let chunk = rows.by_ref().take(at_once).collect();
-            self.execute(Sql::insert(head, chunk, tail)).await?;
+        let width = rows.first().map_or(1, Vec::len);
+        let fitting = VALUES_AT_ONCE.checked_div(width).and_then(usize::checked_ilog2);
+        let mut size: usize = 1 << fitting.unwrap_or(0);
+        while !rows.is_empty() {
+            // As many as fit, and the rest by powers of two.
+            while size > rows.len() {
+                size >>= 1;
+            }
+            let rest = rows.split_off(size);
+            self.execute(Sql::insert(head, mem::replace(&mut rows, rest), tail))
+                .await?;
         }
         Ok(())
     }

@@ -159,6 +159,7 @@ impl Writer {
     /// All that comes before the commit.
     async fn fill(&self, tx: &mut Tx, group: &mut Vec<Box<dyn Unit>>) -> Result<(), StoreError> {
         let mut place: usize = 0;
+        self.control(tx, "SAVEPOINT unit").await?;
         while let Some(unit) = group.get_mut(place) {
             match self.unit(tx, unit.as_mut()).await {
                 Ok(()) => place = place.saturating_add(1),
@@ -170,7 +171,8 @@ impl Writer {
                 }
             }
         }
-        tx.health = Health::Good;
+        // Fails when the database has given up the transaction by itself, which must not pass for a commit.
+        self.control(tx, "RELEASE SAVEPOINT unit").await?;
         let rest = async {
             outbox::flush(tx).await?;
             audit::flush(tx).await
@@ -181,17 +183,19 @@ impl Writer {
         }
     }
 
-    /// One unit under its savepoint. An error is one that the whole group shares.
+    /// One unit after the savepoint, which then stands behind it, or before it when it was undone. An error is one that
+    /// the whole group shares.
     async fn unit(&self, tx: &mut Tx, unit: &mut dyn Unit) -> Result<(), StoreError> {
         tx.health = Health::Good;
         let mark = tx.after.mark();
-        self.control(tx, "SAVEPOINT unit").await?;
         let Ok(said) = timeout(self.limit, caught(unit.run(tx))).await else {
             tx.health = Health::Busy;
             return Err(StoreError::TimedOut(self.limit));
         };
         match (said, mem::replace(&mut tx.health, Health::Good)) {
-            (Some(Said::Keep), Health::Good) => return self.control(tx, "RELEASE SAVEPOINT unit").await,
+            (Some(Said::Keep), Health::Good) => {
+                return self.control(tx, "RELEASE SAVEPOINT unit; SAVEPOINT unit").await;
+            }
             (_, Health::Failed(error)) if error.is_passing() => return Err(error),
             (None, _) if !unit.is_single() => return Err(StoreError::Panicked),
             (None, _) => unit.undone(StoreError::Panicked),
@@ -203,8 +207,7 @@ impl Writer {
             }
         }
         tx.after.back_to(mark);
-        self.control(tx, "ROLLBACK TO SAVEPOINT unit").await?;
-        self.control(tx, "RELEASE SAVEPOINT unit").await
+        self.control(tx, "ROLLBACK TO SAVEPOINT unit").await
     }
 
     async fn control(&self, tx: &mut Tx, statement: &'static str) -> Result<(), StoreError> {

@@ -62,7 +62,8 @@ async fn a_connection_lost_before_the_commit_is_made_anew_and_nobody_notices() {
     let database = Database::open(wire.url(), &[]).await.unwrap();
     for (statement, id) in [
         ("BEGIN ", "a"),
-        ("SAVEPOINT unit\0", "b"),
+        // After its length on the wire, so that it is not the one that follows a release.
+        ("\x13SAVEPOINT unit\0", "b"),
         ("INSERT INTO projects", "c"),
         ("RELEASE", "d"),
     ] {
@@ -82,15 +83,14 @@ async fn nodes_that_meet_at_a_new_account_spend_no_more_than_its_limit() {
     const MEANWHILE: Duration = Duration::from_millis(300);
     let place = TestDatabase::postgres("new_account", &[]).await.unwrap();
     let wire = Wire::to(&place).await;
-    let (held, free) = (
-        Database::open(wire.url(), &[]).await.unwrap(),
-        place.open().await.unwrap(),
-    );
+    let free = place.open().await.unwrap();
     for statement in [
         "SELECT id FROM ledger_accounts",
         "before_month",
         "INSERT INTO ledger_accounts",
     ] {
+        // A new connection sends the text of each statement.
+        let held = Database::open(wire.url(), &[]).await.unwrap();
         let agent = agent();
         let order = |units| Pay {
             id: transaction(),
@@ -119,10 +119,9 @@ async fn nodes_that_meet_at_a_new_account_spend_no_more_than_its_limit() {
             .await
             .unwrap();
         assert_eq!((spent, usage[&key].day.units()), (4, 4), "held at {statement}");
+        held.close().await;
     }
-    for database in [held, free] {
-        database.close().await;
-    }
+    free.close().await;
     place.remove().await.unwrap();
 }
 
