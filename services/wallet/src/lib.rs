@@ -202,6 +202,10 @@ impl Wallet {
         &*self.0.parts.signer
     }
 
+    fn programs(&self) -> Programs {
+        self.0.parts.programs
+    }
+
     fn hands(&self) -> &Hands {
         &self.0.hands
     }
@@ -238,7 +242,7 @@ impl Wallet {
             owner_key: shared.owner_key,
             fee_payer: shared.fee_payer,
         };
-        AgentWallet::new(keys, self.0.parts.programs).map_err(|error| Failure::from(Problem::internal(error)).into())
+        AgentWallet::new(keys, self.programs()).map_err(|error| Failure::from(Problem::internal(error)).into())
     }
 
     fn recovering(&self) -> std::sync::MutexGuard<'_, HashMap<TransactionId, AgentId>> {

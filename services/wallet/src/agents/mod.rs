@@ -27,7 +27,7 @@ use {
         transactions::is_note,
     },
     portreeve_guard::{Page, Paging, Problem, not_found},
-    portreeve_kernel::{AgentId, Code, OwnerProof, Principal, Timestamp, kill},
+    portreeve_kernel::{AgentId, Code, Mint, OwnerProof, Principal, Timestamp, kill},
     portreeve_policy::{AgentPolicy, lint},
     portreeve_signing::{Reason, key::proves, protocol::Suspension, resume_challenge},
     portreeve_store::{Fetch, Tx},
@@ -103,6 +103,14 @@ pub(crate) async fn policy_of(at: &mut (impl Fetch + Send), agent: &AgentRow) ->
 
 /// Makes an agent. Its wallet comes when the owner has approved its policy.
 pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -> Result<AgentView, Problem> {
+    // To Squads its own address stands for an account that is not there, so no limit on such a mint can be made.
+    let squads = Mint::new(wallet.programs().squads);
+    if new.policy.tokens.contains_key(&squads) {
+        let param = format!("policy.tokens.{squads}");
+        return Err(Problem::new(Code::PolicyInvalid)
+            .detail("a program is no mint")
+            .param(param));
+    }
     let now = wallet.now().await?.for_expiry();
     let policy = PolicyRow {
         body: new.policy,

@@ -25,6 +25,8 @@ use {
 portreeve_guard::problems! {
     /// When the agent does not exist, or is somebody else's.
     pub(super) NoAgent = [Code::AgentNotFound];
+    /// When a page is asked for.
+    pub(super) ListRefusals = [Code::ValidationInvalidFormat, Code::ValidationOutOfRange];
     /// When an agent is made.
     pub(super) CreateRefusals = [Code::PolicyInvalid];
     /// When a policy is approved.
@@ -100,7 +102,7 @@ pub(super) async fn create(
 #[utoipa::path(
     get, path = "/agents", tag = "agents", operation_id = "listAgents", security(("bearer" = ["agents:read"])),
     params(PagingQuery),
-    responses((status = 200, body = Page<AgentView>), Refusals),
+    responses((status = 200, body = Page<AgentView>), Refusals, ListRefusals),
 )]
 pub(super) async fn list(
     caller: Caller<scopes::AgentsRead>,

@@ -1,7 +1,6 @@
 //! `/transactions`: pay, and see what became of it.
 
 use {
-    super::agents::NoAgent,
     crate::{
         Wallet, scopes,
         transactions::{self, IdempotencyKey, Order, Paid, Status, TransactionView},
@@ -30,6 +29,10 @@ portreeve_guard::problems! {
         Code::TransactionSimulationFailed, Code::TransactionInsufficientBalance, Code::TransactionRentViolation,
         Code::RequestIdempotencyKeyMissing, Code::RequestIdempotencyMismatch, Code::SystemSignerUnavailable,
         Code::SystemRpcUnavailable, Code::SystemDatabaseError, Code::SystemRecovering, Code::SystemOverloaded,
+    ];
+    /// When a page is asked for.
+    pub(super) ListRefusals = [
+        Code::ValidationInvalidFormat, Code::ValidationOutOfRange, Code::ValidationInvalidEnum, Code::AgentNotFound,
     ];
     /// When the payment does not exist, or is somebody else's.
     pub(super) NoTransaction = [Code::TransactionNotFound];
@@ -120,7 +123,7 @@ pub(super) async fn show(
     get, path = "/agents/{agentId}/transactions", tag = "transactions", operation_id = "listTransactions",
     security(("bearer" = ["transactions:read"])),
     params(("agentId" = String, Path), Filter),
-    responses((status = 200, body = Page<TransactionView>), Refusals, NoAgent),
+    responses((status = 200, body = Page<TransactionView>), Refusals, ListRefusals),
 )]
 pub(super) async fn list(
     caller: Caller<scopes::TransactionsRead>,

@@ -22,7 +22,7 @@ impl IdempotencyKey {
         let mut values = headers.get_all("idempotency-key").iter();
         let value = values
             .next()
-            .ok_or_else(|| Problem::new(Code::RequestIdempotencyKeyMissing))?;
+            .ok_or_else(|| Problem::new(Code::RequestIdempotencyKeyMissing).param("Idempotency-Key"))?;
         let malformed = || {
             Problem::new(Code::ValidationInvalidFormat)
                 .detail("an Idempotency-Key is one header of 1 to 255 visible ASCII characters")
