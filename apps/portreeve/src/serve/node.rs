@@ -11,7 +11,7 @@ use {
     portreeve_kernel::id::random_base32,
     std::{
         fs::{File, OpenOptions, TryLockError},
-        io::{Read, Write},
+        io::{self, Read, Write},
         path::PathBuf,
     },
 };
@@ -27,6 +27,9 @@ pub(super) struct Node {
 /// Why there cannot be a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NodeError {
+    /// There is no data folder.
+    #[error("there is no installation in `{}`; make one with `portreeve init`", .0.display())]
+    NotThere(PathBuf),
     /// There is one already.
     #[error("another server runs on `{}`; stop it first", .0.display())]
     Taken(PathBuf),
@@ -39,24 +42,27 @@ impl Node {
     /// Takes the data folder for this process.
     pub(super) fn claim(home: &Home) -> Result<Self, NodeError> {
         let path = home.node();
-        let io = || FileError::at(&path);
-        let mut file = OpenOptions::new()
+        let fail = || FileError::at(&path);
+        let open = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&path)
-            .map_err(io())?;
+            .open(&path);
+        let mut file = open.map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => NodeError::NotThere(home.path().to_owned()),
+            _ => fail()(cause).into(),
+        })?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(NodeError::Taken(home.path().to_owned())),
-            Err(TryLockError::Error(cause)) => return Err(io()(cause).into()),
+            Err(TryLockError::Error(cause)) => return Err(fail()(cause).into()),
         }
         let mut id = String::new();
-        file.read_to_string(&mut id).map_err(io())?;
+        file.read_to_string(&mut id).map_err(fail())?;
         if id.is_empty() {
             id = random_base32(12, &SystemEntropy);
-            file.write_all(id.as_bytes()).map_err(io())?;
+            file.write_all(id.as_bytes()).map_err(fail())?;
         }
         let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         Ok(Self {
@@ -86,5 +92,7 @@ mod tests {
         assert_eq!(Node::claim(&home).unwrap().name(), name);
         let other = tempfile::tempdir().unwrap();
         assert_ne!(Node::claim(&Home::at(other.path())).unwrap().name(), name);
+        let nowhere = Home::at(&other.path().join("nowhere"));
+        assert!(matches!(Node::claim(&nowhere), Err(NodeError::NotThere(_))));
     }
 }

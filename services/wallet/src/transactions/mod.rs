@@ -24,11 +24,13 @@ use {
     crate::{
         Wallet, agents,
         error::{self, Failure},
+        ports::SignerError,
     },
     decide::{Decided, Spend},
     portreeve_guard::{Page, Paging, Problem, not_found},
     portreeve_kernel::{AgentId, Code, Now, Principal, TransactionId},
     portreeve_ledger::AccountKey,
+    portreeve_signing::Reason,
     portreeve_store::ledger,
 };
 
@@ -113,11 +115,12 @@ pub(crate) async fn pay(
 /// ledger has lost payments (a restored backup, a failover), and what they spent must not be spent again.
 async fn agree(wallet: &Wallet, order: &Order, now: Now) -> Result<(), Problem> {
     // The signer first: whatever it has booked by then was reserved here before.
-    let booked = wallet
-        .signer()
-        .headroom(&order.agent, order.asset)
-        .await
-        .map_err(|error| error::signer(&error))?;
+    let booked = match wallet.signer().headroom(&order.agent, order.asset).await {
+        Ok(booked) => booked,
+        // It has never signed for this agent. Whether the agent may pay is for the decision to say.
+        Err(SignerError::Refused(refusal)) if refusal.reason == Reason::UnknownAgent => return Ok(()),
+        Err(error) => return Err(error::signer(&error)),
+    };
     if booked.frozen {
         return Err(Problem::because(Code::SystemSignerUnavailable, "the signer is frozen"));
     }

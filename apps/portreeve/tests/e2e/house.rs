@@ -1,0 +1,274 @@
+//! One installation with its own chain in its own folder. Everything stops when it is dropped.
+
+mod api;
+mod chain;
+mod process;
+
+pub(crate) use api::Answer;
+
+use {
+    api::Api,
+    chain::Chain,
+    portreeve_kernel::Address,
+    process::{Done, Running},
+    serde_json::{Value, json},
+    std::{
+        path::{Path, PathBuf},
+        process::Command,
+        sync::atomic::{AtomicU64, Ordering},
+    },
+    tempfile::TempDir,
+};
+
+/// Lamports in one SOL.
+pub(crate) const SOL: u64 = 1_000_000_000;
+
+/// An agent that can pay.
+pub(crate) struct Agent {
+    pub(crate) id: String,
+    pub(crate) vault: String,
+    pub(crate) multisig: String,
+}
+
+/// An installation. Tests of one that is not there yet begin with [`House::empty`].
+pub(crate) struct House {
+    // Dropped first: a server without its chain or folder would complain.
+    server: Option<Running>,
+    url: String,
+    counter: AtomicU64,
+    pub(crate) chain: Chain,
+    folder: TempDir,
+}
+
+impl House {
+    /// A chain and a place for a data folder, and nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self {
+            server: None,
+            url: String::new(),
+            counter: AtomicU64::new(1),
+            chain: Chain::start(),
+            folder: tempfile::Builder::new().prefix("portreeve e2e ").tempdir().unwrap(),
+        }
+    }
+
+    /// Set up, not running.
+    pub(crate) fn built() -> Self {
+        let house = Self::empty();
+        let made = house.cli(&["init", "--rpc", &house.chain.url, "--json"]).json();
+        house
+            .chain
+            .airdrop(made["signer"]["feePayer"].as_str().unwrap(), 100 * SOL);
+        house
+    }
+
+    /// Set up and running.
+    pub(crate) fn open() -> Self {
+        let mut house = Self::built();
+        house.serve(&[]);
+        house
+    }
+
+    /// The data folder. Its name has a space in it, because somebody's will.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// Starts the server, with more variables, and returns when it answers.
+    pub(crate) fn serve(&mut self, variables: &[(&str, &str)]) {
+        if !self.try_serve(variables) {
+            panic!("the server does not start: {}", self.wait_for_end().stderr);
+        }
+    }
+
+    /// The same; false when it ended before it answered.
+    pub(crate) fn try_serve(&mut self, variables: &[(&str, &str)]) -> bool {
+        let mut command = self.command();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .envs(variables.iter().copied());
+        let (server, line) = Running::try_start(command);
+        self.server = Some(server);
+        self.url = line.strip_prefix("listening on ").unwrap_or_default().to_owned();
+        !self.url.is_empty()
+    }
+
+    /// How the server ended, by itself.
+    pub(crate) fn wait_for_end(&mut self) -> Done {
+        self.server.take().unwrap().wait()
+    }
+
+    /// Stops the server as an operator does, and says how it ended.
+    pub(crate) fn stop(&mut self) -> Done {
+        self.server.take().unwrap().stop()
+    }
+
+    /// Kills the server as a power cut does.
+    pub(crate) fn kill(&mut self) {
+        self.server.take().unwrap().kill();
+    }
+
+    /// Runs a command with the owner's key, against this house's server.
+    pub(crate) fn cli(&self, args: &[&str]) -> Done {
+        self.cli_with(args, &[])
+    }
+
+    /// The same with more variables.
+    pub(crate) fn cli_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Done {
+        let mut command = self.command();
+        if !self.url.is_empty() {
+            command.env("PORTREEVE_SERVER", &self.url);
+        }
+        Done::of(command.args(args).envs(variables.iter().copied()))
+    }
+
+    /// The owner's first API key.
+    pub(crate) fn owner_key(&self) -> String {
+        std::fs::read_to_string(self.home().join("owner/api.key"))
+            .unwrap()
+            .trim()
+            .to_owned()
+    }
+
+    /// An active agent with ten SOL in its vault; `args` are those of `agent create` after the name.
+    pub(crate) fn agent(&self, args: &[&str]) -> Agent {
+        let create = ["agent", "create", "tester", "--json"];
+        let made = self.cli(&[create.as_slice(), args].concat()).json();
+        self.fund(&made)
+    }
+
+    /// The same with a policy as the API takes it.
+    pub(crate) fn agent_with(&self, policy: &Value) -> Agent {
+        let file = self.folder.path().join("policy.json");
+        std::fs::write(&file, policy.to_string()).unwrap();
+        self.agent(&["--policy", file.to_str().unwrap()])
+    }
+
+    fn fund(&self, made: &Value) -> Agent {
+        let text = |name: &str| made[name].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+        let agent = Agent {
+            id: text("id"),
+            vault: text("vaultAddress"),
+            multisig: text("multisigAddress"),
+        };
+        self.chain.airdrop(&agent.vault, 10 * SOL);
+        agent
+    }
+
+    /// Waits until the agent's wallet is on chain.
+    pub(crate) fn until_active(&self, agent: &str) {
+        let owner = self.api(&self.owner_key());
+        for _ in 0..400 {
+            if owner.get(&format!("/api/v1/agents/{agent}")).is(200)["status"] == "ACTIVE" {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("`{agent}` does not become active");
+    }
+
+    /// Pays over the command line, and waits for the chain.
+    pub(crate) fn send(&self, agent: &str, to: &str, amount: &str) -> Done {
+        self.cli(&["tx", "send", "--agent", agent, "--to", to, "--amount", amount])
+    }
+
+    /// Asks for a payment over HTTP, with the owner's key and an idempotency key of its own.
+    pub(crate) fn pay(&self, agent: &str, to: &str, lamports: &str) -> Answer {
+        let body = json!({"agentId": agent, "to": to, "amount": lamports});
+        let key = self.fresh().to_string();
+        let owner = self.api(&self.owner_key());
+        owner.send(
+            minreq::Method::Post,
+            "/api/v1/transactions",
+            Some(&body),
+            &[("Idempotency-Key", &key)],
+        )
+    }
+
+    /// An address that nobody has used.
+    pub(crate) fn somebody(&self) -> String {
+        let mut bytes = [7; 32];
+        bytes[..8].copy_from_slice(&self.fresh().to_be_bytes());
+        Address::new(bytes).to_string()
+    }
+
+    /// Another number every time.
+    fn fresh(&self) -> u64 {
+        self.counter.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// The process id of the signer that the server started; `None` while there is none.
+    pub(crate) fn signer(&self) -> Option<String> {
+        let server = self.server.as_ref().unwrap().id();
+        let tasks = std::fs::read_dir(format!("/proc/{server}/task")).ok()?;
+        let children = tasks
+            .flatten()
+            .map(|task| std::fs::read_to_string(task.path().join("children")));
+        let all = children.flatten().collect::<Vec<_>>().join(" ");
+        let all: Vec<&str> = all.split_whitespace().collect();
+        assert!(all.len() <= 1, "the signer is the server's only child: {all:?}");
+        all.first().map(|pid| (*pid).to_owned())
+    }
+
+    /// Kills the signer, as the system might.
+    pub(crate) fn kill_signer(&self) {
+        let signer = self.signer().unwrap();
+        assert!(
+            Command::new("kill")
+                .args(["-KILL", &signer])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// The API, called with `key`; without a credential when it is empty.
+    pub(crate) fn api(&self, key: &str) -> Api {
+        Api::new(&self.url, key)
+    }
+
+    /// `portreeve` in this house.
+    fn command(&self) -> Command {
+        self.program(Path::new(env!("CARGO_BIN_EXE_portreeve")))
+    }
+
+    /// A program of this build in this house, without the variables of whoever runs the tests.
+    fn program(&self, path: &Path) -> Command {
+        let mut command = Command::new(path);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PORTREEVE_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("PORTREEVE_HOME", self.home())
+            .env("PORTREEVE_SIGNER_BIN", signer());
+        command.current_dir(self.folder.path());
+        command
+    }
+}
+
+/// The signer of the same build.
+fn signer() -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_portreeve")).with_file_name("portreeve-signer");
+    built(std::env::var_os("PORTREEVE_SIGNER_BIN").map_or(beside, PathBuf::from))
+}
+
+/// A program that another build made.
+fn built(path: PathBuf) -> PathBuf {
+    assert!(
+        path.is_file(),
+        "`{}` is not there; run: cargo xtask test --stage build --stage e2e",
+        path.display()
+    );
+    path
+}
+
+/// The one item of a list whose `field` is `value`.
+pub(crate) fn item<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
+    let items = list["items"].as_array().unwrap_or_else(|| panic!("{list}"));
+    items
+        .iter()
+        .find(|item| item[field] == value)
+        .unwrap_or_else(|| panic!("no {field} `{value}` in {list}"))
+}

@@ -1,0 +1,119 @@
+//! The API, called without our own client: what is sent is what the test says.
+
+use serde_json::Value;
+
+/// A server and a credential.
+pub(crate) struct Api {
+    url: String,
+    key: String,
+}
+
+/// An answer, whatever it is.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    headers: Vec<(String, String)>,
+}
+
+impl Api {
+    pub(super) fn new(url: &str, key: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            key: key.to_owned(),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send(minreq::Method::Get, path, None, &[])
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(minreq::Method::Post, path, Some(body), &[])
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.send(minreq::Method::Delete, path, None, &[])
+    }
+
+    /// Any request at all.
+    pub(crate) fn send(
+        &self,
+        method: minreq::Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        self.try_send(method, path, body, headers)
+            .unwrap_or_else(|| panic!("{path}: no answer"))
+    }
+
+    /// The same; `None` when the server goes away before it has answered.
+    pub(crate) fn try_send(
+        &self,
+        method: minreq::Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> Option<Answer> {
+        self.try_send_bytes(
+            method,
+            path,
+            body.map(Value::to_string).as_deref().map(str::as_bytes),
+            headers,
+        )
+    }
+
+    /// The same with bytes that need not be JSON.
+    pub(crate) fn try_send_bytes(
+        &self,
+        method: minreq::Method,
+        path: &str,
+        body: Option<&[u8]>,
+        headers: &[(&str, &str)],
+    ) -> Option<Answer> {
+        let mut request = minreq::Request::new(method, format!("{}{path}", self.url)).with_timeout(30);
+        if !self.key.is_empty() {
+            request = request.with_header("Authorization", format!("Bearer {}", self.key));
+        }
+        if let Some(body) = body {
+            request = request.with_header("Content-Type", "application/json").with_body(body);
+        }
+        for (name, value) in headers {
+            request = request.with_header(*name, *value);
+        }
+        let answer = request.send().ok()?;
+        let text = answer.as_str().unwrap();
+        Some(Answer {
+            status: answer.status_code,
+            body: serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+            headers: answer.headers.clone(),
+        })
+    }
+}
+
+impl Answer {
+    /// The body, given the status.
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16) -> &Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        &self.body
+    }
+
+    /// The body of a problem with this status and code, in the form of every problem.
+    #[track_caller]
+    pub(crate) fn is_problem(&self, status: u16, code: &str) -> &Value {
+        let body = self.is(status);
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(body["type"], format!("urn:portreeve:error:{code}"));
+        assert_eq!(body["status"], status);
+        assert_eq!(self.header("x-request-id"), body["requestId"].as_str());
+        body
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,116 @@
+//! The local chain, running.
+
+use {
+    super::{built, process::Running},
+    base64::{Engine, prelude::BASE64_STANDARD},
+    portreeve_chain::{
+        Programs,
+        account::{Multisig, SpendingLimit},
+    },
+    portreeve_kernel::Address,
+    serde_json::{Value, json},
+    std::{
+        path::{Path, PathBuf},
+        process::Command,
+    },
+};
+
+/// A chain with the real Squads program. Stopped when dropped.
+pub(crate) struct Chain {
+    _process: Running,
+    pub(crate) url: String,
+}
+
+impl Chain {
+    pub(crate) fn start() -> Self {
+        let in_clone =
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/localchain/debug/portreeve-localchain");
+        let program = built(std::env::var_os("PORTREEVE_LOCALCHAIN_BIN").map_or_else(in_clone, PathBuf::from));
+        let mut command = Command::new(program);
+        command
+            .args(["--port", "0", "--exit-with-parent"])
+            .env_remove("SQUADS_SO");
+        let (process, line) = Running::start(command);
+        let url = line
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("`{line}`"))
+            .to_owned();
+        Self { _process: process, url }
+    }
+
+    /// One JSON-RPC call.
+    #[track_caller]
+    pub(crate) fn call(&self, method: &str, params: &Value) -> Value {
+        self.try_call(method, params)
+            .unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same, or the chain's error.
+    #[track_caller]
+    pub(crate) fn try_call(&self, method: &str, params: &Value) -> Result<Value, Value> {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let request = minreq::post(&self.url).with_header("Content-Type", "application/json");
+        let answer = request.with_body(body.to_string()).with_timeout(20).send().unwrap();
+        let mut answer: Value = serde_json::from_slice(answer.as_bytes()).unwrap();
+        match answer["error"].take() {
+            Value::Null => Ok(answer["result"].take()),
+            error => Err(error),
+        }
+    }
+
+    /// Gives lamports away.
+    #[track_caller]
+    pub(crate) fn airdrop(&self, address: &str, lamports: u64) {
+        self.call("requestAirdrop", &json!([address, lamports]));
+    }
+
+    /// Lamports at `address`.
+    #[track_caller]
+    pub(crate) fn balance(&self, address: &str) -> u64 {
+        self.call("getBalance", &json!([address]))["value"].as_u64().unwrap()
+    }
+
+    /// Moves the clock forward.
+    #[track_caller]
+    pub(crate) fn warp(&self, seconds: u64) {
+        self.call("localnet_warpSeconds", &json!([seconds]));
+    }
+
+    /// What is kept at `address`.
+    #[track_caller]
+    pub(crate) fn data(&self, address: &str) -> Vec<u8> {
+        let account = self.call("getAccountInfo", &json!([address, {"encoding": "base64"}]));
+        BASE64_STANDARD
+            .decode(
+                account["value"]["data"][0]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{account}")),
+            )
+            .unwrap()
+    }
+
+    /// The multisig at `address`.
+    #[track_caller]
+    pub(crate) fn multisig(&self, address: &str) -> Multisig {
+        Multisig::decode(&self.data(address)).unwrap()
+    }
+
+    /// Every spending limit of the multisig at `address`, found by looking through all that the program keeps.
+    #[track_caller]
+    pub(crate) fn spending_limits(&self, address: &str) -> Vec<SpendingLimit> {
+        let multisig: Address = address.parse().unwrap();
+        let program = Programs::default().squads.to_string();
+        let accounts = self.call("getProgramAccounts", &json!([program, {"encoding": "base64"}]));
+        let data = |account: &Value| {
+            BASE64_STANDARD
+                .decode(account["account"]["data"][0].as_str().unwrap())
+                .unwrap()
+        };
+        let limits = accounts
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|account| SpendingLimit::decode(&data(account)).ok());
+        limits.filter(|limit| limit.multisig == multisig).collect()
+    }
+}

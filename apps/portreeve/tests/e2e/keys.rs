@@ -1,0 +1,145 @@
+//! API keys over the command line and over HTTP.
+
+use {
+    crate::house::{House, item},
+    serde_json::json,
+};
+
+#[test]
+fn a_key_is_made_listed_used_and_revoked() {
+    let house = House::open();
+    let made = house
+        .cli(&[
+            "key",
+            "create",
+            "reader",
+            "--scope",
+            "agents:read",
+            "--ip",
+            "127.0.0.0/8",
+            "--json",
+        ])
+        .json();
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+
+    let list = house.cli(&["key", "list", "--json"]).json();
+    assert_eq!(item(&list, "id", id)["name"], "reader");
+    assert!(!list.to_string().contains(key), "a key is shown once");
+    let text = house.cli(&["key", "list"]).ok().to_owned();
+    assert!(text.contains("reader") && text.contains("agents:read"), "{text}");
+
+    house.api(key).get("/api/v1/agents").is(200);
+    house
+        .api(key)
+        .get("/api/v1/auth/keys")
+        .is_problem(403, "AUTH_SCOPE_INSUFFICIENT");
+
+    house.cli(&["key", "revoke", id]).ok();
+    house.api(key).get("/api/v1/agents").is_problem(401, "AUTH_KEY_REVOKED");
+    let list = house.cli(&["key", "list", "--json"]).json();
+    assert_eq!(item(&list, "id", id)["status"], "revoked");
+}
+
+#[test]
+fn a_key_for_another_network_does_not_work_from_here() {
+    let house = House::open();
+    let made = house
+        .cli(&[
+            "key",
+            "create",
+            "far",
+            "--scope",
+            "agents:read",
+            "--ip",
+            "192.0.2.0/24",
+            "--json",
+        ])
+        .json();
+    let refused = house.api(made["key"].as_str().unwrap()).get("/api/v1/agents");
+    refused.is_problem(403, "AUTH_IP_BLOCKED");
+}
+
+#[test]
+fn a_key_ends_when_the_chain_says_that_its_time_is_over() {
+    let house = House::open();
+    let now = house.chain.call("localnet_clock", &json!([]))["unixTimestamp"]
+        .as_i64()
+        .unwrap();
+    let soon = portreeve_kernel::Timestamp::from_seconds(now + 3600).to_string();
+    let made = house
+        .cli(&[
+            "key",
+            "create",
+            "short",
+            "--scope",
+            "agents:read",
+            "--expires",
+            &soon,
+            "--json",
+        ])
+        .json();
+    let key = made["key"].as_str().unwrap();
+    house.api(key).get("/api/v1/agents").is(200);
+    house.chain.warp(3601);
+    // The server looks at the chain's clock a few times a second.
+    let expired = (0..100).map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        house.api(key).get("/api/v1/agents")
+    });
+    expired
+        .into_iter()
+        .find(|answer| answer.status != 200)
+        .unwrap()
+        .is_problem(401, "AUTH_KEY_EXPIRED");
+}
+
+#[test]
+fn a_key_wider_than_its_creator_is_refused_by_the_name_of_the_scope() {
+    let house = House::open();
+    let made = house
+        .cli(&[
+            "key",
+            "create",
+            "manager",
+            "--scope",
+            "agents:read",
+            "--scope",
+            "admin:all",
+            "--json",
+        ])
+        .json();
+    let manager = made["key"].as_str().unwrap();
+    let error = house
+        .cli_with(
+            &["key", "create", "wide", "--scope", "mcp:write"],
+            &[("PORTREEVE_KEY", manager)],
+        )
+        .fails_with(1)
+        .to_owned();
+    assert!(
+        error.contains("AUTH_SCOPE_INSUFFICIENT") && error.contains("mcp:write"),
+        "{error}"
+    );
+}
+
+#[test]
+fn without_a_credential_or_with_garbage_the_answers_are_alike() {
+    let house = House::open();
+    for key in ["wai_test_garbage", "x", "a.b.c"] {
+        let refused = house.api(key).get("/api/v1/agents");
+        refused.is_problem(401, "AUTH_KEY_INVALID");
+        assert!(refused.header("www-authenticate").unwrap().starts_with("Bearer"));
+    }
+    house.api("").get("/api/v1/agents").is_problem(401, "AUTH_KEY_INVALID");
+}
+
+#[test]
+fn an_error_is_json_when_json_is_asked_for() {
+    let house = House::open();
+    let error = house
+        .cli(&["key", "revoke", "key_0123456789AB", "--json"])
+        .fails_with(1)
+        .to_owned();
+    let problem: serde_json::Value = serde_json::from_str(&error).unwrap();
+    assert_eq!(problem["code"], "AUTH_KEY_NOT_FOUND");
+}

@@ -1,0 +1,19 @@
+//! The house as its users meet it: the real binaries, a real chain, nothing mocked.
+//!
+//! Needs `portreeve-signer` beside `portreeve`, and the local chain; `cargo xtask test --stage e2e` builds both and says
+//! where they are. Every test has a house of its own, so they run side by side.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that fails may panic"
+)]
+
+mod house;
+
+mod agents;
+mod crashes;
+mod keys;
+mod payments;
+mod setup;

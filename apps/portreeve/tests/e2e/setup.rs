@@ -1,0 +1,164 @@
+//! Setting up, starting and stopping.
+
+use {
+    crate::house::House,
+    std::{fs, os::unix::fs::PermissionsExt, path::Path},
+};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// Every file under `folder`, with its content.
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        match entry.path() {
+            path if path.is_dir() => found.extend(contents(&path)),
+            path => found.push((path.display().to_string(), fs::read(&path).unwrap())),
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn init_makes_a_private_installation_and_shows_the_key_once() {
+    let house = House::empty();
+    let text = house.cli(&["init", "--rpc", &house.chain.url]).ok().to_owned();
+    let key = house.owner_key();
+    assert_eq!(text.matches(&key).count(), 1, "{text}");
+    assert!(key.starts_with("wai_test_"), "a key for the local chain is a test key");
+    let home = house.home();
+    assert_eq!(mode(&home), 0o700);
+    for secret in [
+        "owner/api.key",
+        "owner/approval.json",
+        "owner/passphrase",
+        "signer.pass",
+        "portreeve.toml",
+    ] {
+        assert_eq!(mode(&home.join(secret)), 0o600, "{secret}");
+    }
+    let beside: Vec<_> = fs::read_dir(home.parent().unwrap()).unwrap().flatten().collect();
+    assert_eq!(beside.len(), 1, "nothing is left beside the data folder: {beside:?}");
+}
+
+#[test]
+fn init_twice_is_refused_and_touches_nothing() {
+    let house = House::built();
+    let before = contents(&house.home());
+    let error = house.cli(&["init", "--rpc", &house.chain.url]).fails_with(1).to_owned();
+    assert!(error.contains("exists already and was not touched"), "{error}");
+    assert!(before == contents(&house.home()));
+}
+
+#[test]
+fn a_signer_that_is_missing_leaves_no_half_installation() {
+    let house = House::empty();
+    let error = house
+        .cli(&["init", "--signer-bin", "/nonexistent/signer"])
+        .fails_with(1)
+        .to_owned();
+    assert!(error.contains("`/nonexistent/signer` is not there"), "{error}");
+    assert!(!house.home().exists());
+}
+
+#[test]
+fn a_running_server_says_how_it_is_and_stops_when_asked() {
+    let mut house = House::open();
+    let anybody = house.api("");
+    assert_eq!(anybody.get("/healthz").is(200)["status"], "ok");
+    let ready = anybody.get("/readyz");
+    assert_eq!(
+        ready.is(200)["checks"],
+        serde_json::json!({"chain": "ok", "database": "ok", "signer": "ok"})
+    );
+    let metrics = anybody.get("/metrics");
+    assert!(
+        metrics
+            .is(200)
+            .as_str()
+            .unwrap()
+            .contains("portreeve_ready{need=\"signer\"} 1")
+    );
+    let document = anybody.get("/openapi.json");
+    assert!(document.is(200)["openapi"].as_str().unwrap().starts_with("3.1"));
+    anybody.get("/nowhere").is_problem(404, "REQUEST_NOT_FOUND");
+    anybody.delete("/healthz").is_problem(405, "REQUEST_METHOD_NOT_ALLOWED");
+
+    let ended = house.stop();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("signer stopped"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains(&house.owner_key()), "the key is in the log");
+}
+
+#[test]
+fn a_second_server_on_one_data_folder_is_refused() {
+    let house = House::open();
+    let error = house
+        .cli(&["serve", "--listen", "127.0.0.1:0"])
+        .fails_with(1)
+        .to_owned();
+    assert!(error.contains("another server runs"), "{error}");
+}
+
+#[test]
+fn an_address_that_others_could_reach_is_refused() {
+    let house = House::built();
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let error = house.cli(&["serve", "--listen", address]).fails_with(1).to_owned();
+        assert!(error.contains("refusing to listen on"), "{error}");
+    }
+}
+
+#[test]
+fn a_wrong_setting_stops_the_start_and_is_named() {
+    let house = House::built();
+    let config = house.home().join("portreeve.toml");
+    let good = fs::read_to_string(&config).unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+
+    fs::write(&config, format!("{good}\ncolour = true\n")).unwrap();
+    let error = house.cli(&serve).fails_with(1).to_owned();
+    assert!(
+        error.contains("portreeve.toml`, line") && error.contains("colour"),
+        "{error}"
+    );
+
+    fs::write(&config, good).unwrap();
+    let error = house
+        .cli_with(&serve, &[("PORTREEVE__SERVER__LISSTEN", "127.0.0.1:1")])
+        .fails_with(1)
+        .to_owned();
+    assert!(error.contains("lissten"), "{error}");
+    let both = [("PORTREEVE__SIGNER__SOCKET", "/a"), ("PORTREEVE__SIGNER__BINARY", "/b")];
+    let error = house.cli_with(&serve, &both).fails_with(1).to_owned();
+    assert!(error.contains("contradict"), "{error}");
+}
+
+#[test]
+fn without_an_installation_there_is_no_server_and_no_key() {
+    let house = House::empty();
+    let error = house.cli(&["serve"]).fails_with(1).to_owned();
+    assert!(error.contains("portreeve init"), "{error}");
+    let error = house.cli(&["key", "list"]).fails_with(1).to_owned();
+    assert!(error.contains("no API key"), "{error}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let house = House::built();
+    let error = house
+        .cli_with(&["key", "list"], &[("PORTREEVE_SERVER", "http://127.0.0.1:1")])
+        .fails_with(1)
+        .to_owned();
+    assert!(error.contains("`http://127.0.0.1:1` does not answer"), "{error}");
+}
+
+#[test]
+fn completions_are_printed_for_a_shell() {
+    let house = House::empty();
+    assert!(house.cli(&["completions", "bash"]).ok().contains("_portreeve()"));
+    house.cli(&["completions", "cobol"]).fails_with(2);
+}
