@@ -21,5 +21,5 @@ mod runner;
 
 pub use {
     job::{SCHEMA, enqueue},
-    runner::{LEASE, Next, Runner},
+    runner::{LEASE, Next, Pace, Runner},
 };

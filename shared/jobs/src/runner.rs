@@ -14,17 +14,32 @@ use {
     tokio::{task::JoinSet, time::sleep},
 };
 
-/// How long a claim holds without being renewed. It is renewed three times in that span.
+/// How long a claim holds without being renewed.
 pub const LEASE: Seconds = Seconds(30);
-
-/// How often the queue is looked at when nothing says that it changed: other nodes and the clock do not.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How many jobs one runner runs at once.
 const AT_ONCE: usize = 16;
 
 /// The longest pause between two tries, in seconds.
 const LONGEST_PAUSE: u32 = 60;
+
+/// How often a runner looks up, in real time. What is due, and which lease holds, is the clock's matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Between two looks at the queue when nothing says that it changed: other nodes and the clock do not.
+    pub look: Duration,
+    /// Between two renewals of a lease.
+    pub renew: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            look: Duration::from_millis(500),
+            renew: Duration::from_secs(10),
+        }
+    }
+}
 
 /// What a handler says when it is through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +66,7 @@ pub struct Runner {
     database: Database,
     node: String,
     clock: Arc<dyn Clock>,
+    pace: Pace,
     handlers: BTreeMap<&'static str, Handler>,
 }
 
@@ -63,8 +79,16 @@ impl Runner {
             database,
             node: node.into(),
             clock,
+            pace: Pace::default(),
             handlers: BTreeMap::new(),
         }
+    }
+
+    /// Looks up at another pace.
+    #[must_use]
+    pub const fn at_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
     }
 
     /// Has jobs of `kind` done by `handler`, which gets the subject. It may be stopped anywhere and run again.
@@ -97,7 +121,7 @@ impl Runner {
                 Some(_) = running.join_next() => {}
                 // An error means that the writer is gone; then only looking again is left.
                 Ok(()) = wakeups.changed() => {}
-                () = sleep(LOOK_AGAIN) => {}
+                () = sleep(runner.pace.look) => {}
             }
         }
         while running.join_next().await.is_some() {}
@@ -148,9 +172,6 @@ impl Runner {
         let handler = self.handlers.get(job.kind.as_str())?;
         let mut handling = JoinSet::new();
         handling.spawn(handler(job.subject.clone()));
-        let renewal = Duration::from_secs(u64::from(LEASE.0))
-            .checked_div(3)
-            .unwrap_or_default();
         let mut held_until = job.lease_until;
         loop {
             tokio::select! {
@@ -158,7 +179,7 @@ impl Runner {
                     let panicked = || Next::Failed { reason: "the handler panicked".to_owned() };
                     return Some(ended.and_then(Result::ok).unwrap_or_else(panicked));
                 }
-                () = sleep(renewal) => {
+                () = sleep(self.pace.renew) => {
                     let now = self.clock.now().for_expiry();
                     match job::renew(&self.database, &self.node, job, now.plus(LEASE)).await {
                         Ok(true) => held_until = now.plus(LEASE),
