@@ -23,7 +23,7 @@ pub(crate) enum Stage {
     Unit,
     /// The local chain's own tests
     Localchain,
-    /// The real binaries against the local chain
+    /// The real binaries against the local chain, on SQLite and PostgreSQL
     E2e,
     /// The demo, with binaries built as they are shipped
     Demo,

@@ -68,8 +68,10 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
             command::run(test.args(pass_on))
         }
         Stage::E2e => {
+            let postgres = Postgres::start()?;
             let mut test = layout.cargo_with_kill_points(&["test", "--locked", "--workspace", "--test", END_TO_END]);
             test.args(["--", "--include-ignored"]).args(pass_on);
+            test.env("TEST_POSTGRES_URL", postgres.url());
             command::run(with_companions(&mut test, layout))
         }
         Stage::Demo => {
