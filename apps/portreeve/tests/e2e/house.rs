@@ -14,7 +14,7 @@ use {
     serde_json::{Value, json},
     std::{
         path::{Path, PathBuf},
-        process::Command,
+        process::{Command, Stdio},
         sync::atomic::{AtomicU64, Ordering},
     },
     tempfile::TempDir,
@@ -230,6 +230,16 @@ impl House {
     /// `portreeve` in this house.
     fn command(&self) -> Command {
         self.program(Path::new(env!("CARGO_BIN_EXE_portreeve")))
+    }
+
+    /// The demo, with its own place for temporary files.
+    pub(crate) fn demo(&self, place: &Path, args: &[&str]) -> Command {
+        let mut command = self.command();
+        command.arg("demo").args(args).stdin(Stdio::null());
+        command
+            .env("TMPDIR", place)
+            .env("PORTREEVE_LOCALCHAIN_BIN", Chain::program());
+        command
     }
 
     /// A program of this build in this house, without the variables of whoever runs the tests.

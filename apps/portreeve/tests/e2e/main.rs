@@ -14,6 +14,8 @@ mod house;
 
 mod agents;
 mod crashes;
+mod demo;
 mod keys;
 mod payments;
+mod postgres;
 mod setup;

@@ -22,11 +22,15 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn start() -> Self {
+    /// The program, which another build made.
+    pub(crate) fn program() -> PathBuf {
         let in_clone =
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/localchain/debug/portreeve-localchain");
-        let program = built(std::env::var_os("PORTREEVE_LOCALCHAIN_BIN").map_or_else(in_clone, PathBuf::from));
-        let mut command = Command::new(program);
+        built(std::env::var_os("PORTREEVE_LOCALCHAIN_BIN").map_or_else(in_clone, PathBuf::from))
+    }
+
+    pub(crate) fn start() -> Self {
+        let mut command = Command::new(Self::program());
         command
             .args(["--port", "0", "--exit-with-parent"])
             .env_remove("SQUADS_SO");
