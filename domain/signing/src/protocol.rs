@@ -89,7 +89,8 @@ pub enum Request {
         /// The message's bytes.
         message: Bytes,
     },
-    /// Stops signing spends for the agent. Only the owner's proof undoes it. Answer: [`Suspension`].
+    /// Stops signing spends for the agent. Only the owner's proof undoes it. Each request is a suspension of its own:
+    /// consent to end an earlier one does not end it. Answer: [`Suspension`].
     Suspend {
         /// Whose.
         agent: AgentId,

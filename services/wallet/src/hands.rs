@@ -6,9 +6,10 @@ use {
         error::Failure,
         events,
     },
+    portreeve_guard::caller,
     portreeve_jobs as jobs,
     portreeve_kernel::{
-        AgentId, Clock, Code, Credential, Entropy, Timestamp,
+        AgentId, Clock, Credential, Entropy, Timestamp,
         control::{CredentialCheck, CredentialControl},
     },
     portreeve_store::{StoreError, Tx},
@@ -43,7 +44,7 @@ impl Hands {
         if self.checks.is_good(tx, credential, self.clock.now()).await? {
             return Ok(());
         }
-        Err(Code::AuthKeyRevoked.into())
+        Err(caller::revoked().into())
     }
 
     /// Suspends `agent` in the database and sees to it that signer and chain follow.
@@ -58,6 +59,8 @@ impl Hands {
         agent.status = AgentStatus::Suspended;
         agent.stage = Some(AgentStage::Suspending);
         agent.status_reason = reason;
+        // Consent to end an earlier suspension is not consent to end this one.
+        agent.resume_proof = None;
         agent.status_changed_at = now;
         agent.chain_sync = ChainSync::Pending;
         agent.updated_at = now;

@@ -11,7 +11,9 @@ use {
     portreeve_ledger::OperatorEvidence,
     serde_json::{Value, json},
     std::{
+        collections::{BTreeMap, BTreeSet},
         fmt,
+        net::IpAddr,
         sync::{
             Arc,
             atomic::{AtomicI64, AtomicU64, Ordering},
@@ -55,7 +57,8 @@ pub struct RpcChain {
 struct Operator {
     /// Secret: providers put keys into it.
     url: String,
-    /// Host and port: what logs and proofs call it. Two addresses at one host are one witness.
+    /// Its host: what logs and proofs call it. Two addresses at one host are one witness. On loopback, where several
+    /// stand-ins live on one host, with the port.
     name: String,
 }
 
@@ -71,9 +74,13 @@ impl Operator {
         let host = parsed
             .host_str()
             .ok_or_else(|| malformed("an RPC operator's address has no host"))?;
-        let name = parsed
-            .port_or_known_default()
-            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let loopback = host == "localhost"
+            || host
+                .trim_matches(['[', ']'])
+                .parse()
+                .is_ok_and(|ip: IpAddr| ip.is_loopback());
+        let port = parsed.port_or_known_default().filter(|_| loopback);
+        let name = port.map_or_else(|| host.to_owned(), |port| format!("loopback:{port}"));
         Ok(Self { url, name })
     }
 }
@@ -92,14 +99,18 @@ impl RpcChain {
     /// # Errors
     /// [`ChainError::Malformed`] when there is no operator, or fewer than `min_operators`.
     pub fn new(operators: Vec<String>, min_operators: usize, time: Option<Arc<ChainTime>>) -> Result<Self, ChainError> {
-        if operators.len() < min_operators.max(1) {
+        let operators: Vec<Operator> = operators.into_iter().map(Operator::new).collect::<Result<_, _>>()?;
+        let distinct = operators
+            .iter()
+            .map(|operator| &operator.name)
+            .collect::<BTreeSet<_>>()
+            .len();
+        if distinct < min_operators.max(1) {
             return Err(ChainError::Malformed(format!(
-                "{} RPC operators are configured, {} are needed",
-                operators.len(),
+                "{distinct} different RPC operators are configured, {} are needed",
                 min_operators.max(1)
             )));
         }
-        let operators = operators.into_iter().map(Operator::new).collect::<Result<_, _>>()?;
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))
             .connect_timeout(Duration::from_secs(3))
@@ -251,7 +262,12 @@ impl Chain for RpcChain {
             .ok_or_else(|| malformed("blockhash"))?;
         // An operator that says too little would have us give up what can still land.
         let claimed = number(&answer, "/value/lastValidBlockHeight")?;
-        let last_valid_block_height = claimed.max(height.saturating_add(BLOCKHASH_LIFE));
+        // One that says too much would have us wait for ever.
+        let (least, most) = (
+            height.saturating_add(BLOCKHASH_LIFE),
+            height.saturating_add(BLOCKHASH_LIFE * 2),
+        );
+        let last_valid_block_height = claimed.clamp(least, most);
         Ok(Blockhash {
             hash: hash(name)?,
             last_valid_block_height,
@@ -328,40 +344,45 @@ impl Chain for RpcChain {
 
     async fn status(&self, signature: &str) -> Result<Option<SignatureStatus>, ChainError> {
         let params = json!([[signature], {"searchTransactionHistory": true}]);
-        let mut said: Vec<SignatureStatus> = Vec::new();
-        let mut answered = false;
+        let mut last = Err(ChainError::Unavailable(
+            "no operator tells what became of a transaction".into(),
+        ));
+        let mut finalized: BTreeMap<&str, SignatureStatus> = BTreeMap::new();
         for operator in &self.operators {
-            let Ok(answer) = self.call_one(operator, "getSignatureStatuses", &params).await else {
+            let answer = self.call_one(operator, "getSignatureStatuses", &params).await;
+            let Ok(Ok(seen)) = answer.map(|answer| status(answer.pointer("/value/0").unwrap_or(&Value::Bool(false))))
+            else {
                 continue;
             };
-            answered = true;
-            match status(
-                answer
-                    .pointer("/value/0")
-                    .ok_or_else(|| malformed("signature status"))?,
-            )? {
-                Some(status) if status.commitment == Commitment::Finalized => said.push(status),
-                // Not final for one operator is not final for us; unseen by one may be seen by the next.
-                Some(status) => return Ok(Some(status)),
+            match seen {
+                Some(status) if status.commitment == Commitment::Finalized => {
+                    finalized.insert(&operator.name, status);
+                }
+                // Not final for one is on its way for us, whatever another has not seen yet.
+                Some(status) => last = Ok(Some(status)),
+                None if last.is_err() => last = Ok(None),
                 None => {}
             }
-            if said.iter().any(|other| Some(other) != said.first()) {
-                tracing::error!(signature, ?said, "RPC operators disagree on a finalized transaction");
+            let mut statuses = finalized.values();
+            let first = statuses.next();
+            if statuses.any(|other| Some(other) != first) {
+                tracing::error!(
+                    signature,
+                    ?finalized,
+                    "RPC operators disagree on a finalized transaction"
+                );
                 return Err(malformed("operators disagree on a finalized transaction"));
             }
-            if said.len() >= self.min_operators {
-                return Ok(said.pop());
+            if finalized.len() >= self.min_operators {
+                return Ok(first.cloned());
             }
         }
-        match said.pop() {
-            _ if !answered => Err(ChainError::Unavailable(
-                "no operator tells what became of a transaction".into(),
-            )),
+        match finalized.into_values().next() {
             Some(alone) => Ok(Some(SignatureStatus {
                 commitment: Commitment::Confirmed,
                 ..alone
             })),
-            None => Ok(None),
+            None => last,
         }
     }
 

@@ -46,10 +46,9 @@ impl SignerState {
         Ok((Some(event), Answer::AgentKey(AgentKey { agent_key })))
     }
 
+    /// One that is suspended already gets a new number: consent to end the suspension before this one is then void.
     pub(super) fn suspend(&self, agent: &AgentId, moment: &Moment) -> Decided {
-        if let Some(suspension) = self.with_key(agent)?.suspension {
-            return Ok((None, suspended(agent, suspension)));
-        }
+        self.with_key(agent)?;
         Ok((
             Some(Event::Suspended { agent: agent.clone() }),
             suspended(agent, moment.sequence),

@@ -54,7 +54,6 @@ fn a_key_that_cannot_be_kept_is_not_told() {
 fn a_suspended_agent_gets_no_signature_until_the_owner_resumes_this_very_suspension() {
     let mut world = World::ready();
     let suspension = suspend(&mut world);
-    assert_eq!(suspend(&mut world), suspension, "again is no second one");
     assert_eq!(world.refused(pay(1, 1)), Reason::Suspended);
     let challenge = resume_challenge(&agent(1), suspension);
     assert_eq!(
@@ -73,6 +72,15 @@ fn a_suspended_agent_gets_no_signature_until_the_owner_resumes_this_very_suspens
     assert_eq!(world.refused(pay(1, 1)), Reason::Suspended);
     assert_eq!(world.done(resume(&challenge, APPROVAL)), Answer::Resumed);
     world.done(pay(1, 1));
+}
+
+#[test]
+fn suspending_again_voids_the_consent_that_was_given_before() {
+    let mut world = World::ready();
+    let first = suspend(&mut world);
+    let consent = resume(&resume_challenge(&agent(1), first), APPROVAL);
+    assert_ne!(suspend(&mut world), first, "not resumed in between");
+    assert_eq!(world.refused(consent), Reason::ProofInvalid);
 }
 
 #[test]

@@ -24,8 +24,8 @@ use {
 /// How often the chain is asked what became of a configuration.
 const POLL: Duration = Duration::from_millis(200);
 
-/// How many times at most before the job lets others have its place, and begins by reading the chain again: 30 s.
-const POLLS: u32 = 150;
+/// How long the job waits at most before it lets others have its place, and begins by reading the chain again.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why the chain is not configured yet. All are worth another try.
 #[derive(Debug, thiserror::Error)]
@@ -191,19 +191,24 @@ impl<'a> Configurator<'a> {
         let transaction = Transaction::assemble(message, &signed)
             .map_err(|error| SignerError::Unavailable(format!("signatures that do not fit: {error}")))?;
         let (wire, signature) = (transaction.to_wire(), transaction.signature().to_string());
-        for _ in 0..POLLS {
-            self.chain.send(&wire).await?;
-            match self.chain.status(&signature).await? {
-                Some(status) if status.commitment < Commitment::Finalized => {}
-                Some(status) => return status.error.map_or(Ok(()), |error| Err(ConfigureError::Refused(error))),
-                None if self.chain.finalized_height().await? > recent.last_valid_block_height => {
-                    return Err(ConfigureError::Expired);
+        let settled = async {
+            loop {
+                self.chain.send(&wire).await?;
+                match self.chain.status(&signature).await? {
+                    Some(status) if status.commitment < Commitment::Finalized => {}
+                    Some(status) => return status.error.map_or(Ok(()), |error| Err(ConfigureError::Refused(error))),
+                    None if self.chain.finalized_height().await? > recent.last_valid_block_height => {
+                        return Err(ConfigureError::Expired);
+                    }
+                    None => {}
                 }
-                None => {}
+                tokio::time::sleep(POLL).await;
             }
-            tokio::time::sleep(POLL).await;
+        };
+        match tokio::time::timeout(PATIENCE, settled).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ConfigureError::UnderWay(recent.last_valid_block_height)),
         }
-        Err(ConfigureError::UnderWay(recent.last_valid_block_height))
     }
 
     /// Whether a limit on chain is what the policy asks for, but for how much of it is left.

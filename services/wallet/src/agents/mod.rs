@@ -23,13 +23,12 @@ use {
         error::{self, Failure},
         events,
         http::schema,
-        ports::SignerError,
         transactions::is_note,
     },
     portreeve_guard::{Page, Paging, Problem, not_found},
     portreeve_kernel::{AgentId, Code, Mint, OwnerProof, Principal, Timestamp, kill},
     portreeve_policy::{AgentPolicy, lint},
-    portreeve_signing::{Reason, key::proves, protocol::Suspension, resume_challenge},
+    portreeve_signing::{key::proves, resume_challenge},
     portreeve_store::{Fetch, Tx},
     serde::Serialize,
     serde_json::json,
@@ -185,7 +184,7 @@ pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> R
     let mut view = AgentView::new(&agent, &policy_of(&mut read, &agent).await?);
     if may_be_resumed(&agent).is_ok() && caller.agent.is_none() {
         // The signer may be away; the next look will show it.
-        match suspension_of(wallet, id).await {
+        match wallet.signer().resume_challenge(id).await {
             Ok(asked) => {
                 let (challenge, suspension) = (asked.challenge, asked.suspension);
                 view.resume_approval = Some(ResumeApproval { challenge, suspension });
@@ -268,9 +267,9 @@ pub(crate) async fn suspend(
     reach(&mut wallet.database().read(), caller, id).await?;
     // Not `wallet.now()`: stopping must not wait for a chain that does not answer.
     let now = wallet.hands().clock.now().for_expiry();
-    let (id, credential, hands) = (id.clone(), caller.credential.clone(), wallet.hands().clone());
+    let (stopped, credential, hands) = (id.clone(), caller.credential.clone(), wallet.hands().clone());
     let unit = async move |tx: &mut Tx| {
-        let mut agent = row::lock(tx, &id).await?.ok_or_else(not_found::<AgentId>)?;
+        let mut agent = row::lock(tx, &stopped).await?.ok_or_else(not_found::<AgentId>)?;
         hands.still_good(tx, &credential).await?;
         if agent.stage != Some(AgentStage::Resuming) {
             agent.status.may_be_suspended()?;
@@ -281,7 +280,12 @@ pub(crate) async fn suspend(
         let policy = policy_of(tx, &agent).await?;
         Ok::<_, Failure>(AgentView::new(&agent, &policy))
     };
-    Ok(wallet.database().write(unit).await?)
+    let view = wallet.database().write(unit).await?;
+    // The job does this too; here it does not wait for what the job may be in the middle of.
+    if let Err(error) = wallet.signer().suspend(id).await {
+        tracing::warn!(agent.id = %id, %error, "the signer does not know of the suspension yet; the job tells it");
+    }
+    Ok(view)
 }
 
 /// Lets a suspended agent pay again, on the owner's word. It may as soon as signer and chain have followed.
@@ -295,7 +299,11 @@ pub(crate) async fn resume(
 ) -> Result<AgentView, Problem> {
     let seen = reach(&mut wallet.database().read(), caller, id).await?;
     may_be_resumed(&seen)?;
-    let asked = suspension_of(wallet, id).await.map_err(|error| error::signer(&error))?;
+    let asked = wallet
+        .signer()
+        .resume_challenge(id)
+        .await
+        .map_err(|error| error::signer(&error))?;
     let approval_key = wallet.enrolment().await?.approval_key;
     if !proves(&proof, approval_key, &resume_challenge(id, asked.suspension)) {
         return Err(Problem::new(Code::PolicyProofInvalid)
@@ -343,16 +351,6 @@ fn may_be_resumed(agent: &AgentRow) -> Result<(), Problem> {
         }
         Some(AgentStage::Resuming) => conflict("the agent is being resumed"),
         _ => Ok(()),
-    }
-}
-
-/// The signer's present suspension of an agent that is suspended here. Should the signer not know of it, it does now.
-async fn suspension_of(wallet: &Wallet, id: &AgentId) -> Result<Suspension, SignerError> {
-    match wallet.signer().resume_challenge(id).await {
-        Err(SignerError::Refused(refusal)) if refusal.reason == Reason::NotSuspended => {
-            wallet.signer().suspend(id).await
-        }
-        answer => answer,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a new agent may be called and allowed, checked before anything is written.
 
 use {
+    crate::transactions::is_plain,
     portreeve_guard::Problem,
     portreeve_kernel::Code,
     portreeve_policy::{AgentPolicy, FieldError, PolicyInput},
@@ -34,10 +35,7 @@ impl NewAgent {
     /// A problem that names the field; for a policy all fields at once.
     pub(crate) fn check(nickname: String, tags: Vec<String>, policy: PolicyInput) -> Result<Self, Problem> {
         let length = nickname.chars().count();
-        if !(1..=NICKNAME_MAX).contains(&length)
-            || nickname.chars().any(char::is_control)
-            || nickname.trim() != nickname
-        {
+        if !(1..=NICKNAME_MAX).contains(&length) || !nickname.chars().all(is_plain) || nickname.trim() != nickname {
             return Err(Problem::new(Code::ValidationOutOfRange)
                 .detail(format_args!(
                     "a nickname has 1 to {NICKNAME_MAX} characters, none of them a control character, and no space at its ends"
@@ -102,7 +100,7 @@ mod tests {
     fn names_and_tags_are_bounded() {
         assert!(check("a", &["x", "가나-1_B"], STANDARD).is_ok());
         assert!(check(&"é".repeat(50), &[], STANDARD).is_ok());
-        for nickname in ["", " ", "a ", "a\nb", &"x".repeat(51)] {
+        for nickname in ["", " ", "a ", "a\nb", "a\u{202E}b", "\u{200B}", &"x".repeat(51)] {
             assert_eq!(
                 check(nickname, &[], STANDARD).unwrap_err(),
                 Code::ValidationOutOfRange,

@@ -246,7 +246,8 @@ pub(crate) async fn signed(tx: &mut Tx, agent: &AgentId, at: Timestamp) -> Resul
 
 /// Notes until when a transaction may land that puts limits on chain.
 pub(crate) async fn limits_until(tx: &mut Tx, agent: &AgentId, height: u64) -> Result<(), StoreError> {
-    let sql = Sql::new("UPDATE agents SET limits_until = $1 WHERE id = $2");
+    let sql =
+        Sql::new("UPDATE agents SET limits_until = $1 WHERE id = $2 AND (limits_until IS NULL OR limits_until < $1)");
     tx.execute(sql.bind(height).bind(agent)).await.map(|_| ())
 }
 

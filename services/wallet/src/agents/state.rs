@@ -40,7 +40,7 @@ pub enum ChainSync {
     Synced,
     /// Work on it is under way.
     Pending,
-    /// It was tried several times and goes on being tried, more rarely. The server refuses in the meantime.
+    /// They have not followed for a minute; it goes on being tried. The server refuses in the meantime.
     Failed,
 }
 

@@ -22,6 +22,9 @@ use {
 /// The job's kind. Its subject is the agent's id.
 pub(crate) const JOB: &str = "agent.sync";
 
+/// How long signer and chain may take to follow, in milliseconds, before the agent says that they do not.
+const PATIENCE_MILLIS: i64 = 60_000;
+
 /// Brings signer and chain to what the agent's status asks.
 pub(crate) async fn sync(wallet: Wallet, subject: String) -> Next {
     let Ok(id) = subject.parse::<AgentId>() else {
@@ -113,6 +116,10 @@ async fn resume(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Resu
         Ok(()) => {}
         // An earlier run got this far.
         Err(SignerError::Refused(refusal)) if refusal.reason == Reason::NotSuspended => {}
+        // It was suspended again since: that is what holds.
+        Err(SignerError::Refused(refusal)) if refusal.reason == Reason::ProofInvalid => {
+            return stop(wallet, agent, "suspended again before the resume took effect").await;
+        }
         Err(error) => return Err(Problem::internal(error)),
     }
     kill::point("wallet.resume.signer");
@@ -148,14 +155,18 @@ async fn verify(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Resu
     if limited && !suspended {
         return Ok(());
     }
-    let (own, seen) = (wallet.clone(), agent.clone());
+    stop(wallet, agent, "signer or chain do not agree that the agent may pay").await
+}
+
+/// Suspends an agent, unless its status asks for something else by now.
+async fn stop(wallet: &Wallet, seen: &AgentRow, reason: &'static str) -> Result<(), Problem> {
+    let (own, seen) = (wallet.clone(), seen.clone());
     let unit = async move |tx: &mut Tx| {
         let now = own.hands().clock.now().for_expiry();
         let mut agent = row::lock(tx, &seen.id).await?.ok_or(StoreError::Missing)?;
         if (agent.status, agent.stage) != (seen.status, seen.stage) {
             return own.hands().sync(tx, &seen.id).await;
         }
-        let reason = "signer or chain do not agree that the agent may pay";
         own.hands()
             .suspend(tx, &mut agent, Some(reason.to_owned()), events::SYSTEM, now)
             .await
@@ -212,12 +223,13 @@ async fn finish(
 }
 
 async fn mark_failed(wallet: &Wallet, id: &AgentId) -> Result<(), StoreError> {
-    let id = id.clone();
+    let (own, id) = (wallet.clone(), id.clone());
     let unit = async move |tx: &mut Tx| {
         let Some(mut agent) = row::lock(tx, &id).await? else {
             return Ok(());
         };
-        if agent.stage.is_some() {
+        let tried_for = own.hands().clock.now().for_expiry().millis_since(agent.updated_at);
+        if agent.stage.is_some() && tried_for > PATIENCE_MILLIS {
             agent.chain_sync = ChainSync::Failed;
             agent.update(tx).await?;
         }

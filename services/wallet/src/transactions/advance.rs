@@ -104,6 +104,11 @@ async fn step(wallet: &Wallet, id: &TransactionId) -> Result<Step, Stuck> {
     };
     match payment.stage {
         Stage::Reserved => {
+            if prepare::is_late(wallet, &payment) {
+                let ended = prepare::give_up_late(wallet, payment).await;
+                ended.map_err(|problem| Stuck::from(Failure::from(problem)))?;
+                return Ok(Step::Ended);
+            }
             let blockhash = wallet.chain().latest_blockhash().await?;
             let prepared = prepare::prepare(wallet, payment, blockhash).await;
             let prepared = prepared.map_err(|problem| Stuck::from(Failure::from(problem)))?;
@@ -186,6 +191,8 @@ async fn keep_signed(
     let (own, payment, counts_from) = (wallet.clone(), payment.clone(), spend.counts_until_base);
     let unit = async move |tx: &mut Tx| {
         let now = own.hands().clock.now().for_expiry();
+        // The agent before its accounts, as everybody locks them.
+        agents::lock_all(tx, [&payment.agent]).await?;
         if row::advance(tx, &payment.id, Stage::Signing, Stage::Submitted, &change, now).await? {
             // The signer counts this for good, from here.
             let of_signer = |key: &AccountKey| matches!(key, AccountKey::Signer { .. });
@@ -334,6 +341,7 @@ async fn end(
         let now = own.hands().clock.now().for_expiry();
         if row::advance(tx, &payment.id, payment.stage, to, &change, now).await? {
             ledger::release(tx, &payment.id, &proof).await?;
+            own.keep_receipt(tx).await?;
             let (code, detail) = change
                 .failure
                 .as_ref()

@@ -14,7 +14,7 @@ pub use stage::{Stage, Status};
 pub(crate) use {
     advance::{JOB, advance},
     decide::Decider,
-    order::{IdempotencyKey, Order, is_note},
+    order::{IdempotencyKey, Order, is_note, is_plain},
     row::{TransactionRow, in_flight, is_open},
     usage::{UsageView, check, usage},
     view::{DecisionView, TransactionView},
@@ -27,12 +27,15 @@ use {
         ports::SignerError,
     },
     decide::{Decided, Spend},
-    portreeve_guard::{Page, Paging, Problem, not_found},
-    portreeve_kernel::{AgentId, Code, Now, Principal, TransactionId},
+    portreeve_guard::{Page, Paging, Problem, caller, not_found},
+    portreeve_kernel::{AgentId, Code, Now, Principal, Seconds, TransactionId},
     portreeve_ledger::AccountKey,
     portreeve_signing::Reason,
-    portreeve_store::ledger,
+    portreeve_store::{Tx, ledger},
 };
+
+/// How far the signer's clock may be from ours.
+const CLOCKS_APART: Seconds = Seconds(120);
 
 /// The answer to a payment.
 pub(crate) struct Paid {
@@ -59,7 +62,7 @@ pub(crate) async fn pay(
     key: IdempotencyKey,
 ) -> Result<Paid, Problem> {
     let mut read = wallet.database().read();
-    agents::reach(&mut read, caller, &order.agent).await?;
+    let agent = agents::reach(&mut read, caller, &order.agent).await?;
     // A retry of what is known needs nobody else. The decision looks again, under the lock.
     if let Some(row) = row::find_by_key(&mut read, &order.agent, key.as_str())
         .await
@@ -74,7 +77,10 @@ pub(crate) async fn pay(
     if wallet.is_recovering(&order.agent).await.map_err(Failure::from)? {
         return Err(Code::SystemRecovering.into());
     }
+    agent.status.may_pay()?;
     let now = wallet.now().await?;
+    // Asked now, because once something is reserved it is too late to answer that the signer is away.
+    wallet.enrolment().await?;
     let blockhash = wallet
         .chain()
         .latest_blockhash()
@@ -91,6 +97,7 @@ pub(crate) async fn pay(
     {
         Decided::Replayed(row) => Ok(Paid::replayed(&row)),
         Decided::Mismatch(id) => Err(mismatch(&id)),
+        Decided::Refused(Code::AuthKeyRevoked) => Err(caller::revoked()),
         Decided::Refused(Code::AgentNotFound) => Err(not_found::<AgentId>()),
         Decided::Refused(code) => Err(code.into()),
         Decided::New(row) if row.stage == Stage::Denied => Err(denied(&row)),
@@ -124,6 +131,19 @@ async fn agree(wallet: &Wallet, order: &Order, now: Now) -> Result<(), Problem> 
     if booked.frozen {
         return Err(Problem::because(Code::SystemSignerUnavailable, "the signer is frozen"));
     }
+    if booked.suspended {
+        // It is not here: have it looked into.
+        let (hands, id) = (wallet.hands().clone(), order.agent.clone());
+        let unit = async move |tx: &mut Tx| hands.sync(tx, &id).await;
+        wallet
+            .database()
+            .write(unit)
+            .await
+            .map_err(|error| error::store(&error))?;
+        return Err(Code::AgentSuspended.into());
+    }
+    // The signer's clock may be a little behind ours, and count a little longer.
+    let now = Now::at(now.for_release().minus(CLOCKS_APART));
     let mirror = AccountKey::Signer {
         agent: order.agent.clone(),
         asset: order.asset,

@@ -116,7 +116,13 @@ impl Order {
 
 /// Words by people for people: bounded, and nothing that a database or a terminal trips over.
 pub(crate) fn is_note(text: &str, max: usize) -> bool {
-    text.chars().count() <= max && !text.chars().any(char::is_control)
+    text.chars().count() <= max && text.chars().all(is_plain)
+}
+
+/// Not a control character, and none of those that are invisible, end a line, or turn the text around.
+pub(crate) fn is_plain(c: char) -> bool {
+    let hidden = matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
+    !c.is_control() && !hidden
 }
 
 #[cfg(test)]

@@ -35,10 +35,8 @@ pub(super) async fn prepare(
     blockhash: Blockhash,
 ) -> Result<TransactionRow, Problem> {
     kill::point("wallet.pay.reserved");
-    let waited = wallet.hands().clock.now().for_expiry().millis_since(payment.created_at);
-    if waited > DEADLINE_MILLIS {
-        let why = "the chain could not be asked in time; nothing was signed".to_owned();
-        return give_up(wallet, payment, Code::TransactionExpired, why).await;
+    if is_late(wallet, &payment) {
+        return give_up_late(wallet, payment).await;
     }
     let message = match build(wallet, &payment, blockhash).await? {
         Ok(message) => message,
@@ -57,6 +55,17 @@ pub(super) async fn prepare(
             Ok(payment)
         }
     }
+}
+
+/// Whether whoever asked has long given up.
+pub(super) fn is_late(wallet: &Wallet, payment: &TransactionRow) -> bool {
+    wallet.hands().clock.now().for_expiry().millis_since(payment.created_at) > DEADLINE_MILLIS
+}
+
+/// Ends a payment that could not be prepared in time.
+pub(super) async fn give_up_late(wallet: &Wallet, payment: TransactionRow) -> Result<TransactionRow, Problem> {
+    let why = "the chain could not be asked in time; nothing was signed".to_owned();
+    give_up(wallet, payment, Code::TransactionExpired, why).await
 }
 
 /// The message, or why there can be none.

@@ -6,7 +6,7 @@ use {
         Address, AgentId, Amount, Asset, Code, OwnerId, Principal, ProjectId, Timestamp, TransactionId,
     },
     portreeve_store::{Bind, Fetch, Row, Sql, StoreError, Tx, Value},
-    std::collections::BTreeSet,
+    std::collections::BTreeMap,
 };
 
 /// One payment.
@@ -197,18 +197,18 @@ pub(crate) async fn is_open(at: &mut (impl Fetch + Send), id: &TransactionId) ->
     Ok(stage.is_some_and(Stage::is_in_flight))
 }
 
-/// Those of `agents` that have payments which are allowed and not signed yet.
+/// How many payments of each of `agents` are allowed and not signed yet.
 pub(crate) async fn unsigned<'a>(
     at: &mut (impl Fetch + Send),
     agents: impl IntoIterator<Item = &'a AgentId>,
-) -> Result<BTreeSet<AgentId>, StoreError> {
+) -> Result<BTreeMap<AgentId, u64>, StoreError> {
     let sql = Sql::new(
-        "SELECT DISTINCT agent_id FROM transactions WHERE stage IN ('RESERVED', 'SIGNING') AND agent_id IN ({list})",
+        "SELECT agent_id, COUNT(*) AS n FROM transactions WHERE stage IN ('RESERVED', 'SIGNING') AND agent_id IN ({list}) \
+         GROUP BY agent_id",
     );
-    at.fetch_all(sql.bind_list(agents))
-        .await?
-        .iter()
-        .map(|row| row.get("agent_id"))
+    let rows = at.fetch_all(sql.bind_list(agents)).await?;
+    rows.iter()
+        .map(|row| Ok((row.get("agent_id")?, row.get("n")?)))
         .collect()
 }
 

@@ -161,7 +161,7 @@ async fn decide(
     let of = |key: &AccountKey| -> WindowUse { sums.get(key).copied().unwrap_or_default() };
     let (server_use, signer_use) = (of(&server), of(&signer));
     let mut usage = counted(agent, server_use, signer_use);
-    if row::unsigned(read, [&agent.id]).await?.contains(&agent.id) {
+    if row::unsigned(read, [&agent.id]).await?.contains_key(&agent.id) {
         usage.last_spend_at = Some(now.for_expiry());
     }
     let mut decision = evaluate(policy, &request(order), &usage, now);

@@ -38,6 +38,9 @@ use {
 /// never meet, short enough that a crash does not show.
 const GRACE: Seconds = Seconds(15);
 
+/// Payments of one agent that may wait for their signatures: more would outlive their blockhashes.
+const UNSIGNED_MAX: u64 = 256;
+
 /// Policies that are kept parsed. A version never changes, so nothing has to be forgotten but for room.
 const POLICIES_MAX: usize = 10_000;
 
@@ -187,8 +190,8 @@ pub(crate) async fn find_passes_at(
 struct Group<'a> {
     now: Now,
     agents: BTreeMap<AgentId, AgentRow>,
-    /// Agents with payments that are allowed and not signed yet: nobody knows how soon they will be.
-    unsigned: BTreeSet<AgentId>,
+    /// How many payments of an agent are allowed and not signed yet: nobody knows how soon they will be.
+    unsigned: BTreeMap<AgentId, u64>,
     accounts: Accounts,
     /// Credentials that have been revoked since their requests came in.
     revoked: HashSet<Credential>,
@@ -272,7 +275,11 @@ impl Decider {
         let [_, server, signer] = &keys;
         let (server_use, signer_use) = (group.accounts.usage(server)?, group.accounts.usage(signer)?);
         let mut usage = usage(&agent, server_use, signer_use);
-        if group.unsigned.contains(&agent.id) {
+        let unsigned = group.unsigned.get(&agent.id).copied().unwrap_or(0);
+        if unsigned >= UNSIGNED_MAX {
+            return Ok(Decided::Refused(Code::SystemOverloaded));
+        }
+        if unsigned > 0 {
             usage.last_spend_at = Some(group.now.for_expiry());
         }
         let mut decision = evaluate(&policy, &request(&spend.order), &usage, group.now);
@@ -330,7 +337,8 @@ impl Group<'_> {
     async fn reserve(&mut self, tx: &mut Tx, row: &TransactionRow, keys: &[AccountKey]) -> Result<(), StoreError> {
         let at = self.now.for_expiry();
         self.accounts.reserve(&row.id, keys, row.amount, at)?;
-        self.unsigned.insert(row.agent.clone());
+        let unsigned = self.unsigned.entry(row.agent.clone()).or_default();
+        *unsigned = unsigned.saturating_add(1);
         jobs::enqueue(tx, JOB, row.id.as_str(), self.hands.wall().plus(GRACE)).await
     }
 
