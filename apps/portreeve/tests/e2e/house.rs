@@ -3,14 +3,18 @@
 mod api;
 mod chain;
 mod process;
+mod signer;
 
-pub(crate) use api::Answer;
+pub(crate) use {
+    api::{Answer, Api},
+    chain::Chain,
+    process::Running,
+    signer::SignerClient,
+};
 
 use {
-    api::Api,
-    chain::Chain,
     portreeve_kernel::Address,
-    process::{Done, Running},
+    process::Done,
     serde_json::{Value, json},
     std::{
         path::{Path, PathBuf},

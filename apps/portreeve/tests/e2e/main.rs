@@ -10,12 +10,18 @@
     reason = "a test that fails may panic"
 )]
 
+mod estate;
 mod house;
 
 mod agents;
+mod attack;
+mod coverage;
 mod crashes;
 mod demo;
+mod faults;
+mod hostile;
 mod keys;
+mod limits;
 mod payments;
 mod postgres;
 mod setup;

@@ -1,0 +1,87 @@
+//! The database behind the server, read as an auditor does.
+
+use {
+    super::Estate,
+    portreeve_kernel::{AgentId, Asset, Now, Timestamp},
+    portreeve_ledger::AccountKey,
+    portreeve_store::{
+        Database, StoreError, Tx,
+        audit::{self, AuditRow, Query},
+        ledger,
+    },
+    serde_json::json,
+    tokio::runtime::Runtime,
+};
+
+/// An open database and what drives it.
+pub(crate) struct Books {
+    runtime: Runtime,
+    database: Database,
+}
+
+impl Estate {
+    /// The books of this house; the server may be running.
+    pub(crate) fn books(&self) -> Books {
+        let runtime = Runtime::new().unwrap();
+        let url = format!("sqlite://{}?mode=rw", self.house.home().join("portreeve.db").display());
+        let schemas = [portreeve_jobs::SCHEMA, portreeve_auth::SCHEMA, portreeve_wallet::SCHEMA];
+        let database = runtime.block_on(Database::open(&url, &schemas)).unwrap();
+        Books { runtime, database }
+    }
+
+    /// Lamports that count against the day's limit: by the server's account alone, and by its mirror of the signer's.
+    pub(crate) fn booked_today(&self, agent: &AgentId) -> (u64, u64) {
+        let seconds = self.house.chain.call("localnet_clock", &json!([]))["unixTimestamp"]
+            .as_i64()
+            .unwrap();
+        self.books().day(agent, Timestamp::from_seconds(seconds))
+    }
+}
+
+impl Books {
+    fn day(&self, agent: &AgentId, at: Timestamp) -> (u64, u64) {
+        let (agent, asset) = (agent.clone(), Asset::Sol);
+        let server = AccountKey::Agent {
+            agent: agent.clone(),
+            asset,
+        };
+        let signer = AccountKey::Signer { agent, asset };
+        let keys = [server, signer];
+        let read = &mut self.database.read();
+        let used = self.runtime.block_on(ledger::usage(read, &keys, Now::at(at))).unwrap();
+        let of = |key: &AccountKey| used.get(key).unwrap().day.units();
+        let [server, signer] = &keys;
+        (of(server), of(signer))
+    }
+
+    /// Writes past the server, which nobody should.
+    pub(crate) fn write<T, F>(&self, work: F) -> T
+    where
+        F: AsyncFn(&mut Tx) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.runtime.block_on(self.database.write(work)).unwrap()
+    }
+
+    /// Every entry of the audit log, oldest first, once it is shown to be one chain.
+    pub(crate) fn audit(&self) -> Vec<AuditRow> {
+        let read = &mut self.database.read();
+        let head = self.runtime.block_on(audit::verify_chain(read)).unwrap();
+        let mut all = Vec::new();
+        let mut before = None;
+        loop {
+            let query = Query {
+                owner: None,
+                before,
+                limit: 1000,
+            };
+            let page = self.runtime.block_on(audit::page(read, &query)).unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some(last.seq);
+            all.extend(page);
+        }
+        all.reverse();
+        assert!(u64::try_from(all.len()).unwrap() >= head.size);
+        all
+    }
+}
