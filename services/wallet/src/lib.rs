@@ -1,7 +1,7 @@
 //! Wallets for agents: what they may spend, what they did, and how it gets on chain.
 //!
 //! The promise of this service: an agent never spends more than its limits, whatever crashes or races. It rests on
-//! three things here: the decision is one transaction with the reservation (`transactions/decide.rs`); from the moment
+//! three things here: the decision is one transaction with the reservation (`transactions/decide`); from the moment
 //! a signature can exist, only proof gives budget back (`transactions/advance.rs`); and whatever was begun is carried
 //! on from its row (`portreeve_jobs`).
 #![cfg_attr(
