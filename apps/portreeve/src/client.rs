@@ -5,7 +5,7 @@ use {
     reqwest::{Method, StatusCode, redirect},
     serde::{Deserialize, Serialize, de::DeserializeOwned},
     serde_json::Value,
-    std::{fmt, time::Duration},
+    std::{fmt, net::IpAddr, time::Duration},
 };
 
 /// How long one request may take. Payments are answered before the chain is; nothing takes longer than a few seconds.
@@ -50,6 +50,9 @@ pub(crate) enum ClientError {
         /// Why.
         cause: reqwest::Error,
     },
+    /// A key would travel for all to read.
+    #[error("`{0}` is neither https nor on this machine; the API key would travel for all to read")]
+    InTheClear(String),
     /// An answer that is not Portreeve's.
     #[error("`{server}` does not answer as Portreeve does: {cause}")]
     Strange {
@@ -167,6 +170,9 @@ impl Client {
     /// For the server at `server`, such as `http://127.0.0.1:8787`.
     pub(crate) fn new(server: &str, key: Secret) -> Result<Self, ClientError> {
         let server = server.trim_end_matches('/').to_owned();
+        if !is_private(&server) {
+            return Err(ClientError::InTheClear(server));
+        }
         // The key goes to this server and to nobody it points at.
         let http = reqwest::Client::builder()
             .timeout(PATIENCE)
@@ -241,9 +247,42 @@ impl Client {
     }
 }
 
+/// Whether what is sent there can be read by nobody on the way.
+fn is_private(server: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(server) else {
+        return false;
+    };
+    let local = |host: &str| {
+        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+    };
+    match url.scheme() {
+        "https" => true,
+        "http" => url.host_str().is_some_and(local),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use {super::*, serde_json::json};
+
+    #[test]
+    fn a_key_does_not_travel_in_the_clear() {
+        for (server, goes) in [
+            ("http://127.0.0.1:8787", true),
+            ("http://localhost:1", true),
+            ("http://[::1]:8787", true),
+            ("https://portreeve.example", true),
+            ("http://portreeve.example", false),
+            ("http://127.0.0.1.example", false),
+            ("http://localhost@portreeve.example", false),
+            ("ftp://localhost", false),
+            ("localhost:8787", false),
+        ] {
+            assert_eq!(Client::new(server, Secret::new("k".into())).is_ok(), goes, "{server}");
+        }
+    }
 
     fn refusal(raw: Value) -> Refusal {
         Refusal {

@@ -180,9 +180,11 @@ impl SignerProgram {
         if let Some(chain) = &run.local_chain {
             command.args(["--local-rpc", chain.expose()]);
         }
-        // It stops when this pipe closes, which it does even when we are killed.
+        // It stops when this pipe closes, which it does even when we are killed. A Ctrl-C at the terminal is for us: in
+        // a group of its own the signer does not get it, and goes last.
         command
             .arg("--exit-with-parent")
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null());
         command.spawn().map_err(self.cannot_start())

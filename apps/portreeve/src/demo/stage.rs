@@ -117,9 +117,18 @@ impl Stage {
             .arg(made.home.path())
             .args(["serve", "--listen", "127.0.0.1:0", "--signer-bin"]);
         command.arg(signer.path());
-        let log = std::fs::File::create(folder.path().join("server.log"))?;
-        command.stderr(log);
-        let (server, server_url) = Program::start("the server", command).await?;
+        let log = folder.path().join("server.log");
+        command.stderr(std::fs::File::create(&log)?);
+        let started = Program::start("the server", command).await;
+        // The folder goes with us, so what the server wrote last is told.
+        let (server, server_url) = started.map_err(|error| match (error, std::fs::read_to_string(&log)) {
+            (DemoError::Start(name, why), Ok(log)) => {
+                let skipped = log.lines().count().saturating_sub(10);
+                let tail: Vec<&str> = log.lines().skip(skipped).collect();
+                DemoError::Start(name, format!("{why}\n{}", tail.join("\n")))
+            }
+            (error, _) => error,
+        })?;
 
         Ok(Self {
             owner: Client::new(&server_url, made.api_key)?,
