@@ -95,6 +95,7 @@ impl ClientError {
         match self {
             Self::Refused(refusal) => refusal.problem.retryable,
             Self::Unreachable { .. } | Self::Strange { .. } => true,
+            Self::InTheClear(_) => false,
         }
     }
 }
