@@ -169,6 +169,8 @@ fn arrow(from: &Package, to: &Package) -> Option<String> {
             (Some(from_rank), Some(to_rank)) => from_rank > to_rank,
             _ => false,
         },
+        // The chores write pages from what the domain says, and know nothing else of the house.
+        (None, Some(0)) => from.folder == "xtask",
         _ => false,
     };
     (!down).then(|| {
