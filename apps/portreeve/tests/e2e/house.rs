@@ -126,6 +126,11 @@ impl House {
         Done::of(command.args(args).envs(variables.iter().copied()))
     }
 
+    /// Where the server listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The owner's first API key.
     pub(crate) fn owner_key(&self) -> String {
         std::fs::read_to_string(self.home().join("owner/api.key"))
@@ -241,8 +246,9 @@ impl House {
         let mut command = self.command();
         command.arg("demo").args(args).stdin(Stdio::null());
         command
-            .env("TMPDIR", place)
-            .env("PORTREEVE_LOCALCHAIN_BIN", Chain::program());
+            .arg("--localchain-bin")
+            .arg(Chain::program())
+            .env("TMPDIR", place);
         command
     }
 

@@ -60,6 +60,34 @@ fn a_key_for_another_network_does_not_work_from_here() {
 }
 
 #[test]
+fn a_proxy_is_believed_only_when_the_settings_name_it() {
+    let mut house = House::open();
+    let made = house
+        .cli(&[
+            "key",
+            "create",
+            "far",
+            "--scope",
+            "agents:read",
+            "--ip",
+            "192.0.2.0/24",
+            "--json",
+        ])
+        .json();
+    let key = made["key"].as_str().unwrap().to_owned();
+    let forwarded = [("X-Forwarded-For", "192.0.2.7")];
+    let ask = |house: &House| {
+        house
+            .api(&key)
+            .send(minreq::Method::Get, "/api/v1/agents", None, &forwarded)
+    };
+    ask(&house).is_problem(403, "AUTH_IP_BLOCKED");
+    house.stop();
+    house.serve(&[("PORTREEVE__SERVER__PROXIES", "{ networks = [\"127.0.0.1/32\"] }")]);
+    ask(&house).is(200);
+}
+
+#[test]
 fn a_key_ends_when_the_chain_says_that_its_time_is_over() {
     let house = House::open();
     let now = house.chain.call("localnet_clock", &json!([]))["unixTimestamp"]

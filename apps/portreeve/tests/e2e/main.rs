@@ -19,6 +19,7 @@ mod coverage;
 mod crashes;
 mod demo;
 mod faults;
+mod help;
 mod hostile;
 mod keys;
 mod limits;

@@ -162,3 +162,82 @@ fn completions_are_printed_for_a_shell() {
     assert!(house.cli(&["completions", "bash"]).ok().contains("_portreeve()"));
     house.cli(&["completions", "cobol"]).fails_with(2);
 }
+
+#[test]
+fn an_installation_knows_its_name_its_chain_and_its_programs() {
+    let house = House::empty();
+    let squads = "novabpN56UHHXTFRnJrwuaJaQqCoBeXupf8fsiFA2r2";
+    let made = house
+        .cli(&[
+            "init",
+            "--name",
+            "harbour",
+            "--cluster",
+            "local",
+            "--squads",
+            squads,
+            "--json",
+        ])
+        .json();
+    let enrolled = &made["signer"];
+    assert_eq!(
+        (&enrolled["cluster"], &enrolled["squads"]),
+        (&"local".into(), &squads.into())
+    );
+    assert_eq!(enrolled["approvalKey"], made["approvalKey"]);
+    let config = fs::read_to_string(house.home().join("portreeve.toml")).unwrap();
+    assert!(
+        config.contains(squads) && config.contains("http://127.0.0.1:8899"),
+        "{config}"
+    );
+}
+
+#[test]
+fn the_log_is_json_when_asked_and_holds_requests_but_no_keys() {
+    let mut house = House::built();
+    house.serve(&[("PORTREEVE__LOG__JSON", "true"), ("PORTREEVE__LOG__FILTER", "debug")]);
+    let key = house.owner_key();
+    let answer = house.api(&key).get("/api/v1/agents");
+    answer.is(200);
+    house.api("wai_test_garbage").get("/api/v1/agents").is(401);
+    let log = house.stop().stderr;
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let id = answer.header("x-request-id").unwrap();
+    let line = lines.iter().find(|line| line.to_string().contains(id)).unwrap();
+    assert_eq!(
+        (&line["target"], &line["fields"]["http.status"]),
+        (&"access".into(), &200.into())
+    );
+    assert!(
+        !log.contains(&key) && !log.contains("wai_test_garbage"),
+        "a key is in the log"
+    );
+}
+
+#[test]
+fn a_filter_that_is_none_stops_the_start() {
+    let house = House::built();
+    let error = house
+        .cli_with(
+            &["serve", "--listen", "127.0.0.1:0"],
+            &[("PORTREEVE__LOG__FILTER", "info,=,")],
+        )
+        .fails_with(1)
+        .to_owned();
+    assert!(error.contains("log.filter"), "{error}");
+}
+
+#[test]
+fn flags_name_the_server_and_the_key_as_variables_do() {
+    let house = House::open();
+    let key = house.owner_key();
+    let url = house.url();
+    house
+        .cli_with(
+            &["key", "list", "--server", url, "--key", &key],
+            &[("PORTREEVE_SERVER", "http://127.0.0.1:1")],
+        )
+        .ok();
+    house.cli(&["key", "list", "--key", "wai_test_garbage"]).fails_with(1);
+    house.cli(&["key", "list", "--key", ""]).fails_with(2);
+}
