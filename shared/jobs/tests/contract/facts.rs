@@ -86,12 +86,10 @@ pub(crate) async fn a_job_asked_for_while_it_runs_runs_again(place: &TestDatabas
     assert!(watch.is_quiet());
 }
 
-/// Waits until the job stands in the queue with so many attempts and `no luck`.
+/// Waits until `x` stands in the queue with so many attempts and `no luck`.
 async fn rests(house: &House, attempts: u32) {
     let expected = [("x".to_owned(), attempts, Some("no luck".to_owned()))];
-    while house.left().await != expected {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    house.until(|left| left == expected).await;
 }
 
 pub(crate) async fn a_failed_job_is_tried_again_after_1_2_and_4_seconds(place: &TestDatabase) {
@@ -105,9 +103,7 @@ pub(crate) async fn a_failed_job_is_tried_again_after_1_2_and_4_seconds(place: &
         house.pass(pause - 1).await;
         house.ask("other", T).await;
         assert_eq!(watch.next().await, "other", "x rests for {pause} s");
-        while house.left().await.len() > 1 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        house.until(|left| left.len() == 1).await;
         assert!(watch.is_quiet());
         house.pass(1).await;
     }
@@ -140,9 +136,7 @@ pub(crate) async fn a_job_that_has_more_to_do_comes_back_without_having_failed(p
     house.pass(1).await;
     for _ in 0..2 {
         assert_eq!(watch.next().await, "x");
-        while house.left().await != [("x".to_owned(), 0, None)] {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        house.until(|left| left == [("x".to_owned(), 0, None)]).await;
         house.pass(6).await;
         assert!(watch.is_quiet());
         house.pass(1).await;
@@ -162,9 +156,8 @@ pub(crate) async fn a_panicking_handler_is_a_failed_job_and_the_runner_lives(pla
     let running = tokio::spawn(runner.run(std::future::pending()));
     house.ask("x", T).await;
     house.ask("y", T).await;
-    while house.left().await != [("x".to_owned(), 1, Some("the handler panicked".to_owned()))] {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let panicked = ("x".to_owned(), 1, Some("the handler panicked".to_owned()));
+    house.until(|left| left == std::slice::from_ref(&panicked)).await;
     running.abort();
 }
 
@@ -331,9 +324,7 @@ pub(crate) async fn a_lease_is_renewed_for_as_long_as_the_job_runs(place: &TestD
     for _ in 0..3 {
         let before = house.lease_of_x().await.unwrap();
         house.pass(LEASE.0 - 1).await;
-        while house.lease_of_x().await.unwrap() <= before {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        house.renewed(before).await;
     }
     assert!(nothing.is_quiet(), "three leases long nobody took it over");
     gate.add_permits(1);

@@ -12,7 +12,7 @@ use {
     tokio::{
         sync::{Semaphore, mpsc, oneshot},
         task::JoinHandle,
-        time::timeout,
+        time::{sleep, timeout},
     },
 };
 
@@ -21,6 +21,9 @@ pub(crate) const KIND: &str = "test.work";
 
 /// Long enough for anything that happens at all.
 const SOON: Duration = Duration::from_secs(20);
+
+/// Subject, attempts and error of a job.
+pub(crate) type Left = (String, u32, Option<String>);
 
 /// A database with a clock.
 pub(crate) struct House {
@@ -77,8 +80,8 @@ impl House {
             .unwrap()
     }
 
-    /// `(subject, attempts, error)` of the jobs that are left.
-    pub(crate) async fn left(&self) -> Vec<(String, u32, Option<String>)> {
+    /// The jobs that are left.
+    pub(crate) async fn left(&self) -> Vec<Left> {
         let rows = self
             .database
             .read()
@@ -95,14 +98,29 @@ impl House {
         rows.iter().map(|row| job(row).unwrap()).collect()
     }
 
-    /// Waits until nothing is left.
-    pub(crate) async fn empty(&self) {
-        let empty = async {
-            while !self.left().await.is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+    /// Waits until the lease of `x` ends later than `before`.
+    pub(crate) async fn renewed(&self, before: Timestamp) {
+        let waiting = async {
+            while self.lease_of_x().await.unwrap() <= before {
+                sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(SOON, empty).await.unwrap();
+        timeout(SOON, waiting).await.unwrap();
+    }
+
+    /// Waits until `is_so` of what is left.
+    pub(crate) async fn until(&self, is_so: impl Fn(&[Left]) -> bool) {
+        let waiting = async {
+            while !is_so(&self.left().await) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(SOON, waiting).await.unwrap();
+    }
+
+    /// Waits until nothing is left.
+    pub(crate) async fn empty(&self) {
+        self.until(<[Left]>::is_empty).await;
     }
 
     /// A runner called `node`, whose handler says what `worker` has it say.

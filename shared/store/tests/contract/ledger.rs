@@ -37,6 +37,16 @@ impl Purse {
         }
     }
 
+    /// The same accounts, from another node.
+    async fn on(&self, place: &TestDatabase) -> Self {
+        Self {
+            database: place.open().await.unwrap(),
+            owner: self.owner.clone(),
+            agent: self.agent.clone(),
+            signer: self.signer.clone(),
+        }
+    }
+
     fn keys(&self) -> [AccountKey; 3] {
         // Not in lock order: that is the ledger's matter.
         [self.signer.clone(), self.agent.clone(), self.owner.clone()]
@@ -307,6 +317,40 @@ pub(crate) async fn the_sums_are_read_under_the_lock(place: &TestDatabase) {
     first.await.unwrap().unwrap();
     let used = second.await.unwrap().unwrap();
     assert_eq!([used.day.units(), used.week.units(), used.month.units()], [0, 7, 7]);
+}
+
+/// One node is between deciding and writing when another settles (or releases) an older spend of the same accounts.
+pub(crate) async fn a_spend_ends_on_one_node_while_another_reserves_and_nothing_is_lost(place: &TestDatabase) {
+    let purse = Purse::open(place).await;
+    let other = purse.on(place).await;
+    for release in [false, true] {
+        let used = purse.used(&purse.agent, T).await[0];
+        let old = purse.reserve(7).await.unwrap();
+        let decided = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+        let reserving = {
+            let (database, keys, decided) = (purse.database.clone(), purse.keys(), decided.clone());
+            tokio::spawn(async move {
+                let id = transaction();
+                let unit = async move |tx: &mut Tx| {
+                    let mut accounts = ledger::load(tx, keys.clone(), Now::at(T)).await?;
+                    accounts.reserve(&id, &keys, amount(5), T)?;
+                    decided.add_permits(1);
+                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                    accounts.write(tx).await
+                };
+                database.write(unit).await
+            })
+        };
+        let _decided = decided.acquire().await.unwrap();
+        let (moved, counts) = if release {
+            (other.release(&old, Proof::NeverSigned).await, 5)
+        } else {
+            (other.settle(&old, T).await, 7 + 5)
+        };
+        assert_eq!(moved.unwrap(), Moved::Now);
+        reserving.await.unwrap().unwrap();
+        assert_eq!(purse.used(&purse.agent, T).await[0], used + counts);
+    }
 }
 
 pub(crate) async fn usage_shows_what_a_decision_would_see(place: &TestDatabase) {

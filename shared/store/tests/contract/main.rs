@@ -102,6 +102,7 @@ contract! {
         what_the_signer_signed_stays_spent_there_when_the_rest_is_released,
         a_reservation_counts_in_every_account_or_in_none,
         the_sums_are_read_under_the_lock,
+        a_spend_ends_on_one_node_while_another_reserves_and_nothing_is_lost,
         usage_shows_what_a_decision_would_see,
         an_account_is_full_at_two_to_the_63_minus_one,
     ;
