@@ -81,12 +81,12 @@ impl Backend {
         }
     }
 
-    /// How long a commit may take before its outcome counts as unknown. A local disk answers in the end, and until
-    /// it does nothing else can be written anyway.
-    pub(crate) const fn commit_limit(self) -> Option<Duration> {
+    /// How long a commit may take before its outcome counts as unknown, of the `limit` for everything else. A local
+    /// disk answers in the end, and until it does nothing else can be written anyway.
+    pub(crate) const fn commit_limit(self, limit: Duration) -> Option<Duration> {
         match self {
             Self::Sqlite => None,
-            Self::Postgres => Some(Duration::from_secs(10)),
+            Self::Postgres => Some(limit),
         }
     }
 

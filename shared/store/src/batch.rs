@@ -224,16 +224,14 @@ impl<B: Batch> Unit for Together<B> {
 
     fn answer(self: Box<Self>, fate: Result<(), StoreError>) {
         let askers = self.callers.askers;
-        match (self.said, fate) {
-            (Some(Ok(said)), Ok(())) => {
+        // `Stopped` is not reached: a unit that is committed has run.
+        match fate.and(self.said.unwrap_or(Err(StoreError::Stopped))) {
+            Ok(said) => {
                 for ((caller, _place), answer) in askers.into_iter().zip(said) {
                     let _ = caller.send(Ok(answer));
                 }
             }
-            (said, fate) => {
-                let own = said.and_then(Result::err);
-                // `Stopped` is not reached: a unit that is committed has run.
-                let error = own.or(fate.err()).unwrap_or(StoreError::Stopped);
+            Err(error) => {
                 for (caller, _place) in askers {
                     let _ = caller.send(Err(error.clone()));
                 }

@@ -47,8 +47,8 @@ pub enum StoreError {
     /// The unit of work panicked; it was undone.
     #[error("the unit of work panicked")]
     Panicked,
-    /// The unit of work took too long; it was undone.
-    #[error("the unit of work took longer than {} s", .0.as_secs())]
+    /// The unit of work, or a read, took too long. The unit was undone.
+    #[error("it took longer than {} ms", .0.as_millis())]
     TimedOut(Duration),
     /// A write was asked for inside a write, which would wait for itself.
     #[error("a write inside a write waits for itself; use the transaction at hand")]

@@ -8,8 +8,12 @@ use {
         sql::{Sql, Value},
     },
     sqlx::{Any, AnyPool, AssertSqlSafe, SqlSafeStr, any::AnyArguments, query::Query},
-    std::{borrow::Cow, future::Future},
+    std::{borrow::Cow, future::Future, time::Duration},
+    tokio::time::timeout,
 };
+
+/// How long a read may take, whatever became of the network.
+const LIMIT: Duration = Duration::from_secs(15);
 
 /// Where rows can be read: a [`Reader`], or a transaction.
 pub trait Fetch {
@@ -46,9 +50,9 @@ pub struct Reader {
 impl Fetch for Reader {
     async fn fetch_all(&mut self, sql: Sql) -> Result<Vec<Row>, StoreError> {
         let backend = self.backend;
-        let rows = query(sql, "")?
-            .fetch_all(&self.pool)
-            .await
+        let rows = timeout(LIMIT, query(sql, "")?.fetch_all(&self.pool)).await;
+        let rows = rows
+            .map_err(|_| StoreError::TimedOut(LIMIT))?
             .map_err(|error| backend.error(error))?;
         Ok(rows.into_iter().map(|row| Row { row, backend }).collect())
     }

@@ -39,8 +39,8 @@ pub(crate) trait Unit: Send {
     /// Says that the last run was undone for `reason`, whatever it said itself.
     fn undone(&mut self, reason: StoreError);
 
-    /// Answers the callers: what the last run said when `fate` is good, else the error. A caller whose work failed by
-    /// itself hears its own reason, for that is true whatever became of the group.
+    /// Answers the callers: what the last run said when its group was committed, else the error. That goes for failures
+    /// too: a refusal may rest on what a neighbour did, and was undone.
     fn answer(self: Box<Self>, fate: Result<(), StoreError>);
 }
 
@@ -88,12 +88,11 @@ where
     }
 
     fn answer(self: Box<Self>, fate: Result<(), StoreError>) {
-        let answer = match (self.said, fate) {
-            (Some(Err(own)), _) => Err(own),
-            (_, Err(error)) => Err(E::from(error)),
-            (Some(said), Ok(())) => said,
+        let answer = match (fate, self.said) {
+            (Err(error), _) => Err(E::from(error)),
+            (Ok(()), Some(said)) => said,
             // Not reached: a unit that is committed has run.
-            (None, Ok(())) => Err(E::from(StoreError::Stopped)),
+            (Ok(()), None) => Err(E::from(StoreError::Stopped)),
         };
         // A caller who has gone away wants no answer.
         let _ = self.caller.send(answer);

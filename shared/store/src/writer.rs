@@ -117,7 +117,7 @@ impl Writer {
             Ok(()) => self.commit(tx).await,
             Err(error) => {
                 // A connection that cannot say it undid everything is not used again.
-                if matches!(tx.health, Health::Busy) || tx.control("ROLLBACK").await.is_err() {
+                if matches!(tx.health, Health::Busy) || self.control(&mut tx, "ROLLBACK").await.is_err() {
                     drop(tx);
                 } else {
                     self.tx = Some(tx);
@@ -151,9 +151,7 @@ impl Writer {
     async fn begin_on(&self, tx: &mut Tx) -> Result<(), StoreError> {
         tx.health = Health::Good;
         tx.after = crate::tx::After::default();
-        tx.control(self.backend.begin())
-            .await
-            .map_err(|error| self.backend.error(error))
+        self.control(tx, self.backend.begin()).await
     }
 
     /// All that comes before the commit.
@@ -210,14 +208,21 @@ impl Writer {
         self.control(tx, "ROLLBACK TO SAVEPOINT unit").await
     }
 
+    /// One of the writer's own statements. When it takes too long, the connection is not to be used again.
     async fn control(&self, tx: &mut Tx, statement: &'static str) -> Result<(), StoreError> {
-        tx.control(statement).await.map_err(|error| self.backend.error(error))
+        match timeout(self.limit, tx.control(statement)).await {
+            Ok(done) => done.map_err(|error| self.backend.error(error)),
+            Err(_) => {
+                tx.health = Health::Busy;
+                Err(StoreError::TimedOut(self.limit))
+            }
+        }
     }
 
     async fn commit(&mut self, mut tx: Tx) -> Result<(), Failure> {
         kill::point("store.commit.before");
         let committing = tx.control("COMMIT");
-        let committed = match self.backend.commit_limit() {
+        let committed = match self.backend.commit_limit(self.limit) {
             None => committing.await,
             Some(limit) => timeout(limit, committing)
                 .await

@@ -8,7 +8,7 @@ use {
         wire::{Fault, Wire},
     },
     portreeve_kernel::Now,
-    portreeve_store::{Database, StoreError, Tx, ledger, testing::TestDatabase},
+    portreeve_store::{Database, Options, StoreError, Tx, ledger, testing::TestDatabase},
     std::{sync::Arc, time::Duration},
     tokio::{
         sync::Semaphore,
@@ -43,8 +43,8 @@ async fn a_commit_whose_answer_is_lost_is_unknown_to_all_and_the_writer_goes_on(
         }
         let conflict = conflict.await;
         assert!(
-            matches!(conflict, Err(StoreError::Conflict(_))),
-            "known, whatever became of the rest: {conflict:?}"
+            matches!(conflict, Err(StoreError::OutcomeUnknown(_))),
+            "what it collided with may not be there: {conflict:?}"
         );
         write(&database, next).await.unwrap();
     }
@@ -71,6 +71,33 @@ async fn a_connection_lost_before_the_commit_is_made_anew_and_nobody_notices() {
         write(&database, id).await.unwrap();
     }
     assert_eq!(added(&database).await, ["a", "b", "c", "d"]);
+    database.close().await;
+    place.remove().await.unwrap();
+}
+
+/// A server that is gone without a word: no answer, no end of the connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs TEST_POSTGRES_URL"]
+async fn a_server_that_falls_silent_holds_nobody_up_for_long() {
+    let place = TestDatabase::postgres("silent", &[]).await.unwrap();
+    let wire = Wire::to(&place).await;
+    let options = Options {
+        unit_limit: Duration::from_millis(300),
+        ..Options::default()
+    };
+    let database = Database::open_with(wire.url(), &[], options).await.unwrap();
+    let silence = || Fault::Hold(Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    wire.set("INSERT INTO projects", 0, silence());
+    assert!(matches!(write(&database, "a").await, Err(StoreError::TimedOut(_))));
+    wire.set("BEGIN ", 0, silence());
+    write(&database, "b").await.unwrap();
+    wire.set(COMMIT, 0, silence());
+    assert!(matches!(
+        write(&database, "c").await,
+        Err(StoreError::OutcomeUnknown(_))
+    ));
+    write(&database, "d").await.unwrap();
+    assert_eq!(added(&place.open().await.unwrap()).await, ["b", "d"]);
     database.close().await;
     place.remove().await.unwrap();
 }
