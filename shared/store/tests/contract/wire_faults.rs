@@ -89,15 +89,16 @@ async fn a_server_that_falls_silent_holds_nobody_up_for_long() {
     let silence = || Fault::Hold(Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     wire.set("INSERT INTO projects", 0, silence());
     assert!(matches!(write(&database, "a").await, Err(StoreError::TimedOut(_))));
-    wire.set("BEGIN ", 0, silence());
     write(&database, "b").await.unwrap();
+    wire.set("BEGIN ", 0, silence());
+    write(&database, "c").await.unwrap();
     wire.set(COMMIT, 0, silence());
     assert!(matches!(
         write(&database, "c").await,
         Err(StoreError::OutcomeUnknown(_))
     ));
     write(&database, "d").await.unwrap();
-    assert_eq!(added(&place.open().await.unwrap()).await, ["b", "d"]);
+    assert_eq!(added(&place.open().await.unwrap()).await, ["b", "c", "e"]);
     database.close().await;
     place.remove().await.unwrap();
 }
