@@ -153,3 +153,59 @@ pub(crate) struct OwnerProof {
     /// 64 bytes over the challenge, Base58.
     signature: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use {
+        super::*,
+        portreeve_policy::Preset,
+        serde_json::{Value, json},
+        std::collections::BTreeSet,
+        utoipa::PartialSchema,
+    };
+
+    /// The names of the properties that a schema shows.
+    fn shown<T: PartialSchema>() -> BTreeSet<String> {
+        let schema = serde_json::to_value(T::schema()).unwrap();
+        schema["properties"].as_object().unwrap().keys().cloned().collect()
+    }
+
+    fn names(value: &Value) -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn what_is_shown_of_a_policy_is_what_is_printed() {
+        let policy = portreeve_policy::PolicyInput::from(Preset::Standard)
+            .resolve(1)
+            .unwrap();
+        let printed = serde_json::to_value(policy).unwrap();
+        assert_eq!(shown::<Policy>(), names(&printed));
+        assert_eq!(shown::<Limits>(), names(&printed["limits"]));
+        assert_eq!(shown::<Whitelist>(), names(&printed["whitelist"]));
+    }
+
+    #[test]
+    fn every_field_that_is_shown_is_read_and_no_other() {
+        let whole = json!({
+            "preset": "custom",
+            "limits": {"perTransaction": "1", "daily": "1", "weekly": "1", "monthly": "1"},
+            "escalation": {"low": "1", "medium": "1", "high": "1", "critical": "1"},
+            "tokens": {},
+            "whitelist": {"allowedDestinations": [], "allowedPrograms": [], "allowedTokenMints": []},
+            "timeControl": {"operatingHoursUtc": {"start": 9, "end": 17}, "weekdays": [], "blackoutDates": []},
+            "minIntervalSeconds": 1,
+            "approvalMayExceedPerTransaction": false,
+            "chainDestinations": "any",
+        });
+        assert_eq!(shown::<PolicyInput>(), names(&whole));
+        assert_eq!(shown::<LimitsInput>(), names(&whole["limits"]));
+        assert_eq!(shown::<Escalation>(), names(&whole["escalation"]));
+        assert_eq!(shown::<TimeControl>(), names(&whole["timeControl"]));
+        assert_eq!(shown::<Hours>(), names(&whole["timeControl"]["operatingHoursUtc"]));
+        assert!(serde_json::from_value::<portreeve_policy::PolicyInput>(whole.clone()).is_ok());
+        let mut more = whole;
+        more["other"] = json!(1);
+        assert!(serde_json::from_value::<portreeve_policy::PolicyInput>(more).is_err());
+    }
+}
