@@ -1,7 +1,7 @@
 //! The facts.
 
 use {
-    crate::support::{House, KIND, Running, T, Worker},
+    crate::support::{House, KIND, Running, T, Worker, ended},
     portreeve_jobs::{LEASE, Next, Pace, Runner, enqueue},
     portreeve_kernel::Seconds,
     portreeve_store::{Sql, StoreError, Tx, testing::TestDatabase},
@@ -298,7 +298,7 @@ pub(crate) async fn shutting_down_finishes_what_runs_and_starts_nothing(place: &
     house.ask("y", T).await;
     assert!(!stopped.is_finished(), "x still runs");
     gate.add_permits(2);
-    stopped.await.unwrap();
+    ended(stopped).await;
     assert!(watch.is_quiet());
     assert_eq!(
         house.left().await,

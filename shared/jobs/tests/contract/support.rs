@@ -158,13 +158,13 @@ impl Running {
 
     /// Asks it to stop and waits until it has.
     pub(crate) async fn stop(self) {
-        self.stopping().await.await.unwrap();
+        ended(self.stopping().await).await;
     }
 
     /// Asks it to stop and returns when it has noticed.
     pub(crate) async fn stopping(self) -> JoinHandle<()> {
         self.stop.send(()).unwrap();
-        self.noticed.await.unwrap();
+        timeout(SOON, self.noticed).await.unwrap().unwrap();
         self.task
     }
 
@@ -173,6 +173,11 @@ impl Running {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
+}
+
+/// Waits until a runner has ended by itself.
+pub(crate) async fn ended(runner: JoinHandle<()>) {
+    timeout(SOON, runner).await.unwrap().unwrap();
 }
 
 /// What handlers do: each run announces itself, waits for the gate (if there is one), and is done; only `x` says what is

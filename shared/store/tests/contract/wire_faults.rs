@@ -86,7 +86,8 @@ async fn a_server_that_falls_silent_holds_nobody_up_for_long() {
         ..Options::default()
     };
     let database = Database::open_with(wire.url(), &[], options).await.unwrap();
-    let silence = || Fault::Hold(Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let speak = Arc::new(Semaphore::new(0));
+    let silence = || Fault::Hold(Arc::new(Semaphore::new(0)), Arc::clone(&speak));
     wire.set("INSERT INTO projects", 0, silence());
     assert!(matches!(write(&database, "a").await, Err(StoreError::TimedOut(_))));
     write(&database, "b").await.unwrap();
@@ -94,11 +95,22 @@ async fn a_server_that_falls_silent_holds_nobody_up_for_long() {
     write(&database, "c").await.unwrap();
     wire.set(COMMIT, 0, silence());
     assert!(matches!(
-        write(&database, "c").await,
+        write(&database, "d").await,
         Err(StoreError::OutcomeUnknown(_))
     ));
-    write(&database, "d").await.unwrap();
-    assert_eq!(added(&place.open().await.unwrap()).await, ["b", "c", "e"]);
+    write(&database, "e").await.unwrap();
+    let witness = place.open().await.unwrap();
+    assert_eq!(added(&witness).await, ["b", "c", "e"]);
+    // What was on its way arrives after all: the first insert to nobody's use, the commit as late as a commit can be.
+    speak.add_permits(3);
+    timeout(Duration::from_secs(20), async {
+        while added(&witness).await != ["b", "c", "d", "e"] {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+    witness.close().await;
     database.close().await;
     place.remove().await.unwrap();
 }
