@@ -86,10 +86,11 @@ pub(crate) async fn a_job_asked_for_while_it_runs_runs_again(place: &TestDatabas
     assert!(watch.is_quiet());
 }
 
-/// Waits until `x` stands in the queue with so many attempts and `no luck`.
+/// Waits until `x` stands in the queue, under no lease, with so many attempts and `no luck`.
 async fn rests(house: &House, attempts: u32) {
     let expected = [("x".to_owned(), attempts, Some("no luck".to_owned()))];
     house.until(|left| left == expected).await;
+    house.freed().await;
 }
 
 pub(crate) async fn a_failed_job_is_tried_again_after_1_2_and_4_seconds(place: &TestDatabase) {

@@ -100,8 +100,17 @@ impl House {
 
     /// Waits until the lease of `x` ends later than `before`.
     pub(crate) async fn renewed(&self, before: Timestamp) {
+        self.leased(|until| until.is_some_and(|until| until > before)).await;
+    }
+
+    /// Waits until `x` is under no lease.
+    pub(crate) async fn freed(&self) {
+        self.leased(|until| until.is_none()).await;
+    }
+
+    async fn leased(&self, is_so: impl Fn(Option<Timestamp>) -> bool) {
         let waiting = async {
-            while self.lease_of_x().await.unwrap() <= before {
+            while !is_so(self.lease_of_x().await) {
                 sleep(Duration::from_millis(5)).await;
             }
         };

@@ -4,12 +4,18 @@
 use {
     crate::{
         purse::{Paid, Pay, decide, key},
-        support::{Plug, T, added, agent, amount, begin, transaction, write},
+        support::{Plug, T, add, added, agent, amount, begin, transaction, write},
         wire::{Fault, Wire},
     },
     portreeve_kernel::Now,
-    portreeve_store::{Database, Options, StoreError, Tx, ledger, testing::TestDatabase},
-    std::{sync::Arc, time::Duration},
+    portreeve_store::{Database, Options, Sql, StoreError, Tx, ledger, testing::TestDatabase},
+    std::{
+        sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        },
+        time::Duration,
+    },
     tokio::{
         sync::Semaphore,
         time::{sleep, timeout},
@@ -71,6 +77,34 @@ async fn a_connection_lost_before_the_commit_is_made_anew_and_nobody_notices() {
         write(&database, id).await.unwrap();
     }
     assert_eq!(added(&database).await, ["a", "b", "c", "d"]);
+    database.close().await;
+    place.remove().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs TEST_POSTGRES_URL"]
+async fn a_unit_that_keeps_losing_to_others_is_tried_six_times_and_no_more() {
+    let place = TestDatabase::postgres("keeps_losing", &[]).await.unwrap();
+    let database = place.open().await.unwrap();
+    for (losses, expected_runs) in [(5, 6), (u32::MAX, 6)] {
+        let runs = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&runs);
+        let unit = async move |tx: &mut Tx| {
+            add(tx, "x").await?;
+            if counted.fetch_add(1, Ordering::SeqCst) < losses {
+                let lose = "DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END $$";
+                tx.execute(Sql::new(lose)).await?;
+            }
+            tx.execute(Sql::new("DELETE FROM projects")).await?;
+            Ok::<_, StoreError>(())
+        };
+        match database.write(unit).await {
+            Ok(()) => assert_eq!(losses, 5),
+            Err(StoreError::Contended(_)) => assert_eq!(losses, u32::MAX),
+            Err(other) => panic!("{other:?}"),
+        }
+        assert_eq!(runs.load(Ordering::SeqCst), expected_runs);
+    }
     database.close().await;
     place.remove().await.unwrap();
 }
