@@ -92,8 +92,22 @@ impl Estate {
 
     /// Asks for an agent. It waits for the owner's approval then.
     pub(crate) fn ask_for_agent(&self, nickname: &str, policy: &Value) -> AgentId {
+        id_of(self.try_ask_for_agent(nickname, policy).unwrap().is(201))
+    }
+
+    /// The same; `None` when the server goes away before it answers.
+    pub(crate) fn try_ask_for_agent(&self, nickname: &str, policy: &Value) -> Option<Answer> {
         let body = json!({"nickname": nickname, "policy": policy});
-        id_of(self.owner().post("/api/v1/agents", &body).is(201))
+        self.owner()
+            .try_send(minreq::Method::Post, "/api/v1/agents", Some(&body), &[])
+    }
+
+    /// Those of the newest hundred agents that are called `nickname`.
+    #[track_caller]
+    pub(crate) fn named(&self, nickname: &str) -> Vec<Value> {
+        let list = self.owner().get("/api/v1/agents?limit=100").is(200)["items"].clone();
+        let called = |agent: &&Value| agent["nickname"] == nickname;
+        list.as_array().unwrap().iter().filter(called).cloned().collect()
     }
 
     /// Approves what waits for approval. `None` when the server goes away meanwhile.

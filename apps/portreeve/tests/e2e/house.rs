@@ -59,11 +59,16 @@ impl House {
     /// Set up, not running.
     pub(crate) fn built() -> Self {
         let house = Self::empty();
-        let made = house.cli(&["init", "--rpc", &house.chain.url, "--json"]).json();
+        house.init(&[]);
         house
-            .chain
-            .airdrop(made["signer"]["feePayer"].as_str().unwrap(), 100 * SOL);
-        house
+    }
+
+    /// Sets it up and gives its fee payer something to pay with.
+    fn init(&self, args: &[&str]) {
+        let init = ["init", "--rpc", &self.chain.url, "--json"];
+        let made = self.cli(&[init.as_slice(), args].concat()).json();
+        let payer = made["signer"]["feePayer"].as_str().unwrap();
+        self.chain.airdrop(payer, 100 * SOL);
     }
 
     /// Set up and running.
@@ -87,7 +92,10 @@ impl House {
 
     /// The same; false when it ended before it answered.
     pub(crate) fn try_serve(&mut self, variables: &[(&str, &str)]) -> bool {
-        let mut command = self.command();
+        self.start(self.command(), variables)
+    }
+
+    fn start(&mut self, mut command: Command, variables: &[(&str, &str)]) -> bool {
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .envs(variables.iter().copied());
@@ -95,6 +103,11 @@ impl House {
         self.server = Some(server);
         self.url = line.strip_prefix("listening on ").unwrap_or_default().to_owned();
         !self.url.is_empty()
+    }
+
+    /// Whether the server has ended, by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.server.as_mut().unwrap().has_ended()
     }
 
     /// How the server ended, by itself.

@@ -22,6 +22,7 @@ mod faults;
 mod help;
 mod hostile;
 mod keys;
+mod kill_points;
 mod limits;
 mod payments;
 mod postgres;

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// What the client library says of a connection that closes without a byte; it makes a 503 of that.
+const NO_STATUS_LINE: &str = "Server did not provide a status line";
+
 /// A server and a credential.
 pub(crate) struct Api {
     url: String,
@@ -83,6 +86,9 @@ impl Api {
             request = request.with_header(*name, *value);
         }
         let answer = request.send().ok()?;
+        if answer.reason_phrase == NO_STATUS_LINE {
+            return None;
+        }
         let text = answer.as_str().unwrap();
         Some(Answer {
             status: answer.status_code,

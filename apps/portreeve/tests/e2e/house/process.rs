@@ -54,6 +54,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has ended, by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Asks it to stop and waits.
     pub(crate) fn stop(mut self) -> Done {
         let pid = self.child.id().to_string();

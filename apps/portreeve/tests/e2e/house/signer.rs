@@ -7,15 +7,37 @@ use {
         protocol::{Answer, Enrolment, Envelope, Outcome, Reply, Request},
     },
     std::{
+        fs::{self, Permissions},
         io::{self, Read, Write},
-        os::unix::net::UnixStream,
+        os::unix::{fs::PermissionsExt, net::UnixStream},
         path::PathBuf,
     },
 };
 
 impl House {
-    /// Starts this house's signer where nobody's server watches over it, with more variables. A server finds it when
-    /// its `signer.socket` is [`House::signer_socket`].
+    /// Set up, not running, with a signer that starts at once: its passphrase is as cheap to guess as may be.
+    pub(crate) fn built_quick() -> Self {
+        let house = Self::empty();
+        let script = house.folder.path().join("signer.sh");
+        let cheap = r#"[ "$1" = init ] && set -- "$@" --kdf-memory-kib 64 --kdf-passes 1"#;
+        let text = format!("#!/bin/sh\n{cheap}\nexec '{}' \"$@\"\n", signer().display());
+        fs::write(&script, text).unwrap();
+        fs::set_permissions(&script, Permissions::from_mode(0o700)).unwrap();
+        house.init(&["--signer-bin", script.to_str().unwrap()]);
+        house
+    }
+
+    /// Starts the server beside a signer that is not its child, with more variables; false when it ended before it
+    /// answered.
+    pub(crate) fn try_serve_beside(&mut self, variables: &[(&str, &str)]) -> bool {
+        let mut command = self.command();
+        command.env_remove("PORTREEVE_SIGNER_BIN");
+        command.env("PORTREEVE__SIGNER__SOCKET", self.signer_socket());
+        self.start(command, variables)
+    }
+
+    /// Starts this house's signer where nobody's server watches over it, with more variables. A server finds it with
+    /// [`House::try_serve_beside`].
     pub(crate) fn lone_signer(&self, variables: &[(&str, &str)]) -> Running {
         let mut command = self.program(&signer());
         command.arg("serve").arg("--dir").arg(self.home().join("signer"));
