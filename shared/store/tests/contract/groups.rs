@@ -114,7 +114,7 @@ pub(crate) async fn a_panic_undoes_its_unit_and_the_next_one_is_served(place: &T
 
 pub(crate) async fn a_unit_that_takes_too_long_is_undone_and_its_neighbours_are_not(place: &TestDatabase) {
     let options = Options {
-        unit_limit: Duration::from_millis(300),
+        unit_limit: Duration::from_secs(3),
         ..Options::default()
     };
     let database = place.open_with(options).await.unwrap();
