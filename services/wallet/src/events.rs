@@ -2,7 +2,7 @@
 
 use {
     crate::{agents::AgentRow, transactions::TransactionRow},
-    portreeve_kernel::{Entropy, EventId, Timestamp},
+    portreeve_kernel::{AgentId, Entropy, EventId, OwnerId, ProjectId, Timestamp},
     portreeve_store::{AuditEntry, OutboxEvent},
     serde_json::Value,
 };
@@ -10,73 +10,90 @@ use {
 /// The actor of what the server does by itself.
 pub(crate) const SYSTEM: &str = "system";
 
-/// An entry about an agent.
-pub(crate) fn entry(agent: &AgentRow, at: Timestamp, kind: &'static str, actor: &str, data: Value) -> AuditEntry {
-    AuditEntry {
-        at,
-        kind: kind.into(),
-        actor: actor.to_owned(),
-        owner: Some(agent.owner.clone()),
-        project: Some(agent.project.clone()),
-        subject: agent.id.to_string(),
-        data,
+/// What an entry or an event is about, and whose it is.
+pub(crate) struct About<'a> {
+    project: &'a ProjectId,
+    owner: &'a OwnerId,
+    agent: &'a AgentId,
+    subject: &'a str,
+}
+
+impl<'a> From<&'a AgentRow> for About<'a> {
+    fn from(agent: &'a AgentRow) -> Self {
+        let AgentRow { project, owner, id, .. } = agent;
+        Self {
+            project,
+            owner,
+            agent: id,
+            subject: id.as_str(),
+        }
     }
 }
 
-/// An event about an agent.
-pub(crate) fn event(
-    entropy: &dyn Entropy,
-    agent: &AgentRow,
-    at: Timestamp,
-    kind: &'static str,
-    data: Value,
-) -> OutboxEvent {
-    OutboxEvent {
-        id: EventId::new(at, entropy),
-        kind: kind.into(),
-        project: agent.project.clone(),
-        owner: agent.owner.clone(),
-        agent: Some(agent.id.clone()),
-        subject: agent.id.to_string(),
-        data,
-        at,
+impl<'a> From<&'a TransactionRow> for About<'a> {
+    fn from(payment: &'a TransactionRow) -> Self {
+        let TransactionRow {
+            project,
+            owner,
+            agent,
+            id,
+            ..
+        } = payment;
+        Self {
+            project,
+            owner,
+            agent,
+            subject: id.as_str(),
+        }
     }
 }
 
-/// An entry about a payment.
-pub(crate) fn payment_entry(
-    row: &TransactionRow,
+/// An entry of the audit log.
+pub(crate) fn entry<'a>(
+    about: impl Into<About<'a>>,
     at: Timestamp,
     kind: &'static str,
     actor: &str,
     data: Value,
 ) -> AuditEntry {
+    let About {
+        project,
+        owner,
+        subject,
+        ..
+    } = about.into();
     AuditEntry {
         at,
         kind: kind.into(),
         actor: actor.to_owned(),
-        owner: Some(row.owner.clone()),
-        project: Some(row.project.clone()),
-        subject: row.id.to_string(),
+        owner: Some(owner.clone()),
+        project: Some(project.clone()),
+        subject: subject.to_owned(),
         data,
     }
 }
 
-/// An event about a payment.
-pub(crate) fn payment_event(
+/// An event for whoever listens.
+pub(crate) fn event<'a>(
     entropy: &dyn Entropy,
-    row: &TransactionRow,
+    about: impl Into<About<'a>>,
     at: Timestamp,
     kind: &'static str,
     data: Value,
 ) -> OutboxEvent {
+    let About {
+        project,
+        owner,
+        agent,
+        subject,
+    } = about.into();
     OutboxEvent {
         id: EventId::new(at, entropy),
         kind: kind.into(),
-        project: row.project.clone(),
-        owner: row.owner.clone(),
-        agent: Some(row.agent.clone()),
-        subject: row.id.to_string(),
+        project: project.clone(),
+        owner: owner.clone(),
+        agent: Some(agent.clone()),
+        subject: subject.to_owned(),
         data,
         at,
     }

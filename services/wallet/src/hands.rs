@@ -66,8 +66,8 @@ impl Hands {
         agent.updated_at = now;
         agent.update(tx).await?;
         let data = json!({"reason": agent.status_reason});
-        tx.audit(events::entry(agent, now, "agent.suspended", actor, data.clone()));
-        tx.emit(events::event(self.entropy(), agent, now, "agent.suspended", data));
+        tx.audit(events::entry(&*agent, now, "agent.suspended", actor, data.clone()));
+        tx.emit(events::event(self.entropy(), &*agent, now, "agent.suspended", data));
         self.sync(tx, &agent.id).await
     }
 

@@ -16,7 +16,6 @@ mod house;
 mod agents;
 mod attack;
 mod coverage;
-mod crashes;
 mod demo;
 mod faults;
 mod help;

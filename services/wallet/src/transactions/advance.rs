@@ -200,14 +200,14 @@ async fn keep_signed(
             agents::signed(tx, &payment.agent, spend.signed_at).await?;
             let data =
                 json!({"agentId": payment.agent, "txSignature": signature, "journalSequence": spend.journal_sequence});
-            tx.audit(events::payment_entry(
+            tx.audit(events::entry(
                 &payment,
                 now,
                 "transaction.signed",
                 events::SYSTEM,
                 data.clone(),
             ));
-            tx.emit(events::payment_event(
+            tx.emit(events::event(
                 own.hands().entropy(),
                 &payment,
                 now,
@@ -374,6 +374,6 @@ fn told(payment: &TransactionRow, mut data: Value) -> Value {
 }
 
 fn tell(tx: &mut Tx, wallet: &Wallet, payment: &TransactionRow, at: Timestamp, kind: &'static str, data: Value) {
-    tx.audit(events::payment_entry(payment, at, kind, events::SYSTEM, data.clone()));
-    tx.emit(events::payment_event(wallet.hands().entropy(), payment, at, kind, data));
+    tx.audit(events::entry(payment, at, kind, events::SYSTEM, data.clone()));
+    tx.emit(events::event(wallet.hands().entropy(), payment, at, kind, data));
 }

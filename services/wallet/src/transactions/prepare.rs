@@ -182,8 +182,8 @@ async fn release(
     ledger::release(tx, &payment.id, &Proof::NeverSigned).await?;
     let now = wallet.hands().clock.now().for_expiry();
     let data = json!({"agentId": payment.agent, "errorCode": code.as_str(), "errorDetail": detail, "proof": Proof::NeverSigned.to_string()});
-    tx.audit(events::payment_entry(payment, now, kind, events::SYSTEM, data.clone()));
-    tx.emit(events::payment_event(
+    tx.audit(events::entry(payment, now, kind, events::SYSTEM, data.clone()));
+    tx.emit(events::event(
         wallet.hands().entropy(),
         payment,
         now,

@@ -354,9 +354,9 @@ impl Group<'_> {
             "agentId": row.agent, "to": row.destination, "amount": row.amount, "asset": row.asset,
             "decision": row.decision,
         });
-        tx.audit(events::payment_entry(row, at, kind, &row.requested_by, data.clone()));
+        tx.audit(events::entry(row, at, kind, &row.requested_by, data.clone()));
         if outcome.is_refused() {
-            tx.emit(events::payment_event(
+            tx.emit(events::event(
                 self.hands.entropy(),
                 row,
                 at,
@@ -365,13 +365,7 @@ impl Group<'_> {
             ));
         }
         if level.is_some() {
-            tx.emit(events::payment_event(
-                self.hands.entropy(),
-                row,
-                at,
-                "policy.escalation",
-                data,
-            ));
+            tx.emit(events::event(self.hands.entropy(), row, at, "policy.escalation", data));
         }
     }
 
@@ -387,7 +381,7 @@ impl Group<'_> {
         if revoke {
             let keys = self.hands.credentials.revoke_of_agent(tx, &row.agent).await?;
             tx.audit(events::entry(
-                agent,
+                &*agent,
                 at,
                 "agent.revoked",
                 events::SYSTEM,
