@@ -169,8 +169,6 @@ impl Writer {
                 }
             }
         }
-        // Fails when the database has given up the transaction by itself, which must not pass for a commit.
-        self.control(tx, "RELEASE SAVEPOINT unit").await?;
         let rest = async {
             outbox::flush(tx).await?;
             audit::flush(tx).await
@@ -191,6 +189,7 @@ impl Writer {
             return Err(StoreError::TimedOut(self.limit));
         };
         match (said, mem::replace(&mut tx.health, Health::Good)) {
+            // Fails when the database has given up the transaction by itself, which must not pass for a commit.
             (Some(Said::Keep), Health::Good) => {
                 return self.control(tx, "RELEASE SAVEPOINT unit; SAVEPOINT unit").await;
             }

@@ -16,8 +16,23 @@ use {
 const URL: &str = "PORTREEVE_CRASH_URL";
 const LIFE: &str = "PORTREEVE_CRASH_LIFE";
 const LIMIT: u64 = 1_000;
-/// How many acknowledgements each life prints before it is killed.
-const KILLED_AFTER: [usize; 3] = [1, 97, 380];
+
+/// How a life ends.
+#[derive(Debug, Clone, Copy)]
+enum Death {
+    /// Killed from outside, after so many acknowledgements.
+    After(usize),
+    /// By itself, at a kill point. Only where kill points are built in.
+    At(&'static str),
+}
+
+const DEATHS: &[Death] = &[Death::After(1), Death::After(97), Death::After(380)];
+const DEATHS_AROUND_A_COMMIT: &[Death] = &[
+    Death::At("store.commit.before#2"),
+    Death::At("store.commit.after#2"),
+    Death::At("store.commit.before#9"),
+    Death::At("store.commit.after#9"),
+];
 
 fn agent() -> AgentId {
     AgentId::new(T, &Seeded::new(42))
@@ -60,12 +75,12 @@ async fn life_of_a_process_that_is_killed() {
 
 pub(crate) async fn what_was_acknowledged_survives_kill_9(place: &TestDatabase) {
     let mut acknowledged = Vec::new();
-    for (life, killed_after) in KILLED_AFTER.into_iter().enumerate() {
+    let around_a_commit: &[Death] = if cfg!(kill_points) { DEATHS_AROUND_A_COMMIT } else { &[] };
+    for (life, death) in DEATHS.iter().chain(around_a_commit).copied().enumerate() {
         let url = place.url().to_owned();
-        let told = tokio::task::spawn_blocking(move || live_and_die(&url, life, killed_after))
+        let told = tokio::task::spawn_blocking(move || live_and_die(&url, life, death))
             .await
             .unwrap();
-        assert!(told.len() >= killed_after, "{told:?}");
         acknowledged.extend(told);
 
         let database = place.open().await.unwrap();
@@ -87,25 +102,32 @@ pub(crate) async fn what_was_acknowledged_survives_kill_9(place: &TestDatabase) 
     }
 }
 
-/// Starts a life, kills it after so many acknowledgements, and returns all it printed.
-fn live_and_die(url: &str, life: usize, killed_after: usize) -> Vec<String> {
-    let mut process = Command::new(std::env::current_exe().unwrap())
+/// Starts a life, sees it end, and returns the acknowledgements it printed.
+fn live_and_die(url: &str, life: usize, death: Death) -> Vec<String> {
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    process
         .args(["crash::life_of_a_process_that_is_killed", "--exact", "--nocapture"])
         .env(URL, url)
         .env(LIFE, life.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stdout(Stdio::piped());
+    if let Death::At(point) = death {
+        process.env("PORTREEVE_KILL_POINT", point);
+    }
+    let mut process = process.spawn().unwrap();
     let mut told = Vec::new();
     for line in BufReader::new(process.stdout.take().unwrap()).lines() {
         // A line that the kill cut short was not an acknowledgement yet.
         if let Some(id) = line.unwrap().strip_prefix("paid ").filter(|id| id.len() == 29) {
             told.push(id.to_owned());
         }
-        if told.len() == killed_after {
+        if matches!(death, Death::After(count) if count == told.len()) {
             process.kill().unwrap();
         }
     }
-    process.wait().unwrap();
+    let ended = process.wait().unwrap();
+    assert!(!ended.success(), "{death:?} did not come");
+    if let Death::After(count) = death {
+        assert!(told.len() >= count);
+    }
     told
 }
