@@ -7,7 +7,7 @@ use {
         house::SOL,
     },
     serde_json::{Value, json},
-    std::process::Command,
+    std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command},
 };
 
 const UNIT: u64 = SOL / 100;
@@ -361,4 +361,67 @@ fn what_happens_to_the_processes_moves_the_money_once_or_not_at_all() {
     refused.is_problem(409, "AGENT_SUSPENDED");
     story.balanced();
     story.estate.books().audit();
+}
+
+/// Copies a folder, or what of it begins with `name`, in place of what is there.
+fn copy(from: &Path, to: &Path, name: &str) {
+    let begins = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(name);
+    fs::create_dir_all(to).unwrap();
+    fs::set_permissions(to, fs::Permissions::from_mode(0o700)).unwrap();
+    for old in fs::read_dir(to).unwrap().flatten().filter(begins) {
+        if old.path().is_dir() {
+            fs::remove_dir_all(old.path()).unwrap();
+        } else {
+            fs::remove_file(old.path()).unwrap();
+        }
+    }
+    for entry in fs::read_dir(from).unwrap().flatten().filter(begins) {
+        let place = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &place, "");
+        } else {
+            fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_backup_that_is_put_back_refills_no_budget() {
+    let mut story = Story::begin();
+    let home = story.estate.house.home();
+    let aside = |name: &str| home.with_file_name(name);
+    story.pays();
+    story.estate.house.stop();
+    copy(&home, &aside("old"), "portreeve.db");
+    copy(&home.join("signer"), &aside("old signer"), "");
+    story.estate.house.serve(&[]);
+    story.pays();
+    story.balanced();
+    story.estate.house.stop();
+    copy(&home, &aside("new"), "portreeve.db");
+    copy(&home.join("signer"), &aside("new signer"), "");
+
+    // The signer has lost a payment that the server knows of. It is shown so, and signs nothing any more.
+    copy(&aside("old signer"), &home.join("signer"), "");
+    story.estate.house.serve(&[]);
+    let key = story.key();
+    let refused = story.estate.pay(&story.agent, &story.shop, UNIT, &key);
+    refused.is_problem(503, "SYSTEM_SIGNER_UNAVAILABLE");
+    assert_eq!(story.estate.house.api("").get("/readyz").status, 503);
+    story.balanced();
+    story.estate.house.stop();
+
+    // The server has lost a payment that the signer knows of. It does not spend that again.
+    copy(&aside("new signer"), &home.join("signer"), "");
+    copy(&aside("old"), &home, "portreeve.db");
+    story.estate.house.serve(&[]);
+    let refused = story.estate.pay(&story.agent, &story.shop, UNIT, &key);
+    refused.is_problem(503, "SYSTEM_RECOVERING");
+    assert_eq!(story.estate.house.chain.balance(&story.shop), SOL + story.landed);
+    story.estate.house.stop();
+
+    copy(&aside("new"), &home, "portreeve.db");
+    story.estate.house.serve(&[]);
+    story.pays();
+    story.balanced();
 }
