@@ -4,7 +4,7 @@
 use {
     crate::{
         estate::{Agent, Estate, policy, until},
-        house::SOL,
+        house::{House, SOL},
     },
     serde_json::{Value, json},
     std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command},
@@ -30,7 +30,12 @@ struct Story {
 
 impl Story {
     fn begin() -> Self {
-        let estate = Estate::open();
+        Self::in_house(House::built())
+    }
+
+    fn in_house(mut house: House) -> Self {
+        house.serve(&[]);
+        let estate = Estate::of(house);
         let shop = estate.house.somebody();
         estate.house.chain.airdrop(&shop, SOL);
         let agent = estate.agent("tester", &policy());
@@ -109,6 +114,19 @@ impl Story {
     fn held(&self) -> Vec<Value> {
         let faults = self.estate.house.chain.call("localnet_faults", &json!([]));
         faults["held"].as_array().unwrap().clone()
+    }
+
+    /// Waits until the server has sent the same bytes again, seen that they have not landed, and drawn its conclusions.
+    #[track_caller]
+    fn until_looked_at(&self) {
+        let struck = || {
+            let faults = self.estate.house.chain.call("localnet_faults", &json!([]));
+            faults["struck"]["hold"].as_u64().unwrap()
+        };
+        let before = struck();
+        until("the server looks again, and again", || {
+            (struck() >= before + 3).then_some(())
+        });
     }
 
     /// Lets one of those land; the chain's error.
@@ -207,6 +225,7 @@ fn what_the_chain_does_to_a_payment_moves_its_money_once_or_not_at_all() {
     let (held, signature) = story.under_way();
     let booked = (story.landed + UNIT, story.signed);
     story.estate.house.chain.call("localnet_warpSlots", &json!([150]));
+    story.until_looked_at();
     assert_eq!(story.shown(&held)["status"], "SUBMITTED");
     assert_eq!(story.estate.booked_today(&story.agent.id), booked, "it may still land");
     story
@@ -361,6 +380,43 @@ fn what_happens_to_the_processes_moves_the_money_once_or_not_at_all() {
     refused.is_problem(409, "AGENT_SUSPENDED");
     story.balanced();
     story.estate.books().audit();
+}
+
+#[test]
+fn of_two_operators_one_that_lies_neither_frees_budget_nor_settles() {
+    let house = House::built_quick();
+    let config = house.home().join("portreeve.toml");
+    let (alone, both) = (
+        format!("rpc = [\"{}\"]", house.chain.url),
+        format!(
+            "rpc = [\"{}\", \"{}\"]\nrelease_min_operators = 2",
+            house.chain.url, house.chain.liar
+        ),
+    );
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(text.contains(&alone));
+    fs::write(&config, text.replace(&alone, &both)).unwrap();
+    let mut story = Story::in_house(house);
+    story.pays();
+
+    // Heights far in the future and no signature known: the payment would be dead, if only one more said so.
+    story.fault("lie", &json!({}));
+    let (held, signature) = story.under_way();
+    story.until_looked_at();
+    assert_eq!(story.shown(&held)["status"], "SUBMITTED");
+    assert_eq!(story.release(&signature), Value::Null);
+    story.landed += UNIT;
+    story.until_looked_at();
+    assert_eq!(
+        story.shown(&held)["status"],
+        "SUBMITTED",
+        "nor does one alone say that it landed"
+    );
+    story.heal();
+    assert_eq!(story.estate.until_ended(&held)["status"], "CONFIRMED");
+    story.balanced();
+    story.pays();
+    story.balanced();
 }
 
 /// Copies a folder, or what of it begins with `name`, in place of what is there.

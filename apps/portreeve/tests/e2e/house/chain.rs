@@ -19,6 +19,8 @@ use {
 pub(crate) struct Chain {
     _process: Running,
     pub(crate) url: String,
+    /// A second operator of the same chain, which lies while the fault `lie` is on.
+    pub(crate) liar: String,
 }
 
 impl Chain {
@@ -31,15 +33,23 @@ impl Chain {
 
     pub(crate) fn start() -> Self {
         let mut command = Command::new(Self::program());
+        let ports = tempfile::NamedTempFile::new().unwrap();
         command
-            .args(["--port", "0", "--exit-with-parent"])
+            .args(["--port", "0", "--liar-port", "0", "--exit-with-parent", "--port-file"])
+            .arg(ports.path())
             .env_remove("SQUADS_SO");
         let (process, line) = Running::start(command);
         let url = line
             .strip_prefix("listening on ")
             .unwrap_or_else(|| panic!("`{line}`"))
             .to_owned();
-        Self { _process: process, url }
+        let ports = std::fs::read_to_string(ports.path()).unwrap();
+        let liar = format!("http://127.0.0.1:{}", ports.lines().nth(1).unwrap());
+        Self {
+            _process: process,
+            url,
+            liar,
+        }
     }
 
     /// One JSON-RPC call.
