@@ -7,7 +7,7 @@ use {
         house::{House, SOL},
     },
     serde_json::{Value, json},
-    std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command},
+    std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, thread},
 };
 
 const UNIT: u64 = SOL / 100;
@@ -383,7 +383,7 @@ fn what_happens_to_the_processes_moves_the_money_once_or_not_at_all() {
 }
 
 #[test]
-fn of_two_operators_one_that_lies_neither_frees_budget_nor_settles() {
+fn of_two_operators_one_may_lie_and_both_may_be_slow() {
     let house = House::built_quick();
     let config = house.home().join("portreeve.toml");
     let (alone, both) = (
@@ -415,6 +415,33 @@ fn of_two_operators_one_that_lies_neither_frees_budget_nor_settles() {
     story.heal();
     assert_eq!(story.estate.until_ended(&held)["status"], "CONFIRMED");
     story.balanced();
+
+    // Both are asked for a dry run, and take their time: 10 s until the first is given up, 9 s more for the second. By
+    // then the payment has been made in the background, and whoever asked for it comes too late to change anything.
+    let slow = |ms: u64| {
+        let settings = json!({"ms": ms, "count": 1, "methods": ["simulateTransaction"]});
+        story.fault("delay", &settings);
+    };
+    slow(12_000);
+    let answer = thread::scope(|scope| {
+        let asked = scope.spawn(|| story.estate.pay(&story.agent, &story.shop, UNIT, "slow"));
+        until("the first is asked", || {
+            let faults = story.estate.house.chain.call("localnet_faults", &json!([]));
+            faults["on"]["delay"].is_null().then_some(())
+        });
+        slow(9_000);
+        asked.join().unwrap()
+    });
+    story.landed += UNIT;
+    story.signed += UNIT;
+    assert_eq!(
+        answer.is(202)["status"],
+        "CONFIRMED",
+        "made while it was waited for: {}",
+        answer.body
+    );
+    story.balanced();
+    assert_eq!(story.shown(&answer.body)["status"], "CONFIRMED");
     story.pays();
     story.balanced();
 }

@@ -66,6 +66,7 @@ fn drain(estate: &Estate, agent: &Agent, shop: Address, first_id: u64) -> u64 {
     let mut id = first_id + 1_000;
     while step > 0 {
         id += 1;
+        assert!(*signed.lock().unwrap() <= DAY, "more is signed than was approved");
         let wish = robber.pay(agent, agent, id, shop, step);
         match robber.ask(&wish) {
             Ok(_) => *signed.lock().unwrap() += step,
