@@ -1,6 +1,7 @@
 //! The arrows of the house go down: apps → services → shared → domain. This test reads every manifest and fails on an
 //! arrow that goes up or sideways, on an outside crate in `domain` beyond a named handful, and on anything that reaches
-//! into the private `exec/` or the AGPL `localchain/`.
+//! into the private `exec/` or the AGPL `localchain/`. What proves and measures (`prove/*`, `bench`) stands above all of
+//! them and is never shipped.
 //!
 //! Each finding says what to do about it.
 
@@ -19,11 +20,14 @@ use std::{
 };
 
 /// The floors, lowest first. A crate may use crates of lower floors.
-const FLOORS: [&str; 4] = ["domain", "shared", "services", "apps"];
+const FLOORS: [&str; 5] = ["domain", "shared", "services", "apps", "prove"];
 
-/// Within `domain` and `shared` a crate may use those of a lower rank. A new crate gets a line here, and with it a
+/// The house that tests live in. It is the one thing of `prove` that tests of a lower floor may use.
+const HOUSE: &str = "prove/house";
+
+/// Within `domain`, `shared` and `prove` a crate may use those of a lower rank. A new crate gets a line here, and with it a
 /// decision about what it may know.
-const RANKS: [(&str, u8); 9] = [
+const RANKS: [(&str, u8); 11] = [
     ("domain/kernel", 0),
     ("domain/policy", 1),
     ("domain/chain", 1),
@@ -33,6 +37,8 @@ const RANKS: [(&str, u8); 9] = [
     ("shared/guard", 0),
     ("shared/jobs", 1),
     ("services/*", 0),
+    ("prove/house", 0),
+    ("prove/*", 1),
 ];
 
 /// What `domain` may use from outside: encodings, errors, hashes, signatures, civil time. Nothing that does I/O, waits,
@@ -139,6 +145,7 @@ fn breaches(packages: &[Package]) -> Vec<String> {
                 continue;
             }
             let breach = match by_name.get(used.name.as_str()) {
+                Some(ours) if ours.folder == HOUSE && package.folder.starts_with("apps/") && !used.shipped => None,
                 Some(ours) => arrow(package, ours),
                 None => outside(package, used),
             };
@@ -170,7 +177,9 @@ fn arrow(from: &Package, to: &Package) -> Option<String> {
             _ => false,
         },
         // The chores write pages from what the domain says, and know nothing else of the house.
-        (None, Some(0)) => from.folder == "xtask",
+        (None, Some(0)) => from.folder == "xtask" || from.folder == "bench",
+        // What measures the product may use all of it, as what proves it may.
+        (None, Some(_)) => from.folder == "bench",
         _ => false,
     };
     (!down).then(|| {
@@ -249,10 +258,11 @@ fn manifests() -> Vec<(String, String)> {
             }
         }
     }
-    found.push((
-        "xtask".to_owned(),
-        fs::read_to_string(root().join("xtask/Cargo.toml")).unwrap(),
-    ));
+    for folder in ["xtask", "bench"] {
+        if let Ok(text) = fs::read_to_string(root().join(folder).join("Cargo.toml")) {
+            found.push((folder.to_owned(), text));
+        }
+    }
     found
 }
 
@@ -312,6 +322,23 @@ mod rules {
         assert!(
             found[0].starts_with("domain/kernel must not use shared/store"),
             "{found:?}"
+        );
+    }
+
+    #[test]
+    fn tests_may_live_in_the_house_that_proves_and_nothing_else_may() {
+        let tests = "[package]\nname = \"portreeve\"\n[dev-dependencies]\nportreeve-house.workspace = true\n";
+        let ships = "[package]\nname = \"portreeve\"\n[dependencies]\nportreeve-house.workspace = true\n";
+        let house = || Package::read("prove/house", "[package]\nname = \"portreeve-house\"\n");
+        assert!(breaches(&[Package::read("apps/portreeve", tests), house()]).is_empty());
+        assert_eq!(breaches(&[Package::read("apps/portreeve", ships), house()]).len(), 1);
+        assert_eq!(
+            breaches(&[
+                Package::read("services/auth", &tests.replace("portreeve\"", "portreeve-auth\"")),
+                house()
+            ])
+            .len(),
+            1
         );
     }
 

@@ -20,11 +20,20 @@ fn root() -> PathBuf {
 /// Every Rust source of the clone, without build products and hidden folders.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["domain", "shared", "services", "apps", "xtask", "localchain"]
-        .iter()
-        .map(|folder| root().join(folder))
-        .filter(|folder| folder.is_dir())
-        .collect();
+    let mut folders: Vec<PathBuf> = [
+        "domain",
+        "shared",
+        "services",
+        "apps",
+        "prove",
+        "bench",
+        "xtask",
+        "localchain",
+    ]
+    .iter()
+    .map(|folder| root().join(folder))
+    .filter(|folder| folder.is_dir())
+    .collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();

@@ -58,7 +58,9 @@ fn every_command_and_flag_of_the_help_is_driven_by_a_test() {
     let house = House::empty();
     let commands = commands(&house, &[]);
     assert!(commands.len() >= 20, "{commands:?}");
-    let tests = tests(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let tests = ["apps/portreeve/tests/e2e", "prove/house/src"].map(|folder| tests(&root.join(folder)));
+    let tests = tests.concat();
     // Spread over lines or not, the words stand in this order.
     let squeezed: String = tests.split_whitespace().collect();
     let mut missing = Vec::new();

@@ -10,8 +10,7 @@
     reason = "a test that fails may panic"
 )]
 
-mod estate;
-mod house;
+use portreeve_house::{estate, house};
 
 mod agents;
 mod attack;

@@ -10,25 +10,27 @@ use {
 
 /// What hangs on a multisig.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SquadsAccount {
+pub enum SquadsAccount {
+    /// A spending limit.
     Limit,
+    /// A proposal, a transaction, a batch.
     Other,
 }
 
 impl Estate {
     /// The agent's multisig as it stands on chain.
-    pub(crate) fn multisig(&self, agent: &Agent) -> Multisig {
+    pub fn multisig(&self, agent: &Agent) -> Multisig {
         self.house.chain.multisig(&agent.wallet.multisig().to_string())
     }
 
     /// Every spending limit of the agent's multisig, wherever it lies.
-    pub(crate) fn limits(&self, agent: &Agent) -> Vec<(Address, SpendingLimit)> {
+    pub fn limits(&self, agent: &Agent) -> Vec<(Address, SpendingLimit)> {
         let read = |(address, data): (Address, Vec<u8>)| Some((address, SpendingLimit::decode(&data).ok()?));
         self.held(agent).into_iter().filter_map(read).collect()
     }
 
     /// Everything of Squads that names the agent's multisig as its own: limits, proposals, transactions, batches.
-    pub(crate) fn squads_accounts(&self, agent: &Agent) -> Vec<SquadsAccount> {
+    pub fn squads_accounts(&self, agent: &Agent) -> Vec<SquadsAccount> {
         let kind = |data: &[u8]| match SpendingLimit::decode(data) {
             Ok(_) => SquadsAccount::Limit,
             Err(_) => SquadsAccount::Other,

@@ -11,14 +11,14 @@ use {
 };
 
 /// A program that says one line on standard output when it is ready. Killed when dropped.
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     stderr: Option<JoinHandle<String>>,
 }
 
 impl Running {
     /// Starts it and waits for its line. Its standard input stays open as long as it is ours.
-    pub(crate) fn start(command: Command) -> (Self, String) {
+    pub fn start(command: Command) -> (Self, String) {
         let name = format!("{command:?}");
         let (mut running, line) = Self::try_start(command);
         if line.is_empty() {
@@ -29,7 +29,7 @@ impl Running {
     }
 
     /// The same; the line is empty when it ended without one.
-    pub(crate) fn try_start(mut command: Command) -> (Self, String) {
+    pub fn try_start(mut command: Command) -> (Self, String) {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -50,30 +50,30 @@ impl Running {
     }
 
     /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Whether it has ended, by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
     /// Asks it to stop and waits.
-    pub(crate) fn stop(mut self) -> Done {
+    pub fn stop(mut self) -> Done {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         self.wait()
     }
 
     /// Kills it and waits.
-    pub(crate) fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Waits at most half a minute until it ends by itself.
-    pub(crate) fn wait(&mut self) -> Done {
+    pub fn wait(&mut self) -> Done {
         for _ in 0..1500 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return Done {
@@ -99,16 +99,16 @@ impl Drop for Running {
 
 /// A program that has run.
 #[derive(Debug)]
-pub(crate) struct Done {
+pub struct Done {
     /// −1 for a signal.
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Done {
     /// Runs it to its end, with nobody at the terminal.
-    pub(crate) fn of(command: &mut Command) -> Self {
+    pub fn of(command: &mut Command) -> Self {
         let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
         Self {
             code: status.code().unwrap_or(-1),
@@ -119,21 +119,21 @@ impl Done {
 
     /// What it said, given that it did what it was asked.
     #[track_caller]
-    pub(crate) fn ok(&self) -> &str {
+    pub fn ok(&self) -> &str {
         assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
         &self.stdout
     }
 
     /// The same as JSON.
     #[track_caller]
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         let text = self.ok();
         serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in `{text}`"))
     }
 
     /// Its complaint, given that it ended with `code`.
     #[track_caller]
-    pub(crate) fn fails_with(&self, code: i32) -> &str {
+    pub fn fails_with(&self, code: i32) -> &str {
         assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
         &self.stderr
     }

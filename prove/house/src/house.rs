@@ -5,7 +5,7 @@ mod chain;
 mod process;
 mod signer;
 
-pub(crate) use {
+pub use {
     api::{Answer, Api},
     chain::Chain,
     process::Running,
@@ -25,28 +25,32 @@ use {
 };
 
 /// Lamports in one SOL.
-pub(crate) const SOL: u64 = 1_000_000_000;
+pub const SOL: u64 = 1_000_000_000;
 
 /// An agent that can pay.
-pub(crate) struct Agent {
-    pub(crate) id: String,
-    pub(crate) vault: String,
-    pub(crate) multisig: String,
+pub struct Agent {
+    /// Its id.
+    pub id: String,
+    /// Where its money is.
+    pub vault: String,
+    /// Its Squads multisig.
+    pub multisig: String,
 }
 
 /// An installation. Tests of one that is not there yet begin with [`House::empty`].
-pub(crate) struct House {
+pub struct House {
     // Dropped first: a server without its chain or folder would complain.
     server: Option<Running>,
     url: String,
     counter: AtomicU64,
-    pub(crate) chain: Chain,
+    /// Its chain.
+    pub chain: Chain,
     folder: TempDir,
 }
 
 impl House {
     /// A chain and a place for a data folder, and nothing in it.
-    pub(crate) fn empty() -> Self {
+    pub fn empty() -> Self {
         Self {
             server: None,
             url: String::new(),
@@ -57,7 +61,7 @@ impl House {
     }
 
     /// Set up, not running.
-    pub(crate) fn built() -> Self {
+    pub fn built() -> Self {
         let house = Self::empty();
         house.init(&[]);
         house
@@ -72,26 +76,26 @@ impl House {
     }
 
     /// Set up and running.
-    pub(crate) fn open() -> Self {
+    pub fn open() -> Self {
         let mut house = Self::built();
         house.serve(&[]);
         house
     }
 
     /// The data folder. Its name has a space in it, because somebody's will.
-    pub(crate) fn home(&self) -> PathBuf {
+    pub fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 
     /// Starts the server, with more variables, and returns when it answers.
-    pub(crate) fn serve(&mut self, variables: &[(&str, &str)]) {
+    pub fn serve(&mut self, variables: &[(&str, &str)]) {
         if !self.try_serve(variables) {
             panic!("the server does not start: {}", self.wait_for_end().stderr);
         }
     }
 
     /// The same; false when it ended before it answered.
-    pub(crate) fn try_serve(&mut self, variables: &[(&str, &str)]) -> bool {
+    pub fn try_serve(&mut self, variables: &[(&str, &str)]) -> bool {
         self.start(self.command(), variables)
     }
 
@@ -106,32 +110,32 @@ impl House {
     }
 
     /// Whether the server has ended, by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         self.server.as_mut().unwrap().has_ended()
     }
 
     /// How the server ended, by itself.
-    pub(crate) fn wait_for_end(&mut self) -> Done {
+    pub fn wait_for_end(&mut self) -> Done {
         self.server.take().unwrap().wait()
     }
 
     /// Stops the server as an operator does, and says how it ended.
-    pub(crate) fn stop(&mut self) -> Done {
+    pub fn stop(&mut self) -> Done {
         self.server.take().unwrap().stop()
     }
 
     /// Kills the server as a power cut does.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.server.take().unwrap().kill();
     }
 
     /// Runs a command with the owner's key, against this house's server.
-    pub(crate) fn cli(&self, args: &[&str]) -> Done {
+    pub fn cli(&self, args: &[&str]) -> Done {
         self.cli_with(args, &[])
     }
 
     /// The same with more variables.
-    pub(crate) fn cli_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Done {
+    pub fn cli_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Done {
         let mut command = self.command();
         if !self.url.is_empty() {
             command.env("PORTREEVE_SERVER", &self.url);
@@ -140,12 +144,12 @@ impl House {
     }
 
     /// Where the server listens.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
     /// The owner's first API key.
-    pub(crate) fn owner_key(&self) -> String {
+    pub fn owner_key(&self) -> String {
         std::fs::read_to_string(self.home().join("owner/api.key"))
             .unwrap()
             .trim()
@@ -153,14 +157,14 @@ impl House {
     }
 
     /// An active agent with ten SOL in its vault; `args` are those of `agent create` after the name.
-    pub(crate) fn agent(&self, args: &[&str]) -> Agent {
+    pub fn agent(&self, args: &[&str]) -> Agent {
         let create = ["agent", "create", "tester", "--json"];
         let made = self.cli(&[create.as_slice(), args].concat()).json();
         self.fund(&made)
     }
 
     /// The same with a policy as the API takes it.
-    pub(crate) fn agent_with(&self, policy: &Value) -> Agent {
+    pub fn agent_with(&self, policy: &Value) -> Agent {
         let file = self.folder.path().join("policy.json");
         std::fs::write(&file, policy.to_string()).unwrap();
         self.agent(&["--policy", file.to_str().unwrap()])
@@ -178,7 +182,7 @@ impl House {
     }
 
     /// Waits until the agent's wallet is on chain.
-    pub(crate) fn until_active(&self, agent: &str) {
+    pub fn until_active(&self, agent: &str) {
         let owner = self.api(&self.owner_key());
         for _ in 0..400 {
             if owner.get(&format!("/api/v1/agents/{agent}")).is(200)["status"] == "ACTIVE" {
@@ -190,12 +194,12 @@ impl House {
     }
 
     /// Pays over the command line, and waits for the chain.
-    pub(crate) fn send(&self, agent: &str, to: &str, amount: &str) -> Done {
+    pub fn send(&self, agent: &str, to: &str, amount: &str) -> Done {
         self.cli(&["tx", "send", "--agent", agent, "--to", to, "--amount", amount])
     }
 
     /// Asks for a payment over HTTP, with the owner's key and an idempotency key of its own.
-    pub(crate) fn pay(&self, agent: &str, to: &str, lamports: &str) -> Answer {
+    pub fn pay(&self, agent: &str, to: &str, lamports: &str) -> Answer {
         let body = json!({"agentId": agent, "to": to, "amount": lamports});
         let key = self.fresh().to_string();
         let owner = self.api(&self.owner_key());
@@ -208,7 +212,7 @@ impl House {
     }
 
     /// An address that nobody has used.
-    pub(crate) fn somebody(&self) -> String {
+    pub fn somebody(&self) -> String {
         let mut bytes = [7; 32];
         bytes[..8].copy_from_slice(&self.fresh().to_be_bytes());
         Address::new(bytes).to_string()
@@ -220,7 +224,7 @@ impl House {
     }
 
     /// The process id of the signer that the server started; `None` while there is none.
-    pub(crate) fn signer(&self) -> Option<String> {
+    pub fn signer(&self) -> Option<String> {
         let server = self.server.as_ref().unwrap().id();
         let tasks = std::fs::read_dir(format!("/proc/{server}/task")).ok()?;
         let children = tasks
@@ -233,7 +237,7 @@ impl House {
     }
 
     /// Kills the signer, as the system might.
-    pub(crate) fn kill_signer(&self) {
+    pub fn kill_signer(&self) {
         let signer = self.signer().unwrap();
         assert!(
             Command::new("kill")
@@ -245,17 +249,17 @@ impl House {
     }
 
     /// The API, called with `key`; without a credential when it is empty.
-    pub(crate) fn api(&self, key: &str) -> Api {
+    pub fn api(&self, key: &str) -> Api {
         Api::new(&self.url, key)
     }
 
     /// `portreeve` in this house.
     fn command(&self) -> Command {
-        self.program(Path::new(env!("CARGO_BIN_EXE_portreeve")))
+        self.program(&portreeve())
     }
 
     /// The demo, with its own place for temporary files.
-    pub(crate) fn demo(&self, place: &Path, args: &[&str]) -> Command {
+    pub fn demo(&self, place: &Path, args: &[&str]) -> Command {
         let mut command = self.command();
         command.arg("demo").args(args).stdin(Stdio::null());
         command
@@ -281,24 +285,20 @@ impl House {
     }
 }
 
-/// The signer of the same build.
-fn signer() -> PathBuf {
-    let beside = Path::new(env!("CARGO_BIN_EXE_portreeve")).with_file_name("portreeve-signer");
-    built(std::env::var_os("PORTREEVE_SIGNER_BIN").map_or(beside, PathBuf::from))
+/// The server and command line of the same build.
+#[must_use]
+pub fn portreeve() -> PathBuf {
+    crate::program("PORTREEVE_BIN", "portreeve")
 }
 
-/// A program that another build made.
-fn built(path: PathBuf) -> PathBuf {
-    assert!(
-        path.is_file(),
-        "`{}` is not there; run: cargo xtask test --stage build --stage e2e",
-        path.display()
-    );
-    path
+/// The signer of the same build.
+#[must_use]
+pub fn signer() -> PathBuf {
+    crate::program("PORTREEVE_SIGNER_BIN", "portreeve-signer")
 }
 
 /// The one item of a list whose `field` is `value`.
-pub(crate) fn item<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
+pub fn item<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
     let items = list["items"].as_array().unwrap_or_else(|| panic!("{list}"));
     items
         .iter()

@@ -16,7 +16,7 @@ use {
 
 impl House {
     /// Set up, not running, with a signer that starts at once: its passphrase is as cheap to guess as may be.
-    pub(crate) fn built_quick() -> Self {
+    pub fn built_quick() -> Self {
         let house = Self::empty();
         let script = house.folder.path().join("signer.sh");
         let cheap = r#"[ "$1" = init ] && set -- "$@" --kdf-memory-kib 64 --kdf-passes 1"#;
@@ -29,7 +29,7 @@ impl House {
 
     /// Starts the server beside a signer that is not its child, with more variables; false when it ended before it
     /// answered.
-    pub(crate) fn try_serve_beside(&mut self, variables: &[(&str, &str)]) -> bool {
+    pub fn try_serve_beside(&mut self, variables: &[(&str, &str)]) -> bool {
         let mut command = self.command();
         command.env_remove("PORTREEVE_SIGNER_BIN");
         command.env("PORTREEVE__SIGNER__SOCKET", self.signer_socket());
@@ -38,7 +38,7 @@ impl House {
 
     /// Starts this house's signer where nobody's server watches over it, with more variables. A server finds it with
     /// [`House::try_serve_beside`].
-    pub(crate) fn lone_signer(&self, variables: &[(&str, &str)]) -> Running {
+    pub fn lone_signer(&self, variables: &[(&str, &str)]) -> Running {
         let mut command = self.program(&signer());
         command.arg("serve").arg("--dir").arg(self.home().join("signer"));
         command.arg("--passphrase-file").arg(self.home().join("signer.pass"));
@@ -49,12 +49,12 @@ impl House {
     }
 
     /// Where this house's signer listens.
-    pub(crate) fn signer_socket(&self) -> PathBuf {
+    pub fn signer_socket(&self) -> PathBuf {
         self.home().join("signer.sock")
     }
 
     /// A client of this house's signer.
-    pub(crate) fn signer_client(&self) -> SignerClient {
+    pub fn signer_client(&self) -> SignerClient {
         SignerClient {
             socket: self.signer_socket(),
             newest: None,
@@ -63,14 +63,14 @@ impl House {
 }
 
 /// Speaks with the signer, and keeps the newest receipt as the server has to.
-pub(crate) struct SignerClient {
+pub struct SignerClient {
     socket: PathBuf,
     newest: Option<Receipt>,
 }
 
 impl SignerClient {
     /// One request and what came of it, over a connection of its own.
-    pub(crate) fn try_ask(&mut self, request: &Request) -> io::Result<Outcome> {
+    pub fn try_ask(&mut self, request: &Request) -> io::Result<Outcome> {
         let envelope = Envelope {
             seen: self.newest,
             request: request.clone(),
@@ -91,7 +91,7 @@ impl SignerClient {
 
     /// The answer, or the signer's reason to refuse.
     #[track_caller]
-    pub(crate) fn ask(&mut self, request: &Request) -> Result<Answer, Refusal> {
+    pub fn ask(&mut self, request: &Request) -> Result<Answer, Refusal> {
         match self.try_ask(request).unwrap() {
             Outcome::Done(answer) => Ok(answer),
             Outcome::Refused(refusal) => Err(refusal),
@@ -99,13 +99,13 @@ impl SignerClient {
     }
 
     /// Shows `receipt` with every request from now on, whosever it is.
-    pub(crate) fn show(&mut self, receipt: Receipt) {
+    pub fn show(&mut self, receipt: Receipt) {
         self.newest = Some(receipt);
     }
 
     /// The keys that every wallet of the house shares.
     #[track_caller]
-    pub(crate) fn enrolment(&mut self) -> Enrolment {
+    pub fn enrolment(&mut self) -> Enrolment {
         match self.ask(&Request::Enrolment) {
             Ok(Answer::Enrolment(enrolment)) => enrolment,
             other => panic!("{other:?}"),

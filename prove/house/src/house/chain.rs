@@ -1,7 +1,7 @@
 //! The local chain, running.
 
 use {
-    super::{built, process::Running},
+    super::process::Running,
     base64::{Engine, prelude::BASE64_STANDARD},
     portreeve_chain::{
         Programs,
@@ -9,29 +9,29 @@ use {
     },
     portreeve_kernel::Address,
     serde_json::{Value, json},
-    std::{
-        path::{Path, PathBuf},
-        process::Command,
-    },
+    std::{path::PathBuf, process::Command},
 };
 
 /// A chain with the real Squads program. Stopped when dropped.
-pub(crate) struct Chain {
+pub struct Chain {
     _process: Running,
-    pub(crate) url: String,
+    /// Where it answers.
+    pub url: String,
     /// A second operator of the same chain, which lies while the fault `lie` is on.
-    pub(crate) liar: String,
+    pub liar: String,
 }
 
 impl Chain {
     /// The program, which another build made.
-    pub(crate) fn program() -> PathBuf {
-        let in_clone =
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/localchain/debug/portreeve-localchain");
-        built(std::env::var_os("PORTREEVE_LOCALCHAIN_BIN").map_or_else(in_clone, PathBuf::from))
+    pub fn program() -> PathBuf {
+        match std::env::var_os("PORTREEVE_LOCALCHAIN_BIN") {
+            Some(path) => PathBuf::from(path),
+            None => crate::clone().join("target/localchain/debug/portreeve-localchain"),
+        }
     }
 
-    pub(crate) fn start() -> Self {
+    /// Starts one on free ports.
+    pub fn start() -> Self {
         let mut command = Command::new(Self::program());
         let ports = tempfile::NamedTempFile::new().unwrap();
         command
@@ -54,14 +54,14 @@ impl Chain {
 
     /// One JSON-RPC call.
     #[track_caller]
-    pub(crate) fn call(&self, method: &str, params: &Value) -> Value {
+    pub fn call(&self, method: &str, params: &Value) -> Value {
         self.try_call(method, params)
             .unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
     /// The same, or the chain's error.
     #[track_caller]
-    pub(crate) fn try_call(&self, method: &str, params: &Value) -> Result<Value, Value> {
+    pub fn try_call(&self, method: &str, params: &Value) -> Result<Value, Value> {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let request = minreq::post(&self.url).with_header("Content-Type", "application/json");
         let answer = request.with_body(body.to_string()).with_timeout(20).send().unwrap();
@@ -74,25 +74,25 @@ impl Chain {
 
     /// Gives lamports away.
     #[track_caller]
-    pub(crate) fn airdrop(&self, address: &str, lamports: u64) {
+    pub fn airdrop(&self, address: &str, lamports: u64) {
         self.call("requestAirdrop", &json!([address, lamports]));
     }
 
     /// Lamports at `address`.
     #[track_caller]
-    pub(crate) fn balance(&self, address: &str) -> u64 {
+    pub fn balance(&self, address: &str) -> u64 {
         self.call("getBalance", &json!([address]))["value"].as_u64().unwrap()
     }
 
     /// Moves the clock forward.
     #[track_caller]
-    pub(crate) fn warp(&self, seconds: u64) {
+    pub fn warp(&self, seconds: u64) {
         self.call("localnet_warpSeconds", &json!([seconds]));
     }
 
     /// What is kept at `address`.
     #[track_caller]
-    pub(crate) fn data(&self, address: &str) -> Vec<u8> {
+    pub fn data(&self, address: &str) -> Vec<u8> {
         let account = self.call("getAccountInfo", &json!([address, {"encoding": "base64"}]));
         BASE64_STANDARD
             .decode(
@@ -105,13 +105,13 @@ impl Chain {
 
     /// The multisig at `address`.
     #[track_caller]
-    pub(crate) fn multisig(&self, address: &str) -> Multisig {
+    pub fn multisig(&self, address: &str) -> Multisig {
         Multisig::decode(&self.data(address)).unwrap()
     }
 
     /// Every spending limit of the multisig at `address`, found by looking through all that the program keeps.
     #[track_caller]
-    pub(crate) fn spending_limits(&self, address: &str) -> Vec<SpendingLimit> {
+    pub fn spending_limits(&self, address: &str) -> Vec<SpendingLimit> {
         let multisig: Address = address.parse().unwrap();
         let program = Programs::default().squads.to_string();
         let accounts = self.call("getProgramAccounts", &json!([program, {"encoding": "base64"}]));

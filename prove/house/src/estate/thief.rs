@@ -15,19 +15,19 @@ use {
 };
 
 /// A transaction id that no server made.
-pub(crate) fn transaction(number: u64) -> TransactionId {
+pub fn transaction(number: u64) -> TransactionId {
     TransactionId::new(Timestamp::from_seconds(1_800_000_000), &Seeded::new(number))
 }
 
 impl Estate {
     /// A blockhash to build on.
-    pub(crate) fn blockhash(&self) -> Blockhash {
+    pub fn blockhash(&self) -> Blockhash {
         let answer = self.house.chain.call("getLatestBlockhash", &json!([]));
         answer["value"]["blockhash"].as_str().unwrap().parse().unwrap()
     }
 
     /// The agent's key, out of the keystore.
-    pub(crate) fn stolen_key(&self, agent: &Agent) -> SecretKey {
+    pub fn stolen_key(&self, agent: &Agent) -> SecretKey {
         let home = self.house.home();
         let passphrase = fs::read_to_string(home.join("signer.pass")).unwrap();
         let keystore: Keystore = read(&home.join("signer/keystore.json"));
@@ -37,7 +37,7 @@ impl Estate {
     }
 
     /// Pays out of the agent's vault with its stolen key, past server and signer; the chain's error when it refuses.
-    pub(crate) fn pay_stolen(&self, agent: &Agent, key: &SecretKey, to: Address, lamports: u64) -> Result<(), Value> {
+    pub fn pay_stolen(&self, agent: &Agent, key: &SecretKey, to: Address, lamports: u64) -> Result<(), Value> {
         let purse = SecretKey::from_seed(&[66; 32]);
         self.house.chain.airdrop(&purse.public().to_string(), 100_000_000);
         let keys = portreeve_chain::AgentKeys {
@@ -51,7 +51,7 @@ impl Estate {
     }
 
     /// Sends a signed transaction; the chain's error when it refuses.
-    pub(crate) fn broadcast(&self, transaction: &Transaction) -> Result<(), Value> {
+    pub fn broadcast(&self, transaction: &Transaction) -> Result<(), Value> {
         let wire = BASE64_STANDARD.encode(transaction.to_wire());
         let sent = self
             .house
@@ -61,13 +61,13 @@ impl Estate {
     }
 
     /// The message of any instructions, paid for by the house's fee payer.
-    pub(crate) fn compile(&self, instructions: &[Instruction]) -> Message {
+    pub fn compile(&self, instructions: &[Instruction]) -> Message {
         Message::compile(self.enrolment.fee_payer, self.blockhash(), instructions).unwrap()
     }
 }
 
 /// A payment in SOL, as the server would build it.
-pub(crate) fn spend(wallet: &AgentWallet, id: u64, to: Address, lamports: u64, blockhash: Blockhash) -> Message {
+pub fn spend(wallet: &AgentWallet, id: u64, to: Address, lamports: u64, blockhash: Blockhash) -> Message {
     let spend = Spend {
         transaction: transaction(id),
         currency: Currency::Sol,

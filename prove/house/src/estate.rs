@@ -5,7 +5,7 @@ mod books;
 mod squads;
 mod thief;
 
-pub(crate) use {
+pub use {
     squads::SquadsAccount,
     thief::{spend, transaction},
 };
@@ -21,13 +21,13 @@ use {
 };
 
 /// What a tester may spend: 1 SOL at once, 5 a day.
-pub(crate) fn policy() -> Value {
+pub fn policy() -> Value {
     json!({"preset": "custom", "limits": {"perTransaction": SOL.to_string(), "daily": (5 * SOL).to_string()}})
 }
 
 /// Looks every 20 ms, for at most half a minute.
 #[track_caller]
-pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     for _ in 0..1500 {
         if let Some(found) = look() {
             return found;
@@ -38,41 +38,47 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A house, and the owner's side of it.
-pub(crate) struct Estate {
-    pub(crate) house: House,
-    pub(crate) approval: SecretKey,
-    pub(crate) enrolment: Enrolment,
+pub struct Estate {
+    /// Its processes.
+    pub house: House,
+    /// What the owner approves policies with.
+    pub approval: SecretKey,
+    /// The keys that every wallet of the house shares.
+    pub enrolment: Enrolment,
     owner_key: String,
 }
 
 /// An agent, its own API key, and its wallet.
 #[derive(Clone)]
-pub(crate) struct Agent {
-    pub(crate) id: AgentId,
-    pub(crate) key: String,
-    pub(crate) wallet: AgentWallet,
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its own API key.
+    pub key: String,
+    /// Its accounts on chain.
+    pub wallet: AgentWallet,
 }
 
 impl Agent {
     /// Where the agent's money is.
-    pub(crate) fn vault(&self) -> String {
+    pub fn vault(&self) -> String {
         self.wallet.vault().to_string()
     }
 
     /// The agent over HTTP.
-    pub(crate) fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/api/v1/agents/{}", self.id)
     }
 }
 
 impl Estate {
     /// A new house with the server running.
-    pub(crate) fn open() -> Self {
+    pub fn open() -> Self {
         Self::of(House::open())
     }
 
     /// The owner's side of a house whose signer runs.
-    pub(crate) fn of(house: House) -> Self {
+    pub fn of(house: House) -> Self {
         let read = |name: &str| fs::read_to_string(house.home().join("owner").join(name)).unwrap();
         let sealed: KeyFile = serde_json::from_str(&read("approval.json")).unwrap();
         let approval = sealed.open("approval", read("passphrase").trim().as_bytes()).unwrap();
@@ -86,17 +92,17 @@ impl Estate {
     }
 
     /// The API with the owner's key.
-    pub(crate) fn owner(&self) -> Api {
+    pub fn owner(&self) -> Api {
         self.house.api(&self.owner_key)
     }
 
     /// Asks for an agent. It waits for the owner's approval then.
-    pub(crate) fn ask_for_agent(&self, nickname: &str, policy: &Value) -> AgentId {
+    pub fn ask_for_agent(&self, nickname: &str, policy: &Value) -> AgentId {
         id_of(self.try_ask_for_agent(nickname, policy).unwrap().is(201))
     }
 
     /// The same; `None` when the server goes away before it answers.
-    pub(crate) fn try_ask_for_agent(&self, nickname: &str, policy: &Value) -> Option<Answer> {
+    pub fn try_ask_for_agent(&self, nickname: &str, policy: &Value) -> Option<Answer> {
         let body = json!({"nickname": nickname, "policy": policy});
         self.owner()
             .try_send(minreq::Method::Post, "/api/v1/agents", Some(&body), &[])
@@ -104,14 +110,14 @@ impl Estate {
 
     /// Those of the newest hundred agents that are called `nickname`.
     #[track_caller]
-    pub(crate) fn named(&self, nickname: &str) -> Vec<Value> {
+    pub fn named(&self, nickname: &str) -> Vec<Value> {
         let list = self.owner().get("/api/v1/agents?limit=100").is(200)["items"].clone();
         let called = |agent: &&Value| agent["nickname"] == nickname;
         list.as_array().unwrap().iter().filter(called).cloned().collect()
     }
 
     /// Approves what waits for approval. `None` when the server goes away meanwhile.
-    pub(crate) fn approve(&self, agent: &AgentId) -> Option<Answer> {
+    pub fn approve(&self, agent: &AgentId) -> Option<Answer> {
         let path = format!("/api/v1/agents/{agent}");
         let shown = self.owner().try_send(minreq::Method::Get, &path, None, &[])?;
         let asked = &shown.is(200)["policyApproval"];
@@ -123,7 +129,7 @@ impl Estate {
     }
 
     /// An active agent with ten SOL in its vault and a key of its own.
-    pub(crate) fn agent(&self, nickname: &str, policy: &Value) -> Agent {
+    pub fn agent(&self, nickname: &str, policy: &Value) -> Agent {
         let id = self.ask_for_agent(nickname, policy);
         self.approve(&id).unwrap().is(200);
         self.house.until_active(id.as_str());
@@ -131,7 +137,7 @@ impl Estate {
     }
 
     /// Funds an active agent and gives it a key.
-    pub(crate) fn settle_in(&self, id: &AgentId) -> Agent {
+    pub fn settle_in(&self, id: &AgentId) -> Agent {
         let shown = self.shown(id);
         let keys = AgentKeys {
             agent: id.clone(),
@@ -158,20 +164,20 @@ impl Estate {
     }
 
     /// A new API key.
-    pub(crate) fn key(&self, body: &Value) -> String {
+    pub fn key(&self, body: &Value) -> String {
         let made = self.owner().post("/api/v1/auth/keys", body);
         made.is(201)["key"].as_str().unwrap().to_owned()
     }
 
     /// The agent as its owner sees it.
     #[track_caller]
-    pub(crate) fn shown(&self, agent: &AgentId) -> Value {
+    pub fn shown(&self, agent: &AgentId) -> Value {
         self.owner().get(&format!("/api/v1/agents/{agent}")).is(200).clone()
     }
 
     /// The same, once signer and chain have followed and it is in `status`.
     #[track_caller]
-    pub(crate) fn until_settled(&self, agent: &AgentId, status: &str) -> Value {
+    pub fn until_settled(&self, agent: &AgentId, status: &str) -> Value {
         let settled =
             |shown: &Value| shown["status"] == status && shown["stage"].is_null() && shown["chainSync"] == "synced";
         until(
@@ -181,7 +187,7 @@ impl Estate {
     }
 
     /// Suspends, and waits until signer and chain have followed.
-    pub(crate) fn suspend(&self, agent: &Agent) {
+    pub fn suspend(&self, agent: &Agent) {
         let suspended = self.owner().post(&format!("{}/suspend", agent.path()), &json!({}));
         assert_eq!(suspended.is(200)["status"], "SUSPENDED");
         self.until_settled(&agent.id, "SUSPENDED");
@@ -189,7 +195,7 @@ impl Estate {
 
     /// Asks for the end of a suspension with the owner's proof. `None` when the server goes away meanwhile, or does not
     /// say what to sign.
-    pub(crate) fn ask_to_resume(&self, agent: &AgentId) -> Option<Answer> {
+    pub fn ask_to_resume(&self, agent: &AgentId) -> Option<Answer> {
         let path = format!("/api/v1/agents/{agent}");
         let shown = self.owner().try_send(minreq::Method::Get, &path, None, &[])?;
         let asked = &shown.is(200)["resumeApproval"];
@@ -201,13 +207,13 @@ impl Estate {
     }
 
     /// Resumes, and waits until signer and chain have followed.
-    pub(crate) fn resume(&self, agent: &Agent) {
+    pub fn resume(&self, agent: &Agent) {
         self.ask_to_resume(&agent.id).unwrap().is(200);
         self.until_settled(&agent.id, "ACTIVE");
     }
 
     /// Asks for a payment with the agent's own key. `None` when the server goes away before it answers.
-    pub(crate) fn try_pay(&self, agent: &Agent, to: &str, lamports: u64, key: &str) -> Option<Answer> {
+    pub fn try_pay(&self, agent: &Agent, to: &str, lamports: u64, key: &str) -> Option<Answer> {
         let body = json!({"to": to, "amount": lamports.to_string()});
         self.house.api(&agent.key).try_send(
             minreq::Method::Post,
@@ -219,13 +225,13 @@ impl Estate {
 
     /// Asks for a payment with the agent's own key.
     #[track_caller]
-    pub(crate) fn pay(&self, agent: &Agent, to: &str, lamports: u64, key: &str) -> Answer {
+    pub fn pay(&self, agent: &Agent, to: &str, lamports: u64, key: &str) -> Answer {
         self.try_pay(agent, to, lamports, key).unwrap()
     }
 
     /// The payment, once it has ended.
     #[track_caller]
-    pub(crate) fn until_ended(&self, payment: &Value) -> Value {
+    pub fn until_ended(&self, payment: &Value) -> Value {
         let id = payment["id"].as_str().unwrap_or_else(|| panic!("{payment}"));
         until(&format!("`{id}` has ended"), || {
             let payment = self.owner().get(&format!("/api/v1/transactions/{id}")).is(200).clone();
@@ -236,7 +242,7 @@ impl Estate {
 
     /// Pays, and waits until the money has moved.
     #[track_caller]
-    pub(crate) fn paid(&self, agent: &Agent, to: &str, lamports: u64, key: &str) -> Value {
+    pub fn paid(&self, agent: &Agent, to: &str, lamports: u64, key: &str) -> Value {
         let payment = self.until_ended(self.pay(agent, to, lamports, key).is(202));
         assert_eq!(payment["status"], "CONFIRMED", "{payment}");
         payment
@@ -244,7 +250,7 @@ impl Estate {
 
     /// Lamports that count against the day's limit, as the API says.
     #[track_caller]
-    pub(crate) fn used_today(&self, agent: &AgentId) -> u64 {
+    pub fn used_today(&self, agent: &AgentId) -> u64 {
         let usage = self.owner().get(&format!("/api/v1/agents/{agent}/policy/usage"));
         let assets = usage.is(200)["assets"].as_array().unwrap();
         let sol = assets.iter().find(|one| one["asset"] == "SOL").unwrap();
@@ -253,7 +259,7 @@ impl Estate {
 }
 
 /// The id of an agent that was answered.
-pub(crate) fn id_of(agent: &Value) -> AgentId {
+pub fn id_of(agent: &Value) -> AgentId {
     agent["id"]
         .as_str()
         .unwrap_or_else(|| panic!("{agent}"))

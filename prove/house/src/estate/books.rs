@@ -14,14 +14,14 @@ use {
 };
 
 /// An open database and what drives it.
-pub(crate) struct Books {
+pub struct Books {
     runtime: Runtime,
     database: Database,
 }
 
 impl Estate {
     /// The books of this house; the server may be running.
-    pub(crate) fn books(&self) -> Books {
+    pub fn books(&self) -> Books {
         let runtime = Runtime::new().unwrap();
         let url = format!("sqlite://{}?mode=rw", self.house.home().join("portreeve.db").display());
         let schemas = [portreeve_jobs::SCHEMA, portreeve_auth::SCHEMA, portreeve_wallet::SCHEMA];
@@ -30,7 +30,7 @@ impl Estate {
     }
 
     /// Lamports that count against the day's limit: by the server's account alone, and by its mirror of the signer's.
-    pub(crate) fn booked_today(&self, agent: &AgentId) -> (u64, u64) {
+    pub fn booked_today(&self, agent: &AgentId) -> (u64, u64) {
         let seconds = self.house.chain.call("localnet_clock", &json!([]))["unixTimestamp"]
             .as_i64()
             .unwrap();
@@ -55,7 +55,7 @@ impl Books {
     }
 
     /// Writes past the server, which nobody should.
-    pub(crate) fn write<T, F>(&self, work: F) -> T
+    pub fn write<T, F>(&self, work: F) -> T
     where
         F: AsyncFn(&mut Tx) -> Result<T, StoreError> + Send + 'static,
         T: Send + 'static,
@@ -64,7 +64,7 @@ impl Books {
     }
 
     /// Every entry of the audit log, oldest first, once it is shown to be one chain.
-    pub(crate) fn audit(&self) -> Vec<AuditRow> {
+    pub fn audit(&self) -> Vec<AuditRow> {
         let read = &mut self.database.read();
         let head = self.runtime.block_on(audit::verify_chain(read)).unwrap();
         let mut all = Vec::new();

@@ -6,53 +6,52 @@ use serde_json::Value;
 const NO_STATUS_LINE: &str = "Server did not provide a status line";
 
 /// A server and a credential.
-pub(crate) struct Api {
+pub struct Api {
     url: String,
     key: String,
 }
 
 /// An answer, whatever it is.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Value,
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body; a string when it is no JSON.
+    pub body: Value,
     headers: Vec<(String, String)>,
 }
 
 impl Api {
-    pub(super) fn new(url: &str, key: &str) -> Self {
+    pub(crate) fn new(url: &str, key: &str) -> Self {
         Self {
             url: url.to_owned(),
             key: key.to_owned(),
         }
     }
 
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    /// `GET path`.
+    pub fn get(&self, path: &str) -> Answer {
         self.send(minreq::Method::Get, path, None, &[])
     }
 
-    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+    /// `POST path`.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(minreq::Method::Post, path, Some(body), &[])
     }
 
-    pub(crate) fn delete(&self, path: &str) -> Answer {
+    /// `DELETE path`.
+    pub fn delete(&self, path: &str) -> Answer {
         self.send(minreq::Method::Delete, path, None, &[])
     }
 
     /// Any request at all.
-    pub(crate) fn send(
-        &self,
-        method: minreq::Method,
-        path: &str,
-        body: Option<&Value>,
-        headers: &[(&str, &str)],
-    ) -> Answer {
+    pub fn send(&self, method: minreq::Method, path: &str, body: Option<&Value>, headers: &[(&str, &str)]) -> Answer {
         self.try_send(method, path, body, headers)
             .unwrap_or_else(|| panic!("{path}: no answer"))
     }
 
     /// The same; `None` when the server goes away before it has answered.
-    pub(crate) fn try_send(
+    pub fn try_send(
         &self,
         method: minreq::Method,
         path: &str,
@@ -68,7 +67,7 @@ impl Api {
     }
 
     /// The same with bytes that need not be JSON.
-    pub(crate) fn try_send_bytes(
+    pub fn try_send_bytes(
         &self,
         method: minreq::Method,
         path: &str,
@@ -101,14 +100,14 @@ impl Api {
 impl Answer {
     /// The body, given the status.
     #[track_caller]
-    pub(crate) fn is(&self, status: u16) -> &Value {
+    pub fn is(&self, status: u16) -> &Value {
         assert_eq!(self.status, status, "{}", self.body);
         &self.body
     }
 
     /// The body of a problem with this status and code, in the form of every problem.
     #[track_caller]
-    pub(crate) fn is_problem(&self, status: u16, code: &str) -> &Value {
+    pub fn is_problem(&self, status: u16, code: &str) -> &Value {
         let body = self.is(status);
         assert_eq!(body["code"], code, "{body}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"));
@@ -118,7 +117,8 @@ impl Answer {
         body
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The value of a header, by its name in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
