@@ -7,7 +7,7 @@
 use {
     crate::{
         calendar::{Hours, TimeControl},
-        model::{AgentPolicy, Escalation, Limits, TokenPolicy, Whitelist},
+        model::{AgentPolicy, Escalation, Limits, PinnedToken, TokenPolicy, Whitelist},
     },
     portreeve_kernel::{AgentId, Amount, proof::Challenge},
     sha2::{Digest, Sha256},
@@ -102,10 +102,16 @@ fn escalation(escalation: &Escalation) -> String {
 }
 
 fn token(rules: &TokenPolicy) -> String {
-    object([
-        ("limits", limits(&rules.limits)),
-        ("escalation", escalation(&rules.escalation)),
-    ])
+    let TokenPolicy {
+        limits: amounts,
+        escalation: levels,
+        pinned,
+    } = rules;
+    let pinned = pinned.as_ref().map(|PinnedToken { program, decimals }| {
+        object([("program", string(program)), ("decimals", decimals.to_string())])
+    });
+    let always = [("limits", limits(amounts)), ("escalation", escalation(levels))];
+    object(always.into_iter().chain(pinned.map(|pinned| ("pinned", pinned))))
 }
 
 fn whitelist_text(whitelist: &Whitelist) -> String {

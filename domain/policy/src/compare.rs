@@ -34,7 +34,10 @@ fn asset_loosened(old: &AgentPolicy, new: &AgentPolicy, asset: Asset) -> bool {
         new.escalation_of(asset),
     ) {
         (Some(old_limits), Some(old_levels), Some(new_limits), Some(new_levels)) => {
-            limits_loosened(old_limits, new_limits) || escalation_loosened(old_levels, new_levels)
+            let (before, after) = (old.pinned_of(asset), new.pinned_of(asset));
+            limits_loosened(old_limits, new_limits)
+                || escalation_loosened(old_levels, new_levels)
+                || (before.is_some() && before != after)
         }
         _ => true,
     }

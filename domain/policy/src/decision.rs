@@ -112,6 +112,42 @@ impl Decision {
         Some(first.unwrap_or(Code::PolicyAmountCritical))
     }
 
+    /// Adds a rule that this policy does not write down, about something other than amounts. A rule that already says no
+    /// under the same code is not said twice; then the later of the two moments counts.
+    pub fn refuse(&mut self, code: Code, requested: Amount, passes_at: Option<Timestamp>) {
+        self.outcome = self.outcome.max(Outcome::Deny);
+        self.max_amount_now = Total::ZERO;
+        if let Some(said) = self.violations.iter_mut().find(|violation| violation.code == code) {
+            said.passes_at = said.passes_at.zip(passes_at).map(|(one, other)| one.max(other));
+            return;
+        }
+        let of_time = |violation: &Violation| {
+            let time = [
+                Code::PolicyOutsideOperatingHours,
+                Code::PolicyBlackoutDate,
+                Code::PolicyMinInterval,
+            ];
+            time.contains(&violation.code)
+        };
+        let place = self
+            .violations
+            .iter()
+            .position(of_time)
+            .unwrap_or(self.violations.len());
+        let violation = Violation {
+            code,
+            level: code.level(),
+            limit: None,
+            used: None,
+            requested,
+            remaining: None,
+            over_by: None,
+            window: None,
+            passes_at,
+        };
+        self.violations.insert(place, violation);
+    }
+
     /// Fills in when the agent's own limit of `window` would let the amount through. Who holds the ledger knows.
     /// An amount above the limit itself never passes, whatever is said here.
     pub fn set_passes_at(&mut self, window: Window, at: Option<Timestamp>) {

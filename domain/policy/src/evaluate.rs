@@ -140,7 +140,9 @@ fn judge_whitelist(bench: &mut Bench, policy: &AgentPolicy, request: &SpendReque
     if !list.allowed_destinations.is_empty() && !list.allowed_destinations.contains(&request.destination) {
         bench.refuse(Code::PolicyDestinationNotAllowed, None);
     }
-    if !list.allowed_programs.is_empty() && !list.allowed_programs.contains(&request.program) {
+    let listed = list.allowed_programs.is_empty() || list.allowed_programs.contains(&request.program);
+    let pinned = policy.pinned_of(request.asset).map(|pinned| pinned.program);
+    if !listed || pinned.is_some_and(|program| program != request.program) {
         bench.refuse(Code::PolicyProgramNotAllowed, None);
     }
     if let Asset::Token(mint) = request.asset {

@@ -177,7 +177,15 @@ impl PolicyInput {
         for (mint, TokenInput { limits, escalation }) in self.tokens {
             match limits.complete(&LimitsInput::default()) {
                 Some(limits) => {
-                    tokens.insert(mint, TokenPolicy { limits, escalation });
+                    // What the chain says of it, the caller has to ask.
+                    tokens.insert(
+                        mint,
+                        TokenPolicy {
+                            limits,
+                            escalation,
+                            pinned: None,
+                        },
+                    );
                 }
                 None => errors.push(missing(
                     format!("tokens.{mint}.limits.daily"),

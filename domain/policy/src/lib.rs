@@ -36,7 +36,7 @@ pub use {
     evaluate::{Budget, GlobalUsage, SpendRequest, Usage, evaluate},
     input::{EscalationInput, LimitsInput, Override, PolicyInput, TimeControlInput, TokenInput, WhitelistInput},
     lint::{Warning, WarningCode, lint},
-    model::{AgentPolicy, ChainDestinations, Escalation, Limits, TokenPolicy, Whitelist, Window},
+    model::{AgentPolicy, ChainDestinations, Escalation, Limits, PinnedToken, TokenPolicy, Whitelist, Window},
     preset::Preset,
     validate::{
         FieldError, MAX_BLACKOUT_DATES, MAX_CHAIN_DESTINATIONS, MAX_DESTINATIONS, MAX_MIN_INTERVAL_SECONDS,

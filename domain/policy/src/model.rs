@@ -116,6 +116,20 @@ pub struct TokenPolicy {
     pub limits: Limits,
     /// What large amounts trigger.
     pub escalation: Escalation,
+    /// The token as the owner has approved it. `None` in a policy that was made without a look at the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<PinnedToken>,
+}
+
+/// What a token was when the owner approved its limits. Amounts mean nothing without the decimals, and two programs may
+/// not both hold it: a payment that says otherwise is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PinnedToken {
+    /// The program that holds the mint: SPL Token or Token-2022.
+    pub program: Address,
+    /// Digits after the point.
+    pub decimals: u8,
 }
 
 /// Who and what may be involved. An empty list means any.
@@ -146,6 +160,15 @@ impl AgentPolicy {
         match asset {
             Asset::Sol => Some(&self.escalation),
             Asset::Token(mint) => self.tokens.get(&mint).map(|token| &token.escalation),
+        }
+    }
+
+    /// What was pinned of `asset`; nothing ever is of SOL.
+    #[must_use]
+    pub fn pinned_of(&self, asset: Asset) -> Option<&PinnedToken> {
+        match asset {
+            Asset::Sol => None,
+            Asset::Token(mint) => self.tokens.get(&mint).and_then(|token| token.pinned.as_ref()),
         }
     }
 

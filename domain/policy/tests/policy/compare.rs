@@ -2,7 +2,7 @@
 
 use crate::support::{address, amount, limits, mint, open_policy};
 use portreeve_policy::{
-    AgentPolicy, ChainDestinations, Escalation, Hours, Limits, TimeControl, TokenPolicy, Weekday, loosens,
+    AgentPolicy, ChainDestinations, Escalation, Hours, Limits, PinnedToken, TimeControl, TokenPolicy, Weekday, loosens,
 };
 
 /// A policy with every kind of rule.
@@ -30,6 +30,7 @@ fn strict() -> AgentPolicy {
     let rules = TokenPolicy {
         limits: limits(1, 2, 3, 4),
         escalation: Escalation::default(),
+        pinned: None,
     };
     policy.tokens.insert(mint(9), rules);
     policy
@@ -93,11 +94,29 @@ fn a_token_more_loosens_and_a_token_less_does_not() {
     let rules = TokenPolicy {
         limits: limits(1, 1, 1, 1),
         escalation: Escalation::default(),
+        pinned: None,
     };
     assert!(changed(|new| {
         new.tokens.insert(mint(8), rules);
     }));
     assert!(!changed(|new| new.tokens.clear()));
+}
+
+#[test]
+fn what_is_pinned_of_a_token_may_be_added_and_never_changed_or_taken_away() {
+    let pinned = |program, decimals| {
+        let mut policy = strict();
+        policy.tokens.get_mut(&mint(9)).unwrap().pinned = Some(PinnedToken {
+            program: address(program),
+            decimals,
+        });
+        policy
+    };
+    assert!(!loosens(&strict(), &pinned(1, 6)));
+    assert!(!loosens(&pinned(1, 6), &pinned(1, 6)));
+    for other in [pinned(2, 6), pinned(1, 7), strict()] {
+        assert!(loosens(&pinned(1, 6), &other));
+    }
 }
 
 #[test]

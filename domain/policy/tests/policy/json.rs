@@ -5,7 +5,9 @@ use crate::{
     support::{address, amount, limits, mint, open_policy},
 };
 use portreeve_kernel::{AgentId, Timestamp, entropy::Seeded};
-use portreeve_policy::{AgentPolicy, Escalation, Hours, PolicyInput, Preset, TokenPolicy, Weekday, approval_challenge};
+use portreeve_policy::{
+    AgentPolicy, Escalation, Hours, PinnedToken, PolicyInput, Preset, TokenPolicy, Weekday, approval_challenge,
+};
 use proptest::prelude::*;
 
 fn agent(seed: u64) -> AgentId {
@@ -26,6 +28,7 @@ fn full() -> AgentPolicy {
     let rules = TokenPolicy {
         limits: limits(5, 6, 7, 8),
         escalation: Escalation::default(),
+        pinned: None,
     };
     policy.tokens.insert(mint(0), rules);
     policy.whitelist.allowed_destinations = [address(0)].into();
@@ -52,6 +55,27 @@ fn the_canonical_form_is_fixed_to_the_byte() {
             r#""blackoutDates":["2027-12-31","2028-02-29"]},"#,
             r#""minIntervalSeconds":60,"approvalMayExceedPerTransaction":false,"chainDestinations":"whitelist"}"#,
         )
+    );
+}
+
+#[test]
+fn what_is_pinned_of_a_token_is_signed_too() {
+    let mut policy = full();
+    let bare = policy.canonical_bytes();
+    let pinned = PinnedToken {
+        program: address(0),
+        decimals: 6,
+    };
+    policy.tokens.get_mut(&mint(0)).unwrap().pinned = Some(pinned);
+    let text = String::from_utf8(policy.canonical_bytes()).unwrap();
+    let part = r#""escalation":{},"pinned":{"program":"11111111111111111111111111111111","decimals":6}}}"#;
+    assert!(text.contains(part), "{text}");
+    assert_eq!(text.as_bytes(), serde_json::to_vec(&policy).unwrap());
+    assert_eq!(serde_json::from_str::<AgentPolicy>(&text).unwrap(), policy);
+    assert_eq!(
+        text.replace(part, r#""escalation":{}}}"#).as_bytes(),
+        bare,
+        "nothing else changes"
     );
 }
 

@@ -28,6 +28,7 @@ fn rule_by_rule(policy: &AgentPolicy) -> Vec<AgentPolicy> {
         for token in open.tokens.values_mut() {
             token.limits = unlimited();
             token.escalation = Escalation::default();
+            token.pinned = None;
         }
         open
     };

@@ -163,6 +163,7 @@ fn a_token_has_limits_of_its_own_and_a_mint_without_limits_is_refused() {
     let rules = TokenPolicy {
         limits: limits(50, 100, 200, 300),
         escalation: Escalation::default(),
+        pinned: None,
     };
     policy.tokens.insert(crate::support::mint(9), rules);
     let yes = evaluate(&policy, &token(20, 9), &used(80, 80, 80), some_time());

@@ -126,6 +126,7 @@ fn lists_that_do_less_than_they_seem_are_told() {
             high: Some(amount(5)),
             ..Escalation::default()
         },
+        pinned: None,
     };
     assert_eq!(
         after(|policy| {
@@ -150,6 +151,7 @@ fn a_warning_names_the_asset_and_the_amount() {
     let rules = TokenPolicy {
         limits: limits(1, 1, 1, 1),
         escalation: Escalation::default(),
+        pinned: None,
     };
     policy.tokens.insert(mint(9), rules);
     let warnings = lint(&policy);

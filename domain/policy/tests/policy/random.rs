@@ -3,8 +3,8 @@
 use crate::support::{address, amount, mint, total};
 use portreeve_kernel::{Address, Amount, Asset, Mint, Now, Timestamp, Total};
 use portreeve_policy::{
-    AgentPolicy, Budget, ChainDestinations, Escalation, GlobalUsage, Hours, Limits, SpendRequest, TimeControl,
-    TokenPolicy, Usage, Weekday, Whitelist,
+    AgentPolicy, Budget, ChainDestinations, Escalation, GlobalUsage, Hours, Limits, PinnedToken, SpendRequest,
+    TimeControl, TokenPolicy, Usage, Weekday, Whitelist,
 };
 use proptest::{collection, option, prelude::*, sample};
 use std::collections::BTreeSet;
@@ -91,9 +91,16 @@ pub(crate) fn time_controls() -> impl Strategy<Value = TimeControl> {
 }
 
 pub(crate) fn policies() -> impl Strategy<Value = AgentPolicy> {
+    let pinned = option::of(
+        (sample::select(programs()), 0_u8..3).prop_map(|(program, decimals)| PinnedToken { program, decimals }),
+    );
     let tokens = collection::btree_map(
         sample::select(mints()),
-        (limits(), escalations()).prop_map(|(limits, escalation)| TokenPolicy { limits, escalation }),
+        (limits(), escalations(), pinned).prop_map(|(limits, escalation, pinned)| TokenPolicy {
+            limits,
+            escalation,
+            pinned,
+        }),
         0..=3,
     );
     let whitelist = (some_of(wallets()), some_of(programs()), some_of(mints())).prop_map(

@@ -73,6 +73,7 @@ fn the_rules_of_a_token_are_checked_under_its_own_path() {
             high: Some(amount(1)),
             ..Escalation::default()
         },
+        pinned: None,
     };
     let path = format!("tokens.{}", mint(9));
     assert_eq!(
@@ -129,6 +130,7 @@ fn the_system_program_is_no_mint() {
     let rules = TokenPolicy {
         limits: limits(1, 1, 1, 1),
         escalation: Escalation::default(),
+        pinned: None,
     };
     assert_eq!(
         after(|policy| {
@@ -158,6 +160,7 @@ fn lists_are_bounded() {
     let rules = TokenPolicy {
         limits: limits(1, 1, 1, 1),
         escalation: Escalation::default(),
+        pinned: None,
     };
     let limited = |count| {
         after(|policy| {

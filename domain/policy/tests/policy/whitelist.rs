@@ -2,7 +2,7 @@
 
 use crate::support::{address, ask, codes, limits, mint, open_policy, sol, some_time, token, total};
 use portreeve_kernel::{Address, Code, Level, Total};
-use portreeve_policy::{AgentPolicy, Escalation, Outcome, SpendRequest, TokenPolicy, Usage, evaluate};
+use portreeve_policy::{AgentPolicy, Escalation, Outcome, PinnedToken, SpendRequest, TokenPolicy, Usage, evaluate};
 
 fn judge(policy: &AgentPolicy, request: &SpendRequest) -> (Outcome, Vec<Code>, Total) {
     let decision = evaluate(policy, request, &Usage::default(), some_time());
@@ -57,6 +57,7 @@ fn a_token_needs_limits_and_a_place_on_the_list_when_there_is_one() {
     let rules = TokenPolicy {
         limits: limits(5, 5, 5, 5),
         escalation: Escalation::default(),
+        pinned: None,
     };
     let mut policy = open_policy();
     policy.tokens.insert(mint(9), rules);
@@ -71,6 +72,56 @@ fn a_token_needs_limits_and_a_place_on_the_list_when_there_is_one() {
 
     policy.whitelist.allowed_token_mints.insert(mint(9));
     assert_eq!(judge(&policy, &token(5, 9)).0, Outcome::Allow);
+}
+
+#[test]
+fn a_token_is_moved_by_the_program_that_was_pinned_and_by_no_other() {
+    let rules = TokenPolicy {
+        limits: limits(5, 5, 5, 5),
+        escalation: Escalation::default(),
+        pinned: Some(PinnedToken {
+            program: address(30),
+            decimals: 6,
+        }),
+    };
+    let mut policy = open_policy();
+    policy.tokens.insert(mint(9), rules);
+    let by = |program| SpendRequest {
+        program: address(program),
+        ..token(1, 9)
+    };
+    assert_eq!(judge(&policy, &by(30)), (Outcome::Allow, vec![], total(5)));
+    let refused = (Outcome::Deny, vec![Code::PolicyProgramNotAllowed], Total::ZERO);
+    assert_eq!(judge(&policy, &by(31)), refused);
+    policy.whitelist.allowed_programs = [address(31), Address::SYSTEM_PROGRAM].into();
+    assert_eq!(judge(&policy, &by(31)), refused, "listed, but not the token's");
+    assert_eq!(judge(&policy, &by(30)), refused, "the token's, but not listed");
+    assert_eq!(ask(&policy, 1).outcome, Outcome::Allow, "SOL is no token");
+}
+
+#[test]
+fn a_refusal_from_outside_the_policy_is_added_once_before_those_about_time() {
+    let mut policy = open_policy();
+    policy.time_control.weekdays = [portreeve_policy::Weekday::Sunday].into();
+    let mut decision = ask(&policy, 1);
+    let later = some_time().for_release().plus(portreeve_kernel::Seconds(9));
+    decision.refuse(Code::PolicyTokenNotAllowed, sol(1).amount, Some(later));
+    assert_eq!(
+        codes(&decision),
+        [Code::PolicyTokenNotAllowed, Code::PolicyOutsideOperatingHours]
+    );
+    assert_eq!(decision.violations[0].passes_at, Some(later));
+    decision.refuse(Code::PolicyTokenNotAllowed, sol(1).amount, None);
+    assert_eq!(decision.violations.len(), 2);
+    assert_eq!(decision.passes_at(), None, "once never, always never");
+
+    let mut allowed = ask(&open_policy(), 1);
+    allowed.refuse(Code::PolicyTokenNotAllowed, sol(1).amount, Some(later));
+    assert_eq!((allowed.outcome, allowed.max_amount_now), (Outcome::Deny, Total::ZERO));
+    assert_eq!(
+        (allowed.code(), allowed.passes_at()),
+        (Some(Code::PolicyTokenNotAllowed), Some(later))
+    );
 }
 
 #[test]

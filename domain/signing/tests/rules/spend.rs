@@ -39,6 +39,7 @@ fn ready_for_tokens() -> World {
         TokenPolicy {
             limits,
             escalation: Escalation::default(),
+            pinned: None,
         },
     );
     world.approve(1, policy);

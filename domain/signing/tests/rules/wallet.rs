@@ -401,6 +401,7 @@ fn a_limit_for_each_token_that_has_limits() {
     let token = TokenPolicy {
         limits: limits(5, 6, 7, 8),
         escalation: Escalation::default(),
+        pinned: None,
     };
     with_token.tokens.insert(mint, token);
     world.approve(1, with_token);
