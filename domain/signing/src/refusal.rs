@@ -83,6 +83,8 @@ reasons! {
     WrongMemo TransactionSigningFailed true;
     /// The approved policy does not allow the spend; the refusal's codes say which rules.
     Policy TransactionSigningFailed true;
+    /// The spend says other decimals of the token than the owner has approved, so its amount means something else.
+    WrongToken TransactionSigningFailed true;
     /// The spend opens a token account at the fee payer's cost, and the agent has opened too many of late.
     TooManyAccounts TransactionSigningFailed true;
     /// The limits in the message are not those of the newest approved policy.

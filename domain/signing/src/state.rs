@@ -8,6 +8,7 @@ use {
     crate::{
         event::{BookedSpend, Event, Record, Subject},
         protocol::Enrolment,
+        rules::CLOCKS_APART_MILLIS,
         text::Hash,
     },
     portreeve_chain::{AgentKeys, AgentWallet, LimitSpec, Programs},
@@ -328,10 +329,10 @@ impl Agent {
         self.policy.as_ref().map(limits_on_chain).unwrap_or_default()
     }
 
-    /// Drops what is older than a day. What is bounded by these lists is what the fee payer pays, not what the agent
-    /// spends, so one clock will do.
+    /// Drops what is older than a day by every clock: `at` is the fastest, and they may be so far apart. What counts of
+    /// the rest is for the rules to say.
     fn forget(&mut self, at: Timestamp) {
-        let since = at.minus(DAY);
+        let since = at.minus(DAY).plus_millis(CLOCKS_APART_MILLIS.saturating_neg());
         self.opened.retain(|opened| *opened > since);
         self.put.retain(|put| put.at > since);
         self.voided.retain(|voided| *voided > since);

@@ -247,7 +247,7 @@ fn frozen() -> Refusal {
 }
 
 /// How far apart the clocks may read, in milliseconds, before none is believed.
-const CLOCKS_APART_MILLIS: i64 = 120_000;
+pub(crate) const CLOCKS_APART_MILLIS: i64 = 120_000;
 
 /// When and where in the journal a request is answered.
 struct Moment {

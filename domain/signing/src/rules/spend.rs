@@ -9,7 +9,7 @@ use {
         state::{Agent, DAY, SignerState, SpendEntry},
         text::Hash,
     },
-    portreeve_chain::{Mismatch, Spend},
+    portreeve_chain::{Mismatch, Spend, squads::Currency},
     portreeve_kernel::{AgentId, Now, Seconds, TransactionId},
     portreeve_policy::{Decision, SpendRequest, Usage, evaluate},
 };
@@ -157,6 +157,15 @@ fn judge(agent: &Agent, spend: &Spend, now: Now) -> Result<u64, Refusal> {
     let decision = evaluate(policy, &request, &usage, now);
     if !decision.outcome.is_allowed() {
         return Err(denied(&decision));
+    }
+    if let (Some(pinned), Currency::Token { decimals, .. }) = (policy.pinned_of(asset), spend.currency)
+        && decimals != pinned.decimals
+    {
+        let detail = format!(
+            "the owner approved {asset} with {} decimals, not {decimals}",
+            pinned.decimals
+        );
+        return refuse(Reason::WrongToken, detail);
     }
     let since = now.for_release().minus(DAY);
     let opened = agent.opened.iter().filter(|opened| **opened > since).count();

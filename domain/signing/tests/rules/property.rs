@@ -2,11 +2,11 @@
 
 use {
     crate::world::*,
-    portreeve_chain::{Action, LimitSpec, decode, squads::Period},
-    portreeve_kernel::{Asset, Now, Seconds, Timestamp},
-    portreeve_policy::{AgentPolicy, Limits, Window},
+    portreeve_chain::{Action, LimitSpec, Spend, TokenProgram, decode, squads::Currency, squads::Period},
+    portreeve_kernel::{Asset, Mint, Now, Seconds, Timestamp},
+    portreeve_policy::{AgentPolicy, Escalation, Limits, TokenPolicy, Window},
     portreeve_signing::{
-        Event,
+        ACCOUNTS_PER_DAY, Event,
         protocol::{Answer, Outcome, Request},
         resume_challenge,
     },
@@ -20,6 +20,10 @@ enum Try {
         id: u64,
         units: u64,
         to_shop: bool,
+    },
+    /// A token payment that opens an account for whoever is paid, at the fee payer's cost.
+    Open {
+        id: u64,
     },
     /// A policy with these numbers, `ahead` versions from the newest, with a proof by the owner, a stranger or nobody.
     Policy {
@@ -64,6 +68,7 @@ fn tries() -> impl Strategy<Value = Try> {
     prop_oneof![
         10 => (0..60_u64, prop_oneof![1..400_u64, Just(100), Just(1)], prop::bool::weighted(0.9))
             .prop_map(|(id, units, to_shop)| Try::Pay { id, units, to_shop }),
+        10 => (100..160_u64).prop_map(|id| Try::Open { id }),
         2 => (-2..4_i64, 1..5_u64, by()).prop_map(|(ahead, factor, by)| Try::Policy { ahead, factor, by }),
         2 => (prop_oneof![Just(300_u64), Just(150), Just(600), 1..1_000_u64], any::<bool>(), 0..40_u64)
             .prop_map(|(units, remove_first, hash)| Try::Limit { units, remove_first, hash }),
@@ -77,9 +82,32 @@ fn tries() -> impl Strategy<Value = Try> {
 
 /// Versions differ in how much they allow: a factor of 1 … 4 on a quarter of the usual sums.
 fn scaled(version: u64, factor: u64) -> AgentPolicy {
+    let token = TokenPolicy {
+        limits: limits(1, 1_000, 1_000, 1_000),
+        escalation: Escalation::default(),
+        pinned: None,
+    };
     AgentPolicy {
+        tokens: [(mint(), token)].into(),
         limits: limits(50 * factor, 150 * factor, 200 * factor, 250 * factor),
         ..policy(version)
+    }
+}
+
+fn mint() -> Mint {
+    Mint::new(address(60))
+}
+
+fn opening(id: u64) -> Spend {
+    let currency = Currency::Token {
+        mint: mint(),
+        program: TokenProgram::Token,
+        decimals: 6,
+    };
+    Spend {
+        currency,
+        creates_token_account: true,
+        ..payment(id, 1, shop())
     }
 }
 
@@ -88,6 +116,8 @@ struct Run {
     clock: Timestamp,
     /// When, how much, under which limits.
     spent: Vec<(Timestamp, u64, Limits)>,
+    /// When accounts were opened.
+    opened: Vec<Timestamp>,
 }
 
 impl Run {
@@ -110,6 +140,14 @@ impl Run {
                         let policy = newest.expect("signed without a policy");
                         self.spent.push((self.clock, *units, policy.limits));
                     }
+                }
+            }
+            Try::Open { id } => {
+                let before = self.world.journal.len();
+                if let Outcome::Done(Answer::Spend(_)) = self.world.ask(&signing(&opening(*id))).outcome
+                    && self.world.journal.len() > before
+                {
+                    self.opened.push(self.clock);
                 }
             }
             Try::Policy { ahead, factor, by } => {
@@ -213,6 +251,11 @@ impl Run {
                 );
             }
         }
+        for (place, at) in self.opened.iter().enumerate() {
+            let since = at.minus(Seconds(86_400));
+            let within = self.opened[..=place].iter().filter(|then| **then > since).count();
+            assert!(within <= ACCOUNTS_PER_DAY, "{within} accounts opened in a day");
+        }
         let booked = self
             .world
             .journal
@@ -220,7 +263,7 @@ impl Run {
             .filter(|record| matches!(record.event, Event::SpendSigned { .. }));
         assert_eq!(
             booked.count(),
-            self.spent.len(),
+            self.spent.len() + self.opened.len(),
             "everything that was signed is booked, once"
         );
     }
@@ -233,7 +276,7 @@ proptest! {
     fn no_sequence_of_requests_gets_more_than_the_owner_approved(attempts in prop::collection::vec(tries(), 1..120)) {
         let mut world = World::new();
         world.done(Request::CreateAgentKey { agent: agent(1) });
-        let mut run = Run { world, clock: T, spent: Vec::new() };
+        let mut run = Run { world, clock: T, spent: Vec::new(), opened: Vec::new() };
         run.world.approve(1, scaled(1, 2));
         for attempt in &attempts {
             run.step(attempt);

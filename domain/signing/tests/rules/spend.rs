@@ -2,10 +2,10 @@
 
 use {
     crate::world::*,
-    portreeve_chain::{TokenProgram, squads::Currency},
+    portreeve_chain::{TokenProgram, program::TOKEN, squads::Currency},
     portreeve_kernel::{Address, Asset, Mint, Now, Seconds, Timestamp},
     portreeve_ledger::leaves_at,
-    portreeve_policy::{Escalation, TokenPolicy, Window},
+    portreeve_policy::{Escalation, PinnedToken, TokenPolicy, Window},
     portreeve_signing::{
         ACCOUNTS_PER_DAY, Bytes, LANDING_MARGIN, Reason,
         key::verifies,
@@ -410,6 +410,65 @@ fn the_fee_payer_opens_so_many_token_accounts_a_day_for_an_agent_and_no_more() {
         Reason::TooManyAccounts
     );
     world.at(86_400).done(signing(&token_payment(most + 1, 1, true)));
+}
+
+#[test]
+fn what_was_opened_is_forgotten_by_the_slowest_clock() {
+    let mut world = ready_for_tokens();
+    let most = u64::try_from(ACCOUNTS_PER_DAY).unwrap();
+    for id in 1..=most {
+        world.done(signing(&token_payment(id, 1, true)));
+    }
+    let day = T.plus(Seconds(86_400));
+    world.now = Some(Now::between(day.minus(Seconds(60)), day.plus(Seconds(50))));
+    // A record that the fastest clock dates to the next day.
+    world.done(signing(&token_payment(most + 1, 1, false)));
+    assert_eq!(
+        world.refused(signing(&token_payment(most + 2, 1, true))),
+        Reason::TooManyAccounts
+    );
+}
+
+#[test]
+fn a_token_is_paid_by_the_program_and_with_the_decimals_that_the_owner_approved() {
+    let mut world = ready_for_tokens();
+    let mut policy = policy(3);
+    policy.tokens.insert(
+        mint(),
+        TokenPolicy {
+            limits: limits(50, 60, 400, 900),
+            escalation: Escalation::default(),
+            pinned: Some(PinnedToken {
+                program: TOKEN,
+                decimals: 6,
+            }),
+        },
+    );
+    world.approve(1, policy);
+    let paying = |id, program, decimals| {
+        let currency = Currency::Token {
+            mint: mint(),
+            program,
+            decimals,
+        };
+        signing(&portreeve_chain::Spend {
+            currency,
+            ..token_payment(id, 1, false)
+        })
+    };
+    let refusal = world.refusal(paying(1, TokenProgram::Token2022, 6));
+    assert_eq!(
+        (refusal.reason, refusal.codes),
+        (Reason::Policy, vec!["POLICY_PROGRAM_NOT_ALLOWED".to_owned()])
+    );
+    for decimals in [0, 5, 7, 255] {
+        assert_eq!(
+            world.refused(paying(2, TokenProgram::Token, decimals)),
+            Reason::WrongToken,
+            "{decimals}"
+        );
+    }
+    world.done(paying(3, TokenProgram::Token, 6));
 }
 
 #[test]
