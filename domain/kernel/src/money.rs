@@ -172,12 +172,38 @@ macro_rules! decimal_text {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                std::borrow::Cow::<'de, str>::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+                from.deserialize_str(Digits).and_then(|text| text.parse().map_err(|error| refused(&text, &error)))
             }
         }
     )+};
 }
 decimal_text!(Amount, Total);
+
+/// The text of an amount. Says what is expected, so that whoever sends a number learns of the string.
+struct Digits;
+
+impl serde::de::Visitor<'_> for Digits {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string of decimal digits in base units (lamports for SOL), such as \"1000000000\",")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+}
+
+/// Out of bounds is another fault than no number at all.
+fn refused<E: serde::de::Error>(text: &str, error: &AmountError) -> E {
+    let found = serde::de::Unexpected::Str(text);
+    match error {
+        AmountError::Format => E::invalid_type(found, &Digits),
+        AmountError::Zero | AmountError::TooLarge => {
+            E::invalid_value(found, &"an amount from \"1\" to \"9223372036854775807\"")
+        }
+    }
+}
 
 impl fmt::Display for Asset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

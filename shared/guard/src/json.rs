@@ -3,7 +3,10 @@
 //! What must stay true: two readers of one body cannot understand it differently. So duplicate keys, unknown fields, a
 //! byte order mark, trailing data and deep nesting are refused, whatever the type that is read.
 
+mod fault;
 mod strict;
+mod tree;
+mod value;
 
 use {
     crate::{body, problem::Problem},
@@ -16,9 +19,9 @@ use {
     serde::{Serialize, de::DeserializeOwned},
 };
 
-pub use strict::{MAX_DEPTH, from_slice};
+pub use {strict::from_slice, tree::MAX_DEPTH};
 
-pub(crate) use strict::fill;
+pub(crate) use {fault::Fault, strict::fill};
 
 /// A JSON body. As an extractor it is strict and comes last, as axum demands, so a [`crate::Caller`] before it has
 /// authenticated before the first byte of the body is read.
@@ -30,7 +33,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
-            return Err(Problem::new(Code::RequestMediaType).param("Content-Type"));
+            return Err(Problem::new(Code::RequestMediaType)
+                .detail("send one `Content-Type: application/json`, and UTF-8")
+                .param("Content-Type"));
         }
         let bytes = body::read(request.into_body()).await?;
         strict::from_slice(&bytes).map(Self)

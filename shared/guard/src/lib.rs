@@ -24,6 +24,7 @@ pub mod path;
 pub mod problem;
 pub mod query;
 pub mod serve;
+pub mod text;
 
 mod body;
 

@@ -4,6 +4,7 @@
 //! gate, next to the request id. Every 4xx and 5xx of the API is one of these documents.
 
 use {
+    crate::text,
     axum::{
         body::Body,
         http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -74,18 +75,19 @@ impl Problem {
         problem
     }
 
-    /// What is wrong this time, for people: lower case, no full stop, input in backticks. Cut after 500 characters,
-    /// because it may repeat somebody's input.
+    /// What is wrong this time, for people: lower case, no full stop, input in backticks. Because it may repeat somebody's
+    /// input, it is cut after 500 characters, and those that a terminal would act on are spelled out.
     #[must_use]
     pub fn detail(mut self, detail: impl fmt::Display) -> Self {
-        self.0.detail = Some(detail.to_string().chars().take(500).collect());
+        self.0.detail = Some(text::shown(&detail.to_string()).chars().take(500).collect());
         self
     }
 
-    /// The field, parameter or header that is wrong, as a path such as `limits.daily` or `scopes[2]`.
+    /// The field, parameter or header that is wrong, as a path such as `limits.daily` or `scopes[2]`. Cut after 200
+    /// characters, because it may be a name that somebody made up.
     #[must_use]
     pub fn param(mut self, param: impl Into<String>) -> Self {
-        self.0.param = Some(param.into());
+        self.0.param = Some(param.into().chars().take(200).collect());
         self
     }
 
@@ -249,8 +251,16 @@ mod tests {
     }
 
     #[test]
-    fn detail_is_cut() {
+    fn detail_and_param_are_cut() {
         let told = read(&Problem::new(Code::ValidationInvalidFormat).detail("x".repeat(9_000)));
         assert_eq!(told["detail"].as_str().unwrap().len(), 500);
+        let told = read(&Problem::new(Code::ValidationInvalidFormat).param("x".repeat(9_000)));
+        assert_eq!(told["param"].as_str().unwrap().len(), 200);
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_spelled_out() {
+        let told = read(&Problem::new(Code::ValidationInvalidFormat).detail("`\u{1b}[2J` is no name"));
+        assert_eq!(told["detail"], "`\\u{1b}[2J` is no name");
     }
 }

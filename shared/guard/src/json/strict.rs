@@ -3,180 +3,91 @@
 //! The text is read once, into a tree that refuses what readers disagree about; the type is then filled from the tree.
 
 use {
+    super::{
+        fault::Fault,
+        tree::{self, Unread},
+        value::Strict,
+    },
     crate::problem::Problem,
     portreeve_kernel::Code,
-    serde::{
-        Deserializer,
-        de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
-    },
-    serde_json::{Map, Number, Value},
-    std::fmt,
+    serde::{Deserializer, de::DeserializeOwned},
+    serde_json::error::Category,
 };
-
-/// How many objects and arrays may stand inside one another.
-pub const MAX_DEPTH: usize = 32;
 
 /// Reads `bytes` as one JSON document of type `T`.
 ///
 /// # Errors
 /// `VALIDATION_*` with the failing field in `param`: duplicate keys, unknown and missing fields, wrong types and
-/// variants, a byte order mark, trailing data, more than [`MAX_DEPTH`] levels.
+/// variants, a byte order mark, trailing data, more than [`super::MAX_DEPTH`] levels.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let malformed = |detail: String| Problem::new(Code::ValidationInvalidFormat).detail(detail);
-    if bytes.starts_with(b"\xEF\xBB\xBF") {
-        return Err(malformed("the body starts with a byte order mark".into()));
+    let malformed = |detail: &str| Problem::new(Code::ValidationInvalidFormat).detail(detail);
+    if bytes.trim_ascii().is_empty() {
+        return Err(malformed("the body is empty; send a JSON object"));
     }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let tree = Tree { room: MAX_DEPTH }
-        .deserialize(&mut reader)
-        .and_then(|tree| reader.end().map(|()| tree))
-        .map_err(|error| malformed(error.to_string()))?;
-    fill(tree)
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        return Err(malformed(
+            "the body starts with a byte order mark; send it without the bytes EF BB BF",
+        ));
+    }
+    if let Err(error) = str::from_utf8(bytes) {
+        let place = error.valid_up_to();
+        return Err(malformed(&format!("the body is not UTF-8 from byte {place} on")));
+    }
+    fill(Strict(tree::read(bytes).map_err(told)?))
+}
+
+/// What the reader of the text complains about.
+fn told(unread: Unread) -> Problem {
+    let Unread { cause, place } = unread;
+    let problem = Problem::new(Code::ValidationInvalidFormat);
+    let problem = match cause.classify() {
+        Category::Data => problem.detail(&cause),
+        Category::Syntax | Category::Eof | Category::Io => {
+            problem.detail(format_args!("the body is no JSON document: {cause}"))
+        }
+    };
+    match place {
+        Some(place) => problem.param(place),
+        None => problem,
+    }
 }
 
 /// Fills `T` from anything that deserializes; shared with the query string.
-pub(crate) fn fill<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<T, Problem>
-where
-    D::Error: fmt::Display,
-{
+pub(crate) fn fill<'de, T: DeserializeOwned, D: Deserializer<'de, Error = Fault>>(from: D) -> Result<T, Problem> {
     let mut unknown = None;
     let mut note = |path: serde_ignored::Path<'_>| {
         unknown.get_or_insert_with(|| path.to_string());
     };
-    let filled =
-        serde_path_to_error::deserialize(serde_ignored::Deserializer::new(from, &mut note)).map_err(|error| {
-            let path = error.path().to_string();
-            told(&path, &error.into_inner().to_string())
-        })?;
-    unknown.map_or(Ok(filled), |path| Err(unknown_field(path)))
+    let filled = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(from, &mut note))
+        .map_err(|error| located(&error.path().to_string(), error.into_inner()))?;
+    unknown.map_or(Ok(filled), |path| {
+        Err(Problem::new(Code::ValidationInvalidFormat)
+            .detail(format_args!("unknown field `{path}`"))
+            .param(path))
+    })
 }
 
-fn unknown_field(path: String) -> Problem {
-    Problem::new(Code::ValidationInvalidFormat)
-        .detail(format_args!("unknown field `{path}`"))
-        .param(path)
-}
-
-/// Turns serde's message into code, detail and param. The messages are those of `serde::de::Error`'s provided methods.
-fn told(path: &str, message: &str) -> Problem {
+/// A fault at `path`, where `.` is the whole.
+fn located(path: &str, fault: Fault) -> Problem {
     let parent = if path == "." { "" } else { path };
-    let named = |start: &str| {
-        let name = message.strip_prefix(start)?.split('`').next()?;
-        Some(if parent.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{parent}.{name}")
-        })
-    };
-    if let Some(field) = named("missing field `") {
-        return Problem::new(Code::ValidationRequiredField)
-            .detail(format_args!("`{field}` is missing"))
-            .param(field);
-    }
-    if message.starts_with("unknown field `") {
-        return Problem::new(Code::ValidationInvalidFormat)
-            .detail(message)
-            .param(parent);
-    }
-    let code = if message.starts_with("unknown variant `") {
-        Code::ValidationInvalidEnum
-    } else {
-        Code::ValidationInvalidFormat
-    };
-    let problem = Problem::new(code).detail(message);
-    if parent.is_empty() {
-        problem
-    } else {
-        problem.param(parent)
-    }
-}
-
-/// Builds a [`Value`] and refuses what [`Value`] itself would swallow.
-#[derive(Clone, Copy)]
-struct Tree {
-    room: usize,
-}
-
-impl Tree {
-    fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
-        let room = self
-            .room
-            .checked_sub(1)
-            .ok_or_else(|| E::custom(format_args!("more than {MAX_DEPTH} levels of nesting")))?;
-        Ok(Self { room })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Tree {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Tree {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("number out of range"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let inner = self.inner()?;
-        let mut all = Vec::new();
-        while let Some(item) = items.next_element_seed(inner)? {
-            all.push(item);
+    let Fault { code, said, missing } = fault;
+    let problem = Problem::new(code);
+    match missing {
+        Some(field) => {
+            let field = match parent {
+                "" => field.to_owned(),
+                parent => format!("{parent}.{field}"),
+            };
+            problem.detail(format_args!("`{field}` is missing")).param(field)
         }
-        Ok(Value::Array(all))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-        let inner = self.inner()?;
-        let mut all = Map::new();
-        while let Some(name) = fields.next_key::<String>()? {
-            if all.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("`{name}` stands twice in one object")));
-            }
-            let value = fields.next_value_seed(inner)?;
-            all.insert(name, value);
-        }
-        Ok(Value::Object(all))
+        None if parent.is_empty() => problem.detail(said),
+        None => problem.detail(said).param(parent),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use {super::*, serde::Deserialize, std::collections::BTreeMap};
+    use {super::*, crate::json::MAX_DEPTH, serde::Deserialize, serde_json::Value, std::collections::BTreeMap};
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -214,41 +125,46 @@ mod tests {
         let order: Order = from_slice(br#"{"to":"x","limits":{"a":1},"speed":"fast","inner":{"many":[1,2]}}"#).unwrap();
         assert_eq!(order.limits["a"], 1);
         assert_eq!(order.speed, Some(Speed::Fast));
+        assert_eq!(order.inner, Some(Inner { many: vec![1, 2] }));
+        let order: Order = from_slice(br#"{"to":"x","speed":null,"inner":null}"#).unwrap();
+        assert_eq!((order.speed, order.inner), (None, None));
     }
 
     #[test]
     fn what_is_wrong_and_where_is_told() {
+        let (format, range) = ("VALIDATION_INVALID_FORMAT", "VALIDATION_OUT_OF_RANGE");
         for (text, code, param) in [
             (r#"{}"#, "VALIDATION_REQUIRED_FIELD", "to"),
             (r#"{"to":"x","inner":{}}"#, "VALIDATION_REQUIRED_FIELD", "inner.many"),
-            (r#"{"to":7}"#, "VALIDATION_INVALID_FORMAT", "to"),
-            (r#"{"to":null}"#, "VALIDATION_INVALID_FORMAT", "to"),
-            (
-                r#"{"to":"x","limits":{"a":-1}}"#,
-                "VALIDATION_INVALID_FORMAT",
-                "limits.a",
-            ),
-            (
-                r#"{"to":"x","inner":{"many":[1,300]}}"#,
-                "VALIDATION_INVALID_FORMAT",
-                "inner.many[1]",
-            ),
+            (r#"{"to":7}"#, format, "to"),
+            (r#"{"to":null}"#, format, "to"),
+            (r#"{"to":"x","limits":{"a":-1}}"#, range, "limits.a"),
+            (r#"{"to":"x","limits":{"a":1.5}}"#, format, "limits.a"),
+            (r#"{"to":"x","limits":{"a":"1"}}"#, format, "limits.a"),
+            (r#"{"to":"x","inner":{"many":[1,300]}}"#, range, "inner.many[1]"),
             (r#"{"to":"x","speed":"warp"}"#, "VALIDATION_INVALID_ENUM", "speed"),
-            (r#"{"to":"x","memo":1}"#, "VALIDATION_INVALID_FORMAT", "memo"),
-            (
-                r#"{"to":"x","inner":{"many":[],"memo":{}}}"#,
-                "VALIDATION_INVALID_FORMAT",
-                "inner.memo",
-            ),
-            (r#"[]"#, "VALIDATION_INVALID_FORMAT", ""),
-            (r#"{"to":"x"} {}"#, "VALIDATION_INVALID_FORMAT", ""),
-            (r#"{"to":"x",}"#, "VALIDATION_INVALID_FORMAT", ""),
-            ("\u{feff}{\"to\":\"x\"}", "VALIDATION_INVALID_FORMAT", ""),
-            ("", "VALIDATION_INVALID_FORMAT", ""),
+            (r#"{"to":"x","speed":1}"#, format, "speed"),
+            (r#"{"to":"x","memo":1}"#, format, "memo"),
+            (r#"{"to":"x","inner":{"many":[],"memo":{}}}"#, format, "inner.memo"),
+            (r#"[]"#, format, ""),
+            (r#"{"to":"x"} {}"#, format, ""),
+            (r#"{"to":"x",}"#, format, ""),
+            ("\u{feff}{\"to\":\"x\"}", format, ""),
+            ("", format, ""),
         ] {
             let told = refused(text);
             assert_eq!((told.0.as_str(), told.1.as_str()), (code, param), "{text}: {}", told.2);
         }
+    }
+
+    #[test]
+    fn what_has_names_is_not_read_from_a_list() {
+        assert!(refused(r#"["x",{},null,null]"#).2.starts_with("an object is expected"));
+        let inner = refused(r#"{"to":"x","inner":[[1]]}"#);
+        assert_eq!(
+            (inner.1.as_str(), inner.2.as_str()),
+            ("inner", "an object is expected, not an array")
+        );
     }
 
     #[test]
@@ -257,14 +173,16 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_keys_are_refused_at_any_depth() {
-        for text in [
-            r#"{"to":"x","to":"y"}"#,
-            r#"{"to":"x","limits":{"a":1,"a":2}}"#,
-            r#"{"to":"x","memo":[{"a":[{"b":1,"b":1}]}]}"#,
-            r#"{"to":"x","t\u006f":"y"}"#,
+    fn duplicate_keys_are_refused_at_any_depth_and_named() {
+        for (text, param) in [
+            (r#"{"to":"x","to":"y"}"#, "to"),
+            (r#"{"to":"x","limits":{"a":1,"a":2}}"#, "limits.a"),
+            (r#"{"to":"x","memo":[1,{"a":[{"b":1,"b":1}]}]}"#, "memo[1].a[0].b"),
+            (r#"{"to":"x","t\u006f":"y"}"#, "to"),
         ] {
-            assert!(refused(text).2.contains("stands twice"), "{text}");
+            let told = refused(text);
+            assert!(told.2.contains("stands twice"), "{text}");
+            assert_eq!(told.1, param, "{text}");
         }
     }
 
