@@ -1,8 +1,8 @@
-//! Where things are: the clone, and one place for build products with a folder for each workspace and set of flags, so
-//! that no build throws another's products away.
+//! Where things are: the clone, and one place for build products with a folder for each workspace and flavour, so that
+//! no build throws another's products away.
 
 use {
-    crate::command::ChoreError,
+    crate::{command::ChoreError, flavour::Flavour},
     std::{
         env,
         ffi::OsString,
@@ -10,9 +10,6 @@ use {
         process::Command,
     },
 };
-
-/// Compiles `kernel::kill::point` into a real exit.
-const KILL_POINTS: &str = "--cfg kill_points";
 
 /// The clone and its build products.
 #[derive(Debug)]
@@ -48,9 +45,9 @@ impl Layout {
         self.target.join("debug")
     }
 
-    /// The same with kill points compiled in.
-    pub(crate) fn kill_point_binaries(&self) -> PathBuf {
-        self.target.join("kill-points").join("debug")
+    /// The same programs in another flavour.
+    pub(crate) fn binaries_of(&self, flavour: Flavour) -> PathBuf {
+        self.target.join(flavour.name()).join("debug")
     }
 
     /// The local chain's binary.
@@ -66,16 +63,15 @@ impl Layout {
         cargo(args, &self.root, &self.target)
     }
 
-    /// Cargo in the main workspace, with kill points compiled in.
-    pub(crate) fn cargo_with_kill_points(&self, args: &[&str]) -> Command {
-        let mut command = cargo(args, &self.root, &self.target.join("kill-points"));
-        let mut flags = env::var_os("RUSTFLAGS").unwrap_or_default();
-        if !flags.is_empty() {
-            flags.push(" ");
-        }
-        flags.push(KILL_POINTS);
-        command.env("RUSTFLAGS", flags);
+    /// Cargo in the main workspace, with our crates in another flavour. What is built on the way there is shared; the
+    /// programs are not.
+    pub(crate) fn cargo_of(&self, flavour: Flavour, args: &[&str]) -> Result<Command, ChoreError> {
+        let wrapper = flavour.wrapper(&self.target.join("flavours"))?;
+        let mut command = cargo(args, &self.root, &self.target.join(flavour.name()));
         command
+            .env("CARGO_BUILD_BUILD_DIR", &self.target)
+            .env("RUSTC_WORKSPACE_WRAPPER", wrapper);
+        Ok(command)
     }
 
     /// Cargo in the local chain's own workspace.

@@ -6,6 +6,7 @@
 mod command;
 mod demo;
 mod docs;
+mod flavour;
 mod layout;
 mod postgres;
 mod stage;
@@ -15,6 +16,7 @@ mod tools;
 use {
     clap::{Parser, Subcommand},
     command::ChoreError,
+    flavour::Flavour,
     std::{io::Write, process::ExitCode},
 };
 
@@ -54,7 +56,7 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    match run(Args::parse()) {
+    match flavour::compile_if_called().and_then(|()| run(Args::parse())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             command::say(&format!("\ncargo xtask: {error}"));
@@ -70,9 +72,9 @@ fn run(args: Args) -> Result<(), ChoreError> {
         Chore::Test(args) => test::run(&layout, &args),
         Chore::Docs => docs::run(&layout),
         Chore::KillBuild => {
-            command::run(&mut layout.cargo_with_kill_points(&["build", "--workspace", "--all-targets"]))?;
+            command::run(&mut layout.cargo_of(Flavour::KillPoints, &["build", "--workspace", "--all-targets"])?)?;
             let mut out = std::io::stdout().lock();
-            writeln!(out, "{}", layout.kill_point_binaries().display()).map_err(ChoreError::Output)
+            writeln!(out, "{}", layout.binaries_of(Flavour::KillPoints).display()).map_err(ChoreError::Output)
         }
     }
 }

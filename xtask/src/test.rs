@@ -7,6 +7,7 @@ use {
     crate::{
         command::{self, ChoreError},
         demo,
+        flavour::Flavour,
         layout::Layout,
         postgres::Postgres,
         stage::{Stage, Watch},
@@ -60,7 +61,10 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
         }
         Stage::Build => {
             command::run(&mut layout.cargo_in_localchain(&["build", "--locked"]))?;
-            command::run(&mut layout.cargo_with_kill_points(&["build", "--locked", "--workspace", "--all-targets"]))
+            command::run(&mut kill_points(
+                layout,
+                &["build", "--locked", "--workspace", "--all-targets"],
+            )?)
         }
         Stage::Unit => unit(layout, pass_on),
         Stage::Localchain => {
@@ -69,7 +73,7 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
         }
         Stage::E2e => {
             let postgres = Postgres::start()?;
-            let mut test = layout.cargo_with_kill_points(&["test", "--locked", "--workspace", "--test", END_TO_END]);
+            let mut test = kill_points(layout, &["test", "--locked", "--workspace", "--test", END_TO_END])?;
             test.args(["--", "--include-ignored"]).args(pass_on);
             test.env("TEST_POSTGRES_URL", postgres.url());
             command::run(with_companions(&mut test, layout))
@@ -101,7 +105,7 @@ fn deny(layout: &Layout) -> Result<(), ChoreError> {
 fn unit(layout: &Layout, pass_on: &[String]) -> Result<(), ChoreError> {
     let postgres = Postgres::start()?;
     let url = postgres.url();
-    let mut test = layout.cargo_with_kill_points(&["test", "--locked", "--workspace", "--lib", "--bins"]);
+    let mut test = kill_points(layout, &["test", "--locked", "--workspace", "--lib", "--bins"])?;
     for name in integration_tests(layout.root())? {
         test.args(["--test", &name]);
     }
@@ -112,27 +116,31 @@ fn unit(layout: &Layout, pass_on: &[String]) -> Result<(), ChoreError> {
     if !pass_on.is_empty() {
         return Ok(());
     }
-    command::run(&mut layout.cargo_with_kill_points(&["test", "--locked", "--workspace", "--doc"]))
+    command::run(&mut kill_points(layout, &["test", "--locked", "--workspace", "--doc"])?)
+}
+
+fn kill_points(layout: &Layout, args: &[&str]) -> Result<Command, ChoreError> {
+    layout.cargo_of(Flavour::KillPoints, args)
 }
 
 /// Tells the tests where the programs are that cargo does not tell them about.
 fn with_companions<'a>(test: &'a mut Command, layout: &Layout) -> &'a mut Command {
-    test.env(
-        "PORTREEVE_SIGNER_BIN",
-        layout.kill_point_binaries().join("portreeve-signer"),
-    )
-    .env("PORTREEVE_LOCALCHAIN_BIN", layout.localchain())
+    let programs = layout.binaries_of(Flavour::KillPoints);
+    test.env("PORTREEVE_BIN", programs.join("portreeve"))
+        .env("PORTREEVE_SIGNER_BIN", programs.join("portreeve-signer"))
+        .env("PORTREEVE_LOCALCHAIN_BIN", layout.localchain())
 }
 
 /// Every integration test of the workspace but the end-to-end one, by name, each once.
 fn integration_tests(root: &Path) -> Result<Vec<String>, ChoreError> {
+    let mut packages = vec![root.join("xtask")];
+    for floor in ["domain", "shared", "services", "apps", "prove"] {
+        packages.extend(entries(&root.join(floor))?);
+    }
     let mut names = Vec::new();
-    for floor in ["domain", "shared", "services", "apps"] {
-        for package in entries(&root.join(floor))? {
-            let tests = package.join("tests");
-            if tests.is_dir() {
-                names.extend(entries(&tests)?.iter().filter_map(|path| test_name(path)));
-            }
+    for tests in packages.iter().map(|package| package.join("tests")) {
+        if tests.is_dir() {
+            names.extend(entries(&tests)?.iter().filter_map(|path| test_name(path)));
         }
     }
     names.retain(|name| name != END_TO_END);
@@ -166,7 +174,7 @@ mod tests {
     #[test]
     fn the_integration_tests_are_found_and_the_end_to_end_ones_left_to_their_own_stage() {
         let folder = tempfile::tempdir().unwrap();
-        for floor in ["domain", "shared", "services", "apps"] {
+        for floor in ["domain", "shared", "services", "apps", "prove"] {
             fs::create_dir(folder.path().join(floor)).unwrap();
         }
         for path in [
@@ -174,6 +182,8 @@ mod tests {
             "apps/a/tests/fixtures",
             "shared/s/tests",
             "shared/t/src",
+            "prove/p/tests",
+            "xtask/tests",
         ] {
             fs::create_dir_all(folder.path().join(path)).unwrap();
         }
@@ -181,9 +191,14 @@ mod tests {
             "apps/a/tests/e2e/main.rs",
             "apps/a/tests/architecture.rs",
             "shared/s/tests/contract.rs",
+            "prove/p/tests/proof.rs",
+            "xtask/tests/chore.rs",
         ] {
             fs::write(folder.path().join(path), "").unwrap();
         }
-        assert_eq!(integration_tests(folder.path()).unwrap(), ["architecture", "contract"]);
+        assert_eq!(
+            integration_tests(folder.path()).unwrap(),
+            ["architecture", "chore", "contract", "proof"]
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! The house as its users meet it: the real binaries, a real chain, nothing mocked. For the end-to-end tests, and for
 //! the proofs and measurements that drive whole installations.
 //!
-//! It needs `portreeve`, `portreeve-signer` and the local chain. They are found beside the program that uses this crate, or
-//! where `PORTREEVE_BIN`, `PORTREEVE_SIGNER_BIN` and `PORTREEVE_LOCALCHAIN_BIN` say. Every house has a folder and a chain
-//! of its own, so they stand side by side.
+//! It needs `portreeve`, `portreeve-signer` and the local chain. They are found where `PORTREEVE_BIN`,
+//! `PORTREEVE_SIGNER_BIN` and `PORTREEVE_LOCALCHAIN_BIN` say, or beside the program that uses this crate; not so in a
+//! build with kill points, beside which the programs of another build lie. Every house has a folder and a chain of its
+//! own, so they stand side by side.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -25,6 +26,7 @@ pub(crate) fn program(variable: &str, name: &str) -> PathBuf {
     let beside = here.ancestors().skip(1).take(2).map(|folder| folder.join(name));
     let found = match std::env::var_os(variable) {
         Some(path) => Some(PathBuf::from(path)),
+        None if cfg!(kill_points) => None,
         None => beside.into_iter().find(|path| path.is_file()),
     };
     found

@@ -1,0 +1,111 @@
+//! Builds that differ from the shipped one by a `cfg`: with kill points, or with a bug put in on purpose.
+//!
+//! The `cfg` reaches our own crates alone, through a wrapper around the compiler that cargo calls for the members of
+//! the workspace (`RUSTC_WORKSPACE_WRAPPER`). Cargo tells builds apart by the wrapper's path, so that every flavour
+//! shares the dependencies, and only our crates are built again. The programs of a flavour lie in a folder of its own:
+//! no test can run against another flavour's.
+//!
+//! The wrapper is this program under the flavour's name. (A shell would be shorter, but some drop the variables whose
+//! names are not theirs, such as `CARGO_BIN_EXE_portreeve-signer`.)
+
+use {
+    crate::command::{self, ChoreError},
+    std::{
+        env,
+        ffi::OsString,
+        fs, io,
+        os::unix::{fs::symlink, process::CommandExt},
+        path::{Path, PathBuf},
+        process::Command,
+    },
+};
+
+/// What a build has that the shipped one has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    /// `kernel::kill::point` ends the process when it is told to.
+    KillPoints,
+}
+
+impl Flavour {
+    const ALL: [Self; 1] = [Self::KillPoints];
+
+    /// The folder of its programs, and the name of its wrapper.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::KillPoints => "kill-points".to_owned(),
+        }
+    }
+
+    /// What the compiler is told.
+    fn cfgs(self) -> Vec<String> {
+        match self {
+            Self::KillPoints => vec!["kill_points".to_owned()],
+        }
+    }
+
+    /// The flavour that this program was started as a compiler for.
+    fn called() -> Option<Self> {
+        let called = PathBuf::from(env::args_os().next()?);
+        Self::ALL
+            .into_iter()
+            .find(|flavour| called.file_name() == Some(OsString::from(flavour.name()).as_os_str()))
+    }
+
+    /// The compiler that cargo is to call, which is this program, in `folder`.
+    pub(crate) fn wrapper(self, folder: &Path) -> Result<PathBuf, ChoreError> {
+        let path = folder.join(self.name());
+        let fail = |cause| ChoreError::File {
+            path: path.clone(),
+            cause,
+        };
+        let us = env::current_exe().map_err(fail)?;
+        if fs::read_link(&path).is_ok_and(|there| there == us) {
+            return Ok(path);
+        }
+        fs::create_dir_all(folder).map_err(fail)?;
+        // Another cargo may be about to call it: there is always one under its name.
+        let half = folder.join(format!("{}.{}", self.name(), std::process::id()));
+        symlink(us, &half)
+            .and_then(|()| fs::rename(&half, &path))
+            .map_err(fail)?;
+        Ok(path)
+    }
+}
+
+/// Becomes the compiler when cargo started this program as one, and returns only when it did not, or when there is no
+/// compiler.
+pub(crate) fn compile_if_called() -> Result<(), ChoreError> {
+    let Some(flavour) = Flavour::called() else {
+        return Ok(());
+    };
+    let mut words = env::args_os().skip(1);
+    let mut rustc = Command::new(words.next().unwrap_or_default());
+    rustc.args(words);
+    for cfg in flavour.cfgs() {
+        rustc.arg("--cfg").arg(cfg);
+    }
+    let cause: io::Error = rustc.exec();
+    Err(ChoreError::Start {
+        command: command::shown(&rustc),
+        cause,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrapper_is_made_once_and_leads_to_this_program_even_when_it_led_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("a folder");
+        fs::create_dir(&there).unwrap();
+        symlink("/nowhere", there.join("kill-points")).unwrap();
+        for _ in 0..2 {
+            let wrapper = Flavour::KillPoints.wrapper(&there).unwrap();
+            assert_eq!(fs::read_link(wrapper).unwrap(), env::current_exe().unwrap());
+            assert_eq!(fs::read_dir(&there).unwrap().count(), 1, "and nothing lies around");
+        }
+    }
+}
