@@ -11,6 +11,7 @@
 mod support;
 
 use {
+    base64::{Engine, prelude::BASE64_STANDARD},
     serde_json::{Value, json},
     solana_address::Address,
     solana_keypair::Keypair,
@@ -182,4 +183,56 @@ fn token_accounts_are_found_by_owner_and_mint_or_program() {
         .chain
         .value("getTokenSupply", json!([scene.mint.address.to_string()]));
     assert_eq!(supply["amount"], "100000000");
+}
+
+#[test]
+fn mints_of_any_shape_and_their_tokens_come_out_of_nothing() {
+    let chain = Chain::frozen();
+    let owner = Keypair::new().pubkey().to_string();
+    let fees = [
+        [0; 72].as_slice(),
+        &[0; 8],
+        &u64::MAX.to_le_bytes(),
+        &[100, 0],
+        &[0; 8],
+        &u64::MAX.to_le_bytes(),
+        &[100, 0],
+    ];
+    let fees = BASE64_STANDARD.encode(fees.concat());
+    for (shape, bytes) in [
+        (json!({"decimals": 6}), 165),
+        (json!({"decimals": 0, "program": "token2022"}), 170),
+        (
+            json!({"decimals": 9, "program": "token2022", "extensions": [[1, fees]]}),
+            182,
+        ),
+        (
+            json!({"decimals": 2, "address": Address::new_from_array([9; 32]).to_string()}),
+            165,
+        ),
+    ] {
+        let mint = chain.ok("localnet_createMint", json!([shape]));
+        let account = chain.ok("localnet_mintTo", json!([mint, owner, 0]));
+        for total in [5, 10] {
+            assert_eq!(chain.ok("localnet_mintTo", json!([mint, owner, 5])), account);
+            let held = chain.value("getTokenAccountBalance", json!([account]));
+            assert_eq!(
+                (&held["amount"], &held["decimals"]),
+                (&json!(total.to_string()), &shape["decimals"])
+            );
+        }
+        assert_eq!(chain.value("getTokenSupply", json!([mint]))["amount"], "10");
+        let data = chain.data(&account.as_str().unwrap().parse().unwrap()).unwrap();
+        assert_eq!(data.len(), bytes, "the real program has made it: {shape}");
+    }
+    assert_ne!(
+        chain.ok("localnet_createMint", json!([{"decimals": 6}])),
+        chain.ok("localnet_createMint", json!([{"decimals": 6}]))
+    );
+    chain.err("localnet_mintTo", json!([owner, owner, 1]));
+    chain.err("localnet_createMint", json!([{"decimals": 256}]));
+    chain.err(
+        "localnet_createMint",
+        json!([{"decimals": 6, "extensions": [[1, "?"]]}]),
+    );
 }

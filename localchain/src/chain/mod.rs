@@ -8,6 +8,7 @@ mod blockhashes;
 mod clock;
 mod finality;
 mod history;
+mod mint;
 mod read;
 mod submit;
 pub(crate) mod tokens;
@@ -29,6 +30,7 @@ use {
 pub(crate) use {
     finality::Commitment,
     history::{Balance, Record},
+    mint::NewMint,
     read::View,
     submit::{Checks, Failed, Simulated},
 };

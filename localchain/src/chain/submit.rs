@@ -106,15 +106,8 @@ impl Chain {
     /// # Errors
     /// When the faucet is empty, or `to` would be left with too little to live.
     pub(crate) fn airdrop(&mut self, to: &Address, lamports: u64) -> Result<Signature, Failed> {
-        let faucet = genesis::faucet();
-        let (blockhash, _) = self.latest_blockhash(self.view(Commitment::Processed));
-        let transfer = solana_system_interface::instruction::transfer(&faucet.pubkey(), to, lamports);
-        let message = solana_message::Message::new_with_blockhash(&[transfer], Some(&faucet.pubkey()), &blockhash);
-        let tx = VersionedTransaction::try_new(VersionedMessage::Legacy(message), &[&faucet])
-            .map_err(|_| refused(TransactionError::SignatureFailure))?;
-        // Simulated first, so that an airdrop that fails costs nothing and leaves no trace.
-        self.simulate(tx.clone(), Checks::ALL, self.view(Commitment::Processed))?;
-        self.submit(tx)
+        let faucet = genesis::faucet().pubkey();
+        self.by_faucet(&[solana_system_interface::instruction::transfer(&faucet, to, lamports)])
     }
 
     fn check(&self, tx: &VersionedTransaction, checks: Checks, view: View) -> Result<(), Failed> {
@@ -170,7 +163,7 @@ fn looked_up(table: &[u8], indexes: &[u8]) -> Vec<Address> {
     found.map(|bytes| Address::new_from_array(*bytes)).collect()
 }
 
-fn refused(err: TransactionError) -> Failed {
+pub(super) fn refused(err: TransactionError) -> Failed {
     Box::new(FailedTransactionMetadata {
         err,
         meta: TransactionMetadata::default(),

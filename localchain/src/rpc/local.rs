@@ -1,12 +1,20 @@
-//! The calls no other cluster has: moving time, and switching faults.
+//! The calls no other cluster has: moving time, making tokens, and switching faults.
 
 use {
-    super::{Answer, Node, error::RpcError, params::Params},
+    super::{
+        Answer, Node,
+        encode::decode,
+        error::RpcError,
+        params::{Params, parse_key},
+    },
     crate::{
-        chain::{Chain, Commitment},
+        chain::{Chain, Commitment, NewMint, tokens},
         faults::{Name, Settings},
     },
+    serde::Deserialize,
     serde_json::{Value, json},
+    solana_address::Address,
+    solana_sha256_hasher::hashv,
     solana_signature::Signature,
 };
 
@@ -43,6 +51,68 @@ fn forward(params: Params) -> Result<u64, RpcError> {
 pub(super) fn freeze(node: &mut Node, params: Params) -> Answer {
     node.chain.freeze(params.shape(0)?);
     clock(node.chain)
+}
+
+/// A mint to be made, as callers write it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MintParams {
+    /// Absent: one that nobody has.
+    #[serde(default)]
+    address: Option<String>,
+    #[serde(default)]
+    program: TokenProgram,
+    decimals: u8,
+    /// Token-2022 extensions: number and content in Base64.
+    #[serde(default)]
+    extensions: Vec<(u16, String)>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum TokenProgram {
+    #[default]
+    Token,
+    Token2022,
+}
+
+pub(super) fn create_mint(node: &mut Node, params: Params) -> Answer {
+    let MintParams {
+        address,
+        program,
+        decimals,
+        extensions,
+    } = params.shape(0)?;
+    let address = match address {
+        Some(text) => parse_key(&Value::String(text))?,
+        None => {
+            let number = node.chain.landed().to_le_bytes();
+            let slot = node.chain.view(Commitment::Processed).slot.to_le_bytes();
+            Address::new_from_array(hashv(&[b"portreeve localchain mint v1", &number, &slot]).to_bytes())
+        }
+    };
+    let read = |(number, content): (u16, String)| Ok((number, decode(&content, Some("base64"), "an extension")?));
+    let mint = NewMint {
+        address,
+        program: match program {
+            TokenProgram::Token => tokens::TOKEN,
+            TokenProgram::Token2022 => tokens::TOKEN_2022,
+        },
+        decimals,
+        extensions: extensions.into_iter().map(read).collect::<Result<_, RpcError>>()?,
+    };
+    node.chain
+        .create_mint(&mint)
+        .map_err(|error| RpcError::bad_params(error.to_string()))?;
+    Ok(json!(address.to_string()))
+}
+
+/// Answers the token account.
+pub(super) fn mint_to(node: &mut Node, params: Params) -> Answer {
+    let (mint, owner, amount) = (params.key(0)?, params.key(1)?, params.u64(2)?);
+    let account = node.chain.mint_to(&mint, &owner, amount);
+    let account = account.map_err(|failed| RpcError::bad_params(format!("not minted: {}", failed.err)))?;
+    Ok(json!(account.to_string()))
 }
 
 pub(super) fn set_fault(node: &mut Node, params: Params) -> Answer {

@@ -170,8 +170,10 @@ fn dispatch(node: &mut Node, method: &str, params: Params) -> Answer {
 
         "localnet_clearFaults" => local::clear_faults(node, params),
         "localnet_clock" => local::clock(chain),
+        "localnet_createMint" => local::create_mint(node, params),
         "localnet_faults" => Ok(node.faults.to_json()),
         "localnet_freeze" => local::freeze(node, params),
+        "localnet_mintTo" => local::mint_to(node, params),
         "localnet_releaseHeld" => local::release_held(node, params),
         "localnet_setFault" => local::set_fault(node, params),
         "localnet_warpSeconds" => local::warp_seconds(node, params),
