@@ -39,8 +39,10 @@ Faults. Each takes `count` (how often; absent: until cleared) and `methods` (whi
   duplicate       {}                    sendTransaction is processed twice; the second is AlreadyProcessed
   failSimulation  {err}                 simulateTransaction and preflights fail with `err`
   hold            {}                    sendTransaction answers, the transaction waits for localnet_releaseHeld
-  lie             {heightAhead}         only on --liar-port, and without `count` and `methods`: signatures are hidden,
-                                        heights are `heightAhead` (absent: 1000000) too far
+  lie             {heightAhead|heightBehind, hideAccounts}
+                                        only on --liar-port, and without `count` and `methods`: signatures are hidden,
+                                        heights are `heightAhead` (absent: 1000000) too far or `heightBehind` too low,
+                                        and no account is there when `hideAccounts` is true
 localnet_* calls are never struck.";
 
 /// A local Solana that runs the real Squads v4 program, for tests and demos. Nothing is kept on disk.

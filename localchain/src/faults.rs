@@ -74,6 +74,21 @@ pub(crate) struct Settings {
     err: Option<Value>,
     /// Slots, for `lie`.
     height_ahead: Option<u64>,
+    /// Slots, for `lie`: how far behind it says it is, as a node that does not keep up.
+    height_behind: u64,
+    /// For `lie`: whether it says that no account is there.
+    hide_accounts: bool,
+}
+
+/// What the lying port says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lie {
+    /// Slots that heights are put too far.
+    pub(crate) ahead: u64,
+    /// Slots that they are put too low.
+    pub(crate) behind: u64,
+    /// Whether no account is there.
+    pub(crate) hides_accounts: bool,
 }
 
 struct Switch {
@@ -147,10 +162,16 @@ impl Faults {
         )
     }
 
-    /// How far ahead the lying port puts its heights; `None` when it tells the truth.
-    pub(crate) fn lies(&self) -> Option<u64> {
-        let switch = self.on.get(&Name::Lie)?;
-        Some(switch.settings.height_ahead.unwrap_or(DEFAULT_HEIGHT_AHEAD))
+    /// What the lying port says; `None` when it tells the truth.
+    pub(crate) fn lies(&self) -> Option<Lie> {
+        let settings = &self.on.get(&Name::Lie)?.settings;
+        let behind = settings.height_behind;
+        let otherwise = if behind == 0 { DEFAULT_HEIGHT_AHEAD } else { 0 };
+        Some(Lie {
+            ahead: settings.height_ahead.unwrap_or(otherwise),
+            behind,
+            hides_accounts: settings.hide_accounts,
+        })
     }
 
     /// Keeps a transaction back until [`Self::take_held`].

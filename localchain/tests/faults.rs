@@ -176,6 +176,15 @@ fn the_lying_port_hides_a_landed_transaction_and_the_honest_one_does_not() {
     assert_eq!(ask("getTransaction", json!([signature])), json!(null));
     assert_eq!(status(&chain, &tx)["confirmationStatus"], "finalized");
     assert_eq!(chain.ok("getBlockHeight", json!([])), height);
+
+    chain.fault("lie", json!({"heightBehind": 3, "hideAccounts": true}));
+    assert_eq!(ask("getBlockHeight", json!([])), height - 3);
+    let payer = tx.message.static_account_keys()[0].to_string();
+    for (port, there) in [(liar, false), (chain.port, true)] {
+        let ask = |method, params| support::call(port, method, params).unwrap()["value"].clone();
+        assert_eq!(ask("getAccountInfo", json!([payer])).is_object(), there);
+        assert_eq!(ask("getMultipleAccounts", json!([[payer]]))[0].is_object(), there);
+    }
     chain.ok("localnet_clearFaults", json!(["lie"]));
     assert_eq!(ask("getBlockHeight", json!([])), height);
 }

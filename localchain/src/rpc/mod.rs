@@ -123,8 +123,8 @@ fn single(node: &mut Node, face: Face, call: &Value) -> Value {
         }
     };
     let mut answer = dispatch(node, method(call), params);
-    if let (Face::Liar, Some(ahead), Ok(result)) = (face, node.faults.lies(), &mut answer) {
-        liar::twist(method(call), result, ahead);
+    if let (Face::Liar, Some(lie), Ok(result)) = (face, node.faults.lies(), &mut answer) {
+        liar::twist(method(call), result, lie);
     }
     envelope(id, answer)
 }
