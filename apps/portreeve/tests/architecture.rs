@@ -27,12 +27,13 @@ const HOUSE: &str = "prove/house";
 
 /// Within `domain`, `shared` and `prove` a crate may use those of a lower rank. A new crate gets a line here, and with it a
 /// decision about what it may know.
-const RANKS: [(&str, u8); 11] = [
+const RANKS: [(&str, u8); 12] = [
     ("domain/kernel", 0),
     ("domain/policy", 1),
     ("domain/chain", 1),
     ("domain/ledger", 2),
     ("domain/signing", 3),
+    ("domain/payment", 3),
     ("shared/store", 0),
     ("shared/guard", 0),
     ("shared/jobs", 1),

@@ -8,7 +8,6 @@ mod state;
 mod sync;
 mod view;
 
-pub(crate) use state::UnknownWord;
 pub use state::{AgentStage, AgentStatus, ChainSync};
 pub(crate) use {
     new::NewAgent,

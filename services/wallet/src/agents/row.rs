@@ -2,8 +2,8 @@
 
 use {
     super::state::{AgentStage, AgentStatus, ChainSync},
-    crate::transactions::TransactionRow,
     portreeve_kernel::{Address, AgentId, OwnerId, OwnerProof, Principal, ProjectId, Timestamp},
+    portreeve_payment::Standing,
     portreeve_policy::AgentPolicy,
     portreeve_store::{Fetch, Row, Sql, StoreError, Tx},
 };
@@ -94,9 +94,12 @@ impl AgentRow {
         in_reach && caller.agent.as_ref().is_none_or(|own| *own == self.id)
     }
 
-    /// Whether it still pays what was decided: not while it is suspended, and not after it was in between.
-    pub(crate) fn pays_for(&self, payment: &TransactionRow) -> bool {
-        self.status == AgentStatus::Active && self.status_changed_at <= payment.created_at
+    /// It, as far as its payments depend on it.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing {
+            active: self.status == AgentStatus::Active,
+            since: self.status_changed_at,
+        }
     }
 
     /// Writes the whole agent back.

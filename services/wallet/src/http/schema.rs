@@ -1,6 +1,6 @@
 //! Bodies as the OpenAPI document shows them.
 //!
-//! A policy is parsed by `domain/policy`, which knows no OpenAPI; its shape is written down here for readers, and a
+//! A policy is parsed by `domain/policy`, and a payment's stages are `domain/payment`'s; neither knows OpenAPI. Their shape is written down here for readers, and a
 //! test holds the two together.
 #![expect(dead_code, reason = "these types describe JSON that other types parse and print")]
 
@@ -154,6 +154,37 @@ pub(crate) struct OwnerProof {
     signature: String,
 }
 
+/// Where a payment is, in full detail.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Stage {
+    Denied,
+    Held,
+    Reserved,
+    Signing,
+    Submitted,
+    Finalized,
+    Voided,
+    SimulationFailed,
+    SignerRefused,
+    FailedOnChain,
+    Expired,
+}
+
+/// Where a payment is, for clients.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Status {
+    Pending,
+    Approved,
+    AwaitingApproval,
+    Submitted,
+    Confirmed,
+    Failed,
+    Rejected,
+    Expired,
+}
+
 #[cfg(test)]
 mod tests {
     use {
@@ -183,6 +214,22 @@ mod tests {
         assert_eq!(shown::<Policy>(), names(&printed));
         assert_eq!(shown::<Limits>(), names(&printed["limits"]));
         assert_eq!(shown::<Whitelist>(), names(&printed["whitelist"]));
+    }
+
+    #[test]
+    fn the_stages_and_statuses_that_are_shown_are_those_there_are() {
+        let shown = |schema: &Value| -> BTreeSet<String> {
+            let words = schema["enum"].as_array().unwrap().iter();
+            words.map(|word| word.as_str().unwrap().to_owned()).collect()
+        };
+        let stages = serde_json::to_value(Stage::schema()).unwrap();
+        let all = || portreeve_payment::Stage::ALL.iter();
+        assert_eq!(shown(&stages), all().map(ToString::to_string).collect());
+        let statuses = serde_json::to_value(Status::schema()).unwrap();
+        assert_eq!(
+            shown(&statuses),
+            all().map(|stage| stage.status().as_str().to_owned()).collect()
+        );
     }
 
     #[test]

@@ -1,25 +1,25 @@
 //! The job that carries a payment on: sign, send, send again, until the chain has finalized it or proven it dead.
 //!
-//! It may stop anywhere and start again. What it does next depends on the row alone: from SIGNING on it repeats the
-//! same bytes, to the signer and to the chain, because only those can have been signed.
+//! It may stop anywhere and start again. What to do next is `domain/payment`'s to say, from the row and from what is found
+//! out; here it is done.
 
 use {
     super::{
         failure::explain,
         prepare,
         row::{self, Change, TransactionRow},
-        stage::Stage,
     },
     crate::{
         Wallet, agents,
         error::Failure,
         events,
-        ports::{ChainError, Commitment, SignatureStatus, SignerError},
+        ports::{ChainError, Commitment, SignerError},
     },
     portreeve_chain::{Message, Transaction},
-    portreeve_jobs::Next,
+    portreeve_jobs as jobs,
     portreeve_kernel::{Code, Seconds, Timestamp, TransactionId, kill},
-    portreeve_ledger::{AccountKey, ExpiredProof, Proof},
+    portreeve_ledger::{AccountKey, Proof},
+    portreeve_payment::{self as course, End, Next, Seen, Stage},
     portreeve_signing::protocol::SignedSpend,
     portreeve_store::{StoreError, Tx, ledger},
     serde_json::{Value, json},
@@ -32,12 +32,6 @@ pub(crate) const JOB: &str = "transaction.advance";
 /// How often one run looks at the chain before it lets other payments have its place, and how long between two looks.
 const LOOKS: u32 = 4;
 const POLL: Duration = Duration::from_millis(100);
-
-/// Blocks that have to be left before anything is signed: what is signed counts at the signer, landed or not.
-const BLOCKS_TO_LAND: u64 = 30;
-
-/// How far a block time may be ahead of our own.
-const CLOCK_MARGIN: Seconds = Seconds(300);
 
 /// Why a payment is not carried on just now.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +56,9 @@ impl From<Failure> for Stuck {
 }
 
 /// Carries one payment on as far as it goes now.
-pub(crate) async fn advance(wallet: Wallet, subject: String) -> Next {
+pub(crate) async fn advance(wallet: Wallet, subject: String) -> jobs::Next {
     let Ok(id) = subject.parse::<TransactionId>() else {
-        return Next::Failed {
+        return jobs::Next::Failed {
             reason: "the subject is no transaction id".into(),
         };
     };
@@ -73,7 +67,7 @@ pub(crate) async fn advance(wallet: Wallet, subject: String) -> Next {
         match step(&wallet, &id).await {
             Ok(Step::Ended) => {
                 wallet.recovered(&id);
-                return Next::Done;
+                return jobs::Next::Done;
             }
             Ok(Step::Moved) => {}
             Ok(Step::Waiting) => {
@@ -81,13 +75,13 @@ pub(crate) async fn advance(wallet: Wallet, subject: String) -> Next {
                 tokio::time::sleep(POLL).await;
             }
             Err(stuck) => {
-                return Next::Failed {
+                return jobs::Next::Failed {
                     reason: stuck.to_string(),
                 };
             }
         }
     }
-    Next::Again { after: Seconds(1) }
+    jobs::Next::Again { after: Seconds(1) }
 }
 
 /// What one look at the payment brought.
@@ -102,83 +96,86 @@ async fn step(wallet: &Wallet, id: &TransactionId) -> Result<Step, Stuck> {
     let Some(payment) = row::find(&mut wallet.database().read(), id).await? else {
         return Ok(Step::Ended);
     };
-    match payment.stage {
-        Stage::Reserved => {
-            if prepare::is_late(wallet, &payment) {
-                let ended = prepare::give_up_late(wallet, payment).await;
+    let mut next = payment.course().next(wallet.hands().clock.now());
+    let mut signed = None;
+    loop {
+        next = match next {
+            Next::Rest => return Ok(Step::Ended),
+            Next::Wait => return Ok(Step::Waiting),
+            Next::Prepare => return prepare(wallet, payment).await,
+            Next::LookAtAgent => {
+                let agent = agents::find(&mut wallet.database().read(), &payment.agent).await?;
+                payment.course().may_be_signed(agent.map(|agent| agent.standing()))
+            }
+            Next::LookAtHeight => {
+                let height = wallet.chain().finalized_height().await?;
+                payment.course().has_time_to_land(height)
+            }
+            Next::Sign => sign(wallet, &payment, &mut signed).await?,
+            Next::Void(end) => {
+                let voided = wallet.signer().void_spend(&payment.id, &payment.agent).await?;
+                kill::point("wallet.sign.voided");
+                signed = voided.signed;
+                course::voided(end, signed.is_some())
+            }
+            Next::Keep => {
+                let spend = signed.ok_or_else(|| Stuck::Other("signatures that are not there".into()))?;
+                return keep_signed(wallet, &payment, spend).await;
+            }
+            Next::Send => submit(wallet, &payment).await?,
+            Next::AskHeight => payment
+                .course()
+                .may_still_land(wallet.chain().finalized_height().await?),
+            Next::AskOperators => {
+                let evidence = wallet
+                    .chain()
+                    .evidence(payment.signature.as_deref().unwrap_or_default())
+                    .await;
+                payment.course().is_dead(&evidence, wallet.chain().min_operators())
+            }
+            Next::Settle { slot } => return settle(wallet, &payment, slot).await,
+            Next::End(how) if payment.stage == Stage::Reserved => {
+                let ended = prepare::give_up(wallet, payment, how).await;
                 ended.map_err(|problem| Stuck::from(Failure::from(problem)))?;
                 return Ok(Step::Ended);
             }
-            let blockhash = wallet.chain().latest_blockhash().await?;
-            let prepared = prepare::prepare(wallet, payment, blockhash).await;
-            let prepared = prepared.map_err(|problem| Stuck::from(Failure::from(problem)))?;
-            // Still RESERVED means that the chain did not answer: the job fails for now, and is tried again.
-            match prepared.stage {
-                Stage::Reserved => Err(Stuck::Other("the chain does not try the payment dry".into())),
-                _ => Ok(Step::Moved),
-            }
-        }
-        Stage::Signing => sign(wallet, &payment).await,
-        Stage::Submitted => submit(wallet, &payment).await,
-        _ => Ok(Step::Ended),
+            Next::End(how) => return end(wallet, &payment, how).await,
+        };
     }
 }
 
-/// Has the fixed bytes signed, unless there is no point in it any more.
-async fn sign(wallet: &Wallet, payment: &TransactionRow) -> Result<Step, Stuck> {
-    let agent = agents::find(&mut wallet.database().read(), &payment.agent).await?;
-    if agent.is_none_or(|agent| !agent.pays_for(payment)) {
-        let why = (
-            Code::AgentSuspended,
-            "the agent was suspended before the payment was signed".to_owned(),
-        );
-        return give_up(wallet, payment, Stage::Voided, why).await;
+async fn prepare(wallet: &Wallet, payment: TransactionRow) -> Result<Step, Stuck> {
+    let blockhash = wallet.chain().latest_blockhash().await?;
+    let prepared = prepare::prepare(wallet, payment, blockhash).await;
+    let prepared = prepared.map_err(|problem| Stuck::from(Failure::from(problem)))?;
+    // Still RESERVED means that the chain did not answer: the job fails for now, and is tried again.
+    match prepared.stage {
+        Stage::Reserved => Err(Stuck::Other("the chain does not try the payment dry".into())),
+        _ => Ok(Step::Moved),
     }
-    let height = wallet.chain().finalized_height().await?;
-    let last_valid = payment.last_valid_height.unwrap_or_default();
-    if height.saturating_add(BLOCKS_TO_LAND) > last_valid {
-        let why = (
-            Code::TransactionExpired,
-            "there was no time left to sign and send the payment".to_owned(),
-        );
-        return give_up(wallet, payment, Stage::Voided, why).await;
-    }
+}
+
+/// Has the fixed bytes signed.
+async fn sign(wallet: &Wallet, payment: &TransactionRow, signed: &mut Option<SignedSpend>) -> Result<Next, Stuck> {
     let bytes = payment.message.as_deref().unwrap_or_default();
     kill::point("wallet.sign.before");
     match wallet.signer().sign_spend(&payment.id, &payment.agent, bytes).await {
         Ok(spend) => {
             kill::point("wallet.sign.signed");
-            keep_signed(wallet, payment, bytes, spend).await
+            *signed = Some(spend);
+            Ok(Next::Keep)
         }
-        Err(SignerError::Refused(refusal)) if !refusal.reason.code().retryable() => {
-            let why = (Code::TransactionSigningFailed, refusal.detail);
-            give_up(wallet, payment, Stage::SignerRefused, why).await
-        }
-        // A signer without clock, keystore or connection may be well again soon.
+        Err(SignerError::Refused(refusal)) => match course::refused(refusal.reason.code(), refusal.detail.clone()) {
+            Some(next) => Ok(next),
+            None => Err(SignerError::Refused(refusal).into()),
+        },
+        // A signer without connection may be well again soon.
         Err(error) => Err(error.into()),
     }
 }
 
-/// Gives up a payment that may have been asked to be signed. The signer has the last word: it promises never to sign
-/// it, which is the proof that gives the budget back, or shows that it has signed, and then the payment goes on.
-async fn give_up(wallet: &Wallet, payment: &TransactionRow, to: Stage, why: (Code, String)) -> Result<Step, Stuck> {
-    let voided = wallet.signer().void_spend(&payment.id, &payment.agent).await?;
-    kill::point("wallet.sign.voided");
-    match voided.signed {
-        Some(spend) => {
-            let bytes = payment.message.as_deref().unwrap_or_default();
-            keep_signed(wallet, payment, bytes, spend).await
-        }
-        None => end(wallet, payment, to, Proof::NeverSigned, Some(why), Change::default()).await,
-    }
-}
-
-async fn keep_signed(
-    wallet: &Wallet,
-    payment: &TransactionRow,
-    bytes: &[u8],
-    spend: SignedSpend,
-) -> Result<Step, Stuck> {
+async fn keep_signed(wallet: &Wallet, payment: &TransactionRow, spend: SignedSpend) -> Result<Step, Stuck> {
+    let bytes = payment.message.as_deref().unwrap_or_default();
     let message = Message::parse(bytes).map_err(|error| Stuck::Other(error.to_string()))?;
     let signed: Vec<_> = spend.signatures.iter().map(|one| (one.key, one.signature)).collect();
     let transaction = Transaction::assemble(message, &signed).map_err(|error| Stuck::Other(error.to_string()))?;
@@ -224,9 +221,11 @@ async fn keep_signed(
 }
 
 /// Sends the signed bytes, and sees what became of them.
-async fn submit(wallet: &Wallet, payment: &TransactionRow) -> Result<Step, Stuck> {
-    let (Some(wire), Some(signature)) = (&payment.wire, &payment.signature) else {
-        return Err(Stuck::Other("a submitted payment without its bytes".into()));
+async fn submit(wallet: &Wallet, payment: &TransactionRow) -> Result<Next, Stuck> {
+    let (Some(wire), Some(signature), Some(_)) = (&payment.wire, &payment.signature, payment.last_valid_height) else {
+        return Err(Stuck::Other(
+            "a submitted payment without its bytes or their last height".into(),
+        ));
     };
     kill::point("wallet.submit.before");
     // Lost or refused, only the status tells; the same bytes can be sent again and again.
@@ -234,64 +233,15 @@ async fn submit(wallet: &Wallet, payment: &TransactionRow) -> Result<Step, Stuck
         tracing::warn!(transaction.id = %payment.id, %error, "not sent; trying again");
     }
     kill::point("wallet.submit.sent");
-    match wallet.chain().status(signature).await? {
-        Some(SignatureStatus {
-            commitment: Commitment::Finalized,
-            slot,
-            error: None,
-        }) => settle(wallet, payment, slot).await,
-        Some(SignatureStatus {
-            commitment: Commitment::Finalized,
-            slot,
-            error: Some(error),
-        }) => {
+    let status = wallet.chain().status(signature).await?;
+    Ok(course::seen(status.map(|status| Seen {
+        slot: status.slot,
+        finalized: status.commitment == Commitment::Finalized,
+        failed: status.error.map(|error| {
             let failure = explain(&error, Code::TransactionFailed);
-            let why = Some((failure.code, failure.detail));
-            let change = Change {
-                slot: Some(slot),
-                ..Change::default()
-            };
-            end(
-                wallet,
-                payment,
-                Stage::FailedOnChain,
-                Proof::FailedOnChain { slot },
-                why,
-                change,
-            )
-            .await
-        }
-        Some(_) => Ok(Step::Waiting),
-        None => expire(wallet, payment, signature).await,
-    }
-}
-
-/// Gives up a payment of which it is proven that it can never land.
-async fn expire(wallet: &Wallet, payment: &TransactionRow, signature: &str) -> Result<Step, Stuck> {
-    let Some(last_valid) = payment.last_valid_height else {
-        return Err(Stuck::Other("a submitted payment without its last height".into()));
-    };
-    // One look at the height saves asking every operator while the payment may still land.
-    if wallet.chain().finalized_height().await? <= last_valid {
-        return Ok(Step::Waiting);
-    }
-    let evidence = wallet.chain().evidence(signature).await;
-    let Some(proof) = ExpiredProof::new(last_valid, &evidence, wallet.chain().min_operators()) else {
-        return Ok(Step::Waiting);
-    };
-    let why = (
-        Code::TransactionExpired,
-        "the transaction did not land before its blockhash expired".to_owned(),
-    );
-    end(
-        wallet,
-        payment,
-        Stage::Expired,
-        Proof::Expired(proof),
-        Some(why),
-        Change::default(),
-    )
-    .await
+            (failure.code, failure.detail)
+        }),
+    })))
 }
 
 /// The money has moved, irreversibly.
@@ -299,13 +249,9 @@ async fn settle(wallet: &Wallet, payment: &TransactionRow, slot: u64) -> Result<
     let block_time = wallet.chain().block_time(slot).await?;
     let (own, payment) = (wallet.clone(), payment.clone());
     let unit = async move |tx: &mut Tx| {
-        let now = own.hands().clock.now().for_expiry();
-        // Without a block time the present stands in for it: later, so the budget comes back later.
-        // One far in the future, by a chain's or a node's mistake, would keep the budget for as long.
-        let landed = block_time
-            .unwrap_or(now)
-            .max(payment.created_at)
-            .min(now.plus(CLOCK_MARGIN));
+        let clocks = own.hands().clock.now();
+        let now = clocks.for_expiry();
+        let landed = course::landed_at(block_time, payment.created_at, clocks);
         let change = Change {
             slot: Some(slot),
             confirmed_at: Some(landed),
@@ -326,17 +272,18 @@ async fn settle(wallet: &Wallet, payment: &TransactionRow, slot: u64) -> Result<
     Ok(Step::Ended)
 }
 
-/// The money has not moved and never will: the budget comes back, because of `proof`.
-async fn end(
-    wallet: &Wallet,
-    payment: &TransactionRow,
-    to: Stage,
-    proof: Proof,
-    failure: Option<(Code, String)>,
-    change: Change,
-) -> Result<Step, Stuck> {
+/// The money has not moved and never will: the budget comes back, because of the proof.
+async fn end(wallet: &Wallet, payment: &TransactionRow, how: End) -> Result<Step, Stuck> {
     let (own, payment) = (wallet.clone(), payment.clone());
-    let change = Change { failure, ..change };
+    let End { to, proof, why } = how;
+    let change = Change {
+        failure: Some(why),
+        slot: match proof {
+            Proof::FailedOnChain { slot } => Some(slot),
+            Proof::NeverSigned | Proof::Expired(_) => None,
+        },
+        ..Change::default()
+    };
     let unit = async move |tx: &mut Tx| {
         let now = own.hands().clock.now().for_expiry();
         if row::advance(tx, &payment.id, payment.stage, to, &change, now).await? {

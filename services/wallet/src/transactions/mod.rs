@@ -6,14 +6,13 @@ mod failure;
 mod order;
 mod prepare;
 mod row;
-mod stage;
 mod usage;
 mod view;
 
-pub use stage::{Stage, Status};
+pub use portreeve_payment::{Stage, Status};
 pub(crate) use {
     advance::{JOB, advance},
-    decide::Decider,
+    decide::{Decided, Decider, Spend},
     order::{IdempotencyKey, Order, is_note, is_plain},
     row::{TransactionRow, in_flight, is_open},
     usage::{UsageView, check, usage},
@@ -26,16 +25,13 @@ use {
         error::{self, Failure},
         ports::SignerError,
     },
-    decide::{Decided, Spend},
     portreeve_guard::{Page, Paging, Problem, caller, not_found},
-    portreeve_kernel::{AgentId, Code, Now, Principal, Seconds, TransactionId},
-    portreeve_ledger::AccountKey,
+    portreeve_kernel::{AgentId, Code, Now, Principal, TransactionId},
+    portreeve_ledger::{AccountKey, WindowUse},
+    portreeve_payment::{Disagreement, Known, known, mirrored_at},
     portreeve_signing::Reason,
     portreeve_store::{Tx, ledger},
 };
-
-/// How far the signer's clock may be from ours.
-const CLOCKS_APART: Seconds = Seconds(120);
 
 /// The answer to a payment.
 pub(crate) struct Paid {
@@ -68,10 +64,9 @@ pub(crate) async fn pay(
         .await
         .map_err(Failure::from)?
     {
-        return if row.body_hash == order.hash() {
-            Ok(Paid::replayed(&row))
-        } else {
-            Err(mismatch(&row.id))
+        return match known(&row.body_hash, &order.hash()) {
+            Known::Same => Ok(Paid::replayed(&row)),
+            Known::Other => Err(mismatch(&row.id)),
         };
     }
     if wallet.is_recovering(&order.agent).await.map_err(Failure::from)? {
@@ -118,8 +113,7 @@ pub(crate) async fn pay(
     }
 }
 
-/// Asks the signer whether it lives, and whether what it has booked is in our ledger too. When it has booked more, our
-/// ledger has lost payments (a restored backup, a failover), and what they spent must not be spent again.
+/// Asks the signer whether it lives, and whether what it has booked is in our ledger too.
 async fn agree(wallet: &Wallet, order: &Order, now: Now) -> Result<(), Problem> {
     // The signer first: whatever it has booked by then was reserved here before.
     let booked = match wallet.signer().headroom(&order.agent, order.asset).await {
@@ -128,38 +122,43 @@ async fn agree(wallet: &Wallet, order: &Order, now: Now) -> Result<(), Problem> 
         Err(SignerError::Refused(refusal)) if refusal.reason == Reason::UnknownAgent => return Ok(()),
         Err(error) => return Err(error::signer(&error)),
     };
-    if booked.frozen {
-        return Err(Problem::because(Code::SystemSignerUnavailable, "the signer is frozen"));
-    }
-    if booked.suspended {
-        // It is not here: have it looked into.
-        let (hands, id) = (wallet.hands().clone(), order.agent.clone());
-        let unit = async move |tx: &mut Tx| hands.sync(tx, &id).await;
-        wallet
-            .database()
-            .write(unit)
-            .await
-            .map_err(|error| error::store(&error))?;
-        return Err(Code::AgentSuspended.into());
-    }
-    // The signer's clock may be a little behind ours, and count a little longer.
-    let now = Now::at(now.for_release().minus(CLOCKS_APART));
     let mirror = AccountKey::Signer {
         agent: order.agent.clone(),
         asset: order.asset,
     };
-    let counted = ledger::usage(&mut wallet.database().read(), std::slice::from_ref(&mirror), now).await;
-    let counted = counted
+    let (mut read, now) = (wallet.database().read(), mirrored_at(now));
+    let counted = ledger::usage(&mut read, std::slice::from_ref(&mirror), now)
+        .await
         .map_err(Failure::from)?
         .get(&mirror)
         .copied()
         .unwrap_or_default();
-    if booked.day > counted.day || booked.week > counted.week || booked.month > counted.month {
-        let detail = "the signer has booked payments that this server's ledger does not hold";
-        tracing::error!(agent.id = %order.agent, detail, "restore the newest database, or wait until they have left the windows");
-        return Err(Problem::new(Code::SystemRecovering).detail(detail));
+    let (frozen, suspended) = (booked.frozen, booked.suspended);
+    let booked = WindowUse {
+        day: booked.day,
+        week: booked.week,
+        month: booked.month,
+    };
+    match portreeve_payment::agree(frozen, suspended, booked, counted) {
+        Ok(()) => Ok(()),
+        Err(Disagreement::Frozen) => Err(Problem::because(Code::SystemSignerUnavailable, "the signer is frozen")),
+        Err(Disagreement::Suspended) => {
+            // It is not here: have it looked into.
+            let (hands, id) = (wallet.hands().clone(), order.agent.clone());
+            let unit = async move |tx: &mut Tx| hands.sync(tx, &id).await;
+            wallet
+                .database()
+                .write(unit)
+                .await
+                .map_err(|error| error::store(&error))?;
+            Err(Code::AgentSuspended.into())
+        }
+        Err(Disagreement::Lost) => {
+            let detail = "the signer has booked payments that this server's ledger does not hold";
+            tracing::error!(agent.id = %order.agent, detail, "restore the newest database, or wait until they have left the windows");
+            Err(Problem::new(Code::SystemRecovering).detail(detail))
+        }
     }
-    Ok(())
 }
 
 /// One payment.

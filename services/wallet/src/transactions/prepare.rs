@@ -7,7 +7,6 @@ use {
         advance::JOB,
         failure::explain,
         row::{self, Change, TransactionRow},
-        stage::Stage,
     },
     crate::{
         Wallet, agents,
@@ -19,14 +18,10 @@ use {
     portreeve_guard::Problem,
     portreeve_jobs as jobs,
     portreeve_kernel::{Code, kill},
-    portreeve_ledger::Proof,
+    portreeve_payment::{End, Stage, Why, tried},
     portreeve_store::{Tx, ledger},
     serde_json::json,
 };
-
-/// How long after its decision a payment may still be prepared, in milliseconds. Whoever asked has long given up, and
-/// would be surprised.
-const DEADLINE_MILLIS: i64 = 120_000;
 
 /// Prepares one payment. A chain that does not answer leaves it RESERVED, for the job to prepare.
 pub(super) async fn prepare(
@@ -35,37 +30,41 @@ pub(super) async fn prepare(
     blockhash: Blockhash,
 ) -> Result<TransactionRow, Problem> {
     kill::point("wallet.pay.reserved");
-    if is_late(wallet, &payment) {
-        return give_up_late(wallet, payment).await;
+    if let Some(late) = payment.course().in_time(wallet.hands().clock.now()) {
+        return give_up(wallet, payment, late).await;
     }
-    let message = match build(wallet, &payment, blockhash).await? {
+    let Some(outcome) = try_dry(wallet, &payment, blockhash).await? else {
+        return Ok(payment);
+    };
+    match tried(outcome) {
+        Ok(message) => fix(wallet, payment, message, blockhash).await,
+        Err(end) => give_up(wallet, payment, end).await,
+    }
+}
+
+/// The message that the chain would take, or why it would not; `None` when it does not answer.
+async fn try_dry(
+    wallet: &Wallet,
+    payment: &TransactionRow,
+    blockhash: Blockhash,
+) -> Result<Option<Result<Message, Why>>, Problem> {
+    let message = match build(wallet, payment, blockhash).await? {
         Ok(message) => message,
-        Err(why) => return give_up(wallet, payment, Code::TransactionSimulationFailed, why).await,
+        Err(why) => return Ok(Some(Err((Code::TransactionSimulationFailed, why)))),
     };
     let wire = unsigned(&message).map_err(|error| error::chain(&error))?;
     match wallet.chain().simulate(&wire).await {
-        Ok(Ok(())) => fix(wallet, payment, message, blockhash).await,
+        Ok(Ok(())) => Ok(Some(Ok(message))),
         Ok(Err(refusal)) => {
             tracing::info!(transaction.id = %payment.id, logs = ?refusal.logs, "the chain refuses a dry run");
             let failure = explain(&refusal.error, Code::TransactionSimulationFailed);
-            give_up(wallet, payment, failure.code, failure.detail).await
+            Ok(Some(Err((failure.code, failure.detail))))
         }
         Err(error) => {
             tracing::warn!(transaction.id = %payment.id, %error, "no dry run; the job tries again");
-            Ok(payment)
+            Ok(None)
         }
     }
-}
-
-/// Whether whoever asked has long given up.
-pub(super) fn is_late(wallet: &Wallet, payment: &TransactionRow) -> bool {
-    wallet.hands().clock.now().for_expiry().millis_since(payment.created_at) > DEADLINE_MILLIS
-}
-
-/// Ends a payment that could not be prepared in time.
-pub(super) async fn give_up_late(wallet: &Wallet, payment: TransactionRow) -> Result<TransactionRow, Problem> {
-    let why = "the chain could not be asked in time; nothing was signed".to_owned();
-    give_up(wallet, payment, Code::TransactionExpired, why).await
 }
 
 /// The message, or why there can be none.
@@ -104,22 +103,8 @@ async fn fix(
         let mut payment = before.clone();
         let now = own.hands().clock.now().for_expiry();
         let agent = agents::lock_all(tx, [&payment.agent]).await?.into_iter().next();
-        if agent.is_none_or(|agent| !agent.pays_for(&payment)) {
-            let why = (
-                Code::AgentSuspended,
-                "the agent was suspended before the signer was asked".to_owned(),
-            );
-            let change = Change {
-                failure: Some(why.clone()),
-                ..Change::default()
-            };
-            if row::advance(tx, &payment.id, Stage::Reserved, Stage::Voided, &change, now).await? {
-                release(tx, &own, &payment, &why, "transaction.voided").await?;
-                payment.stage = Stage::Voided;
-                payment.failure = Some(why);
-                return Ok::<_, Failure>(payment);
-            }
-            return as_it_is(tx, &payment).await;
+        if let Some(stopped) = payment.course().may_be_fixed(agent.map(|agent| agent.standing())) {
+            return end(tx, &own, payment, &stopped).await;
         }
         let change = Change {
             message: Some(bytes.clone()),
@@ -138,57 +123,45 @@ async fn fix(
     Ok(wallet.database().write(unit).await?)
 }
 
-/// Ends a payment that the chain would refuse.
-async fn give_up(
-    wallet: &Wallet,
-    payment: TransactionRow,
-    code: Code,
-    detail: String,
-) -> Result<TransactionRow, Problem> {
-    let (own, before) = (wallet.clone(), payment);
-    let unit = async move |tx: &mut Tx| {
-        let mut payment = before.clone();
-        let why = (code, detail.clone());
-        let change = Change {
-            failure: Some(why.clone()),
-            ..Change::default()
-        };
-        let now = own.hands().clock.now().for_expiry();
-        if row::advance(tx, &payment.id, Stage::Reserved, Stage::SimulationFailed, &change, now).await? {
-            release(tx, &own, &payment, &why, "transaction.failed").await?;
-            payment.stage = Stage::SimulationFailed;
-            payment.failure = Some(why);
-            return Ok::<_, Failure>(payment);
-        }
-        as_it_is(tx, &payment).await
-    };
+/// Ends a payment that nobody was asked to sign.
+pub(super) async fn give_up(wallet: &Wallet, payment: TransactionRow, how: End) -> Result<TransactionRow, Problem> {
+    let own = wallet.clone();
+    let unit = async move |tx: &mut Tx| end(tx, &own, payment.clone(), &how).await;
     Ok(wallet.database().write(unit).await?)
+}
+
+/// Gives its budget back and says so, unless somebody else was faster.
+async fn end(tx: &mut Tx, wallet: &Wallet, mut payment: TransactionRow, how: &End) -> Result<TransactionRow, Failure> {
+    let now = wallet.hands().clock.now().for_expiry();
+    let change = Change {
+        failure: Some(how.why.clone()),
+        ..Change::default()
+    };
+    if !row::advance(tx, &payment.id, Stage::Reserved, how.to, &change, now).await? {
+        return as_it_is(tx, &payment).await;
+    }
+    ledger::release(tx, &payment.id, &how.proof).await?;
+    let (code, detail) = &how.why;
+    let data = json!({"agentId": payment.agent, "errorCode": code.as_str(), "errorDetail": detail, "proof": how.proof.to_string()});
+    let kind = match how.to {
+        Stage::Voided => "transaction.voided",
+        _ => "transaction.failed",
+    };
+    tx.audit(events::entry(&payment, now, kind, events::SYSTEM, data.clone()));
+    tx.emit(events::event(
+        wallet.hands().entropy(),
+        &payment,
+        now,
+        "transaction.failed",
+        data,
+    ));
+    payment.stage = how.to;
+    payment.failure = change.failure;
+    Ok(payment)
 }
 
 /// Somebody else was faster: what they made of the payment counts.
 async fn as_it_is(tx: &mut Tx, payment: &TransactionRow) -> Result<TransactionRow, Failure> {
     let found = row::find(tx, &payment.id).await?;
     found.ok_or_else(|| Problem::internal("a payment that is gone").into())
-}
-
-/// Gives the budget of a payment back that nobody was asked to sign, and says so.
-async fn release(
-    tx: &mut Tx,
-    wallet: &Wallet,
-    payment: &TransactionRow,
-    (code, detail): &(Code, String),
-    kind: &'static str,
-) -> Result<(), Failure> {
-    ledger::release(tx, &payment.id, &Proof::NeverSigned).await?;
-    let now = wallet.hands().clock.now().for_expiry();
-    let data = json!({"agentId": payment.agent, "errorCode": code.as_str(), "errorDetail": detail, "proof": Proof::NeverSigned.to_string()});
-    tx.audit(events::entry(payment, now, kind, events::SYSTEM, data.clone()));
-    tx.emit(events::event(
-        wallet.hands().entropy(),
-        payment,
-        now,
-        "transaction.failed",
-        data,
-    ));
-    Ok(())
 }

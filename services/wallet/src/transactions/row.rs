@@ -1,10 +1,11 @@
 //! Payments as the database holds them. Every change of stage is a compare-and-set, so that it is made once.
 
 use {
-    super::{stage::Stage, view::DecisionView},
+    super::view::DecisionView,
     portreeve_kernel::{
         Address, AgentId, Amount, Asset, Code, OwnerId, Principal, ProjectId, Timestamp, TransactionId,
     },
+    portreeve_payment::{Payment, Stage},
     portreeve_store::{Bind, Fetch, Row, Sql, StoreError, Tx, Value},
     std::collections::BTreeMap,
 };
@@ -107,6 +108,15 @@ impl TransactionRow {
             self.created_at.value(),
             self.created_at.value(),
         ]
+    }
+
+    /// It, as far as its course depends on it.
+    pub(super) const fn course(&self) -> Payment {
+        Payment {
+            stage: self.stage,
+            created_at: self.created_at,
+            last_valid_height: self.last_valid_height,
+        }
     }
 
     /// Whether `caller` may know of this payment.

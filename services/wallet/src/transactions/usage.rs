@@ -2,7 +2,7 @@
 
 use {
     super::{
-        decide::{accounts_of, find_passes_at, request, usage as counted},
+        decide::{accounts_of, find_passes_at, request},
         order::Order,
         row,
         view::DecisionView,
@@ -160,10 +160,12 @@ async fn decide(
     let sums = ledger::usage(read, &[server.clone(), signer.clone()], now).await?;
     let of = |key: &AccountKey| -> WindowUse { sums.get(key).copied().unwrap_or_default() };
     let (server_use, signer_use) = (of(&server), of(&signer));
-    let mut usage = counted(agent, server_use, signer_use);
-    if row::unsigned(read, [&agent.id]).await?.contains_key(&agent.id) {
-        usage.last_spend_at = Some(now.for_expiry());
-    }
+    let unsigned = row::unsigned(read, [&agent.id])
+        .await?
+        .get(&agent.id)
+        .copied()
+        .unwrap_or(0);
+    let usage = portreeve_payment::usage(server_use, signer_use, agent.last_spend_at, unsigned, now);
     let mut decision = evaluate(policy, &request(order), &usage, now);
     if decision.outcome.is_refused() {
         find_passes_at(read, &mut decision, &[(server, server_use), (signer, signer_use)], now).await?;

@@ -1,8 +1,10 @@
 //! A payment and a decision as clients see them.
 
 use {
-    super::{row::TransactionRow, stage::Stage, stage::Status},
+    super::row::TransactionRow,
+    crate::http::schema,
     portreeve_kernel::{Asset, Code, Timestamp},
+    portreeve_payment::{Stage, Status},
     portreeve_policy::{AgentPolicy, Decision, Violation, Window},
     serde::{Deserialize, Serialize},
     utoipa::ToSchema,
@@ -132,8 +134,10 @@ pub(crate) struct TransactionView {
     /// The caller's note. Kept here, not on chain.
     pub(crate) memo: Option<String>,
     /// Where it is.
+    #[schema(value_type = schema::Status)]
     pub(crate) status: Status,
     /// The same in full detail.
+    #[schema(value_type = schema::Stage)]
     pub(crate) stage: Stage,
     /// `finalized` once irreversible.
     pub(crate) commitment: Option<&'static str>,

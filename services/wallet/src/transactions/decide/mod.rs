@@ -9,7 +9,6 @@ use {
         advance::JOB,
         order::{IdempotencyKey, Order},
         row::{self, TransactionRow},
-        stage::Stage,
         view::DecisionView,
     },
     crate::{
@@ -22,7 +21,8 @@ use {
         Address, AgentId, Code, Credential, Level, Now, OwnerId, Principal, ProjectId, Seconds, TransactionId,
     },
     portreeve_ledger::{AccountKey, LedgerError, WindowUse},
-    portreeve_policy::{AgentPolicy, Decision, Outcome, SpendRequest, Usage, evaluate},
+    portreeve_payment::{Case, Known, Stage, known},
+    portreeve_policy::{AgentPolicy, Decision, Outcome, SpendRequest},
     portreeve_store::{
         Batch, Fetch, StoreError, Tx,
         ledger::{self, Accounts},
@@ -37,9 +37,6 @@ use {
 /// How long whoever asked may take to prepare the payment before the job does it, in seconds. Long enough that they
 /// never meet, short enough that a crash does not show.
 const GRACE: Seconds = Seconds(15);
-
-/// Payments of one agent that may wait for their signatures: more would outlive their blockhashes.
-const UNSIGNED_MAX: u64 = 256;
 
 /// Policies that are kept parsed. A version never changes, so nothing has to be forgotten but for room.
 const POLICIES_MAX: usize = 10_000;
@@ -145,19 +142,6 @@ pub(crate) fn request(order: &Order) -> SpendRequest {
     }
 }
 
-/// The larger of what server and signer count.
-pub(crate) fn usage(agent: &AgentRow, server: WindowUse, signer: WindowUse) -> Usage {
-    let counted = server.max(signer);
-    let last_spend_at = agent.last_spend_at;
-    Usage {
-        day: counted.day,
-        week: counted.week,
-        month: counted.month,
-        last_spend_at,
-        global: None,
-    }
-}
-
 /// Fills in when each limit over time would let the payment through: when both accounts have freed enough.
 pub(crate) async fn find_passes_at(
     from: &mut (impl Fetch + Send),
@@ -259,32 +243,29 @@ impl Decider {
         let hash = spend.order.hash();
         let name = (spend.order.agent.clone(), spend.key.as_str().to_owned());
         if let Some(row) = group.known.get(&name) {
-            let same = row.body_hash == hash;
-            let answer = if same {
-                Decided::Replayed(Box::new(row.clone()))
-            } else {
-                Decided::Mismatch(row.id.clone())
-            };
-            return Ok(answer);
-        }
-        if let Err(code) = agent.status.may_pay() {
-            return Ok(Decided::Refused(code));
+            return Ok(match known(&row.body_hash, &hash) {
+                Known::Same => Decided::Replayed(Box::new(row.clone())),
+                Known::Other => Decided::Mismatch(row.id.clone()),
+            });
         }
         let policy = self.policy(tx, &agent).await?;
         let keys = accounts_of(&spend.owner, &spend.order);
         let [_, server, signer] = &keys;
-        let (server_use, signer_use) = (group.accounts.usage(server)?, group.accounts.usage(signer)?);
-        let mut usage = usage(&agent, server_use, signer_use);
-        let unsigned = group.unsigned.get(&agent.id).copied().unwrap_or(0);
-        if unsigned >= UNSIGNED_MAX {
-            return Ok(Decided::Refused(Code::SystemOverloaded));
-        }
-        if unsigned > 0 {
-            usage.last_spend_at = Some(group.now.for_expiry());
-        }
-        let mut decision = evaluate(&policy, &request(&spend.order), &usage, group.now);
+        let case = Case {
+            may_pay: agent.status.may_pay(),
+            policy: &policy,
+            request: request(&spend.order),
+            server: group.accounts.usage(server)?,
+            signer: group.accounts.usage(signer)?,
+            last_spend_at: agent.last_spend_at,
+            unsigned: group.unsigned.get(&agent.id).copied().unwrap_or(0),
+        };
+        let (stage, mut decision) = match case.decide(group.now) {
+            Ok(decided) => decided,
+            Err(code) => return Ok(Decided::Refused(code)),
+        };
         if decision.outcome.is_refused() {
-            let counted = [(server.clone(), server_use), (signer.clone(), signer_use)];
+            let counted = [(server.clone(), case.server), (signer.clone(), case.signer)];
             find_passes_at(tx, &mut decision, &counted, group.now).await?;
         }
         let row = TransactionRow {
@@ -299,11 +280,7 @@ impl Decider {
             amount: spend.order.amount,
             destination: spend.order.to,
             memo: spend.order.memo.clone(),
-            stage: match decision.outcome {
-                Outcome::Allow | Outcome::AllowNotify => Stage::Reserved,
-                Outcome::Hold => Stage::Held,
-                Outcome::Deny | Outcome::DenySuspend | Outcome::DenySuspendRevoke => Stage::Denied,
-            },
+            stage,
             failure: decision.code().map(|code| (code, code.help().to_owned())),
             decision: DecisionView::new(&decision, &policy),
             message: None,

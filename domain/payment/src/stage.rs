@@ -2,13 +2,12 @@
 //! back only where no signature can land any more.
 
 use {
-    crate::agents::UnknownWord,
     serde::{Deserialize, Serialize},
     std::fmt,
 };
 
 /// Where a payment is, in full detail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Stage {
     /// The policy says no. Nothing is reserved.
@@ -37,7 +36,7 @@ pub enum Stage {
 }
 
 /// Where a payment is, for clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// Being checked.
@@ -145,11 +144,16 @@ impl Status {
     }
 }
 
+/// The text names no stage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not the stage of a payment")]
+pub struct UnknownStage(String);
+
 impl std::str::FromStr for Stage {
-    type Err = UnknownWord;
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+    type Err = UnknownStage;
+    fn from_str(text: &str) -> Result<Self, UnknownStage> {
         let known = Self::ALL.iter().copied().find(|stage| stage.as_str() == text);
-        known.ok_or_else(|| UnknownWord(text.chars().take(64).collect()))
+        known.ok_or_else(|| UnknownStage(text.chars().take(64).collect()))
     }
 }
 
