@@ -45,6 +45,11 @@ impl Layout {
         self.target.join("debug")
     }
 
+    /// What was built to be fast.
+    pub(crate) fn release_binaries(&self) -> PathBuf {
+        self.target.join("release")
+    }
+
     /// The same programs in another flavour.
     pub(crate) fn binaries_of(&self, flavour: Flavour) -> PathBuf {
         self.target.join(flavour.name()).join("debug")

@@ -9,6 +9,7 @@ mod docs;
 mod flavour;
 mod layout;
 mod postgres;
+mod prove;
 mod stage;
 mod test;
 mod tools;
@@ -26,6 +27,7 @@ Examples:
   cargo xtask demo --keep              the same, and leave the server running
   cargo xtask test                     install what the tests need, run all of them
   cargo xtask test --stage lint        one stage alone; --stage can be repeated
+  cargo xtask prove all                every proof in a small size; `cargo xtask prove --help`
   cargo xtask docs                     write docs/errors anew
   cargo xtask test --stage e2e -- key  end-to-end tests whose name contains `key`
 
@@ -49,6 +51,8 @@ enum Chore {
     },
     /// Install what the tests need and run all of them
     Test(test::Args),
+    /// Put what we claim to the proof
+    Prove(prove::Args),
     /// Write the pages that follow from the code: docs/errors
     Docs,
     /// Build all binaries and tests with the kill points compiled in, and print where they are
@@ -70,9 +74,10 @@ fn run(args: Args) -> Result<(), ChoreError> {
     match args.chore {
         Chore::Demo { pass_on } => demo::run(&layout, &pass_on),
         Chore::Test(args) => test::run(&layout, &args),
+        Chore::Prove(args) => prove::run(&layout, &args),
         Chore::Docs => docs::run(&layout),
         Chore::KillBuild => {
-            command::run(&mut layout.cargo_of(Flavour::KillPoints, &["build", "--workspace", "--all-targets"])?)?;
+            test::build(&layout)?;
             let mut out = std::io::stdout().lock();
             writeln!(out, "{}", layout.binaries_of(Flavour::KillPoints).display()).map_err(ChoreError::Output)
         }

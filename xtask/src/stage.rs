@@ -25,6 +25,8 @@ pub(crate) enum Stage {
     Localchain,
     /// The real binaries against the local chain, on SQLite and PostgreSQL
     E2e,
+    /// The proofs, each in a small size
+    Prove,
     /// The demo, with binaries built as they are shipped
     Demo,
 }
@@ -41,6 +43,7 @@ impl Stage {
             Self::Unit => "unit",
             Self::Localchain => "localchain",
             Self::E2e => "e2e",
+            Self::Prove => "prove",
             Self::Demo => "demo",
         }
     }

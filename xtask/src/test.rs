@@ -10,6 +10,7 @@ use {
         flavour::Flavour,
         layout::Layout,
         postgres::Postgres,
+        prove,
         stage::{Stage, Watch},
         tools,
     },
@@ -59,13 +60,7 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
             command::run(layout.cargo(&["clippy", "--workspace"]).args(strict))?;
             command::run(layout.cargo_in_localchain(&["clippy"]).args(strict))
         }
-        Stage::Build => {
-            command::run(&mut layout.cargo_in_localchain(&["build", "--locked"]))?;
-            command::run(&mut kill_points(
-                layout,
-                &["build", "--locked", "--workspace", "--all-targets"],
-            )?)
-        }
+        Stage::Build => build(layout),
         Stage::Unit => unit(layout, pass_on),
         Stage::Localchain => {
             let mut test = layout.cargo_in_localchain(&["test", "--locked", "--", "--include-ignored"]);
@@ -78,11 +73,21 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
             test.env("TEST_POSTGRES_URL", postgres.url());
             command::run(with_companions(&mut test, layout))
         }
+        Stage::Prove => prove::all(layout),
         Stage::Demo => {
             demo::build(layout)?;
             command::run(&mut demo::portreeve_demo(layout))
         }
     }
+}
+
+/// Builds what tests and proofs need: the local chain, and everything of ours with kill points.
+pub(crate) fn build(layout: &Layout) -> Result<(), ChoreError> {
+    command::run(&mut layout.cargo_in_localchain(&["build", "--locked"]))?;
+    command::run(&mut kill_points(
+        layout,
+        &["build", "--locked", "--workspace", "--all-targets"],
+    )?)
 }
 
 fn deny(layout: &Layout) -> Result<(), ChoreError> {
@@ -123,8 +128,8 @@ fn kill_points(layout: &Layout, args: &[&str]) -> Result<Command, ChoreError> {
     layout.cargo_of(Flavour::KillPoints, args)
 }
 
-/// Tells the tests where the programs are that cargo does not tell them about.
-fn with_companions<'a>(test: &'a mut Command, layout: &Layout) -> &'a mut Command {
+/// Tells a test or proof where the programs of its build are.
+pub(crate) fn with_companions<'a>(test: &'a mut Command, layout: &Layout) -> &'a mut Command {
     let programs = layout.binaries_of(Flavour::KillPoints);
     test.env("PORTREEVE_BIN", programs.join("portreeve"))
         .env("PORTREEVE_SIGNER_BIN", programs.join("portreeve-signer"))
