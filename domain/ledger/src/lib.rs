@@ -20,6 +20,7 @@ mod account;
 mod book;
 mod key;
 mod reservation;
+mod sheet;
 mod window;
 
 pub use {
@@ -28,6 +29,7 @@ pub use {
     key::{AccountKey, AccountKeyError},
     portreeve_policy::Window,
     reservation::{EXPIRY_MARGIN_BLOCKS, ExpiredProof, OperatorEvidence, Proof, ReservationState},
+    sheet::Sheet,
     window::{counts, cutoff, leaves_at},
 };
 

@@ -9,8 +9,8 @@ use {
         tx::Tx,
     },
     portreeve_kernel::{Amount, Now, Timestamp, TransactionId},
-    portreeve_ledger::{AccountKey, AccountState, Before, LedgerError, ReservationState, WindowUse, reserve, used},
-    std::collections::{BTreeMap, BTreeSet},
+    portreeve_ledger::{AccountKey, AccountState, LedgerError, ReservationState, Sheet, WindowUse},
+    std::collections::BTreeSet,
 };
 
 /// Some accounts, locked until the commit. What is reserved counts at once for the next one who asks, and is on disk
@@ -18,15 +18,8 @@ use {
 #[derive(Debug)]
 #[must_use = "what was reserved is lost unless it is written"]
 pub struct Accounts {
-    accounts: BTreeMap<AccountKey, Held>,
+    sheet: Sheet,
     reservations: Vec<Reservation>,
-}
-
-#[derive(Debug)]
-struct Held {
-    state: AccountState,
-    before: Before,
-    changed: bool,
 }
 
 #[derive(Debug)]
@@ -58,12 +51,8 @@ pub async fn load(tx: &mut Tx, keys: impl IntoIterator<Item = AccountKey>, now: 
             return Err(LedgerError::Contradiction.into());
         }
     }
-    let held = |(key, (state, before))| {
-        let changed = false;
-        (key, Held { state, before, changed })
-    };
     Ok(Accounts {
-        accounts: states(tx, &keys, now).await?.into_iter().map(held).collect(),
+        sheet: Sheet::new(states(tx, &keys, now).await?),
         reservations: Vec::new(),
     })
 }
@@ -83,8 +72,10 @@ impl Accounts {
     /// # Errors
     /// [`StoreError::NotLoaded`]; [`StoreError::Ledger`] when the rows contradict each other.
     pub fn usage(&self, key: &AccountKey) -> Result<WindowUse, StoreError> {
-        let held = self.accounts.get(key).ok_or_else(|| not_loaded(key))?;
-        Ok(used(&held.state, &held.before)?)
+        if !self.sheet.holds(key) {
+            return Err(not_loaded(key));
+        }
+        Ok(self.sheet.usage(key)?)
     }
 
     /// Reserves `amount` in all of `keys`, or in none.
@@ -100,20 +91,10 @@ impl Accounts {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let keys: BTreeSet<AccountKey> = keys.iter().cloned().collect();
-        if keys.is_empty() {
-            return Err(LedgerError::NoAccount.into());
+        if let Some(missing) = keys.iter().find(|key| !self.sheet.holds(key)) {
+            return Err(not_loaded(missing));
         }
-        let mut next = Vec::with_capacity(keys.len());
-        for key in &keys {
-            let held = self.accounts.get(key).ok_or_else(|| not_loaded(key))?;
-            next.push(reserve(&held.state, amount)?);
-        }
-        for (key, state) in keys.iter().zip(next) {
-            if let Some(held) = self.accounts.get_mut(key) {
-                held.state = state;
-                held.changed = true;
-            }
-        }
+        self.sheet.reserve(&keys, amount)?;
         self.reservations.push(Reservation {
             id: id.clone(),
             keys,
@@ -128,8 +109,7 @@ impl Accounts {
     /// # Errors
     /// [`StoreError::Conflict`] when a reservation with the same id exists; nothing is written then.
     pub async fn write(self, tx: &mut Tx) -> Result<(), StoreError> {
-        let changed = self.accounts.iter().filter(|(_, held)| held.changed);
-        write_states(tx, changed.map(|(key, held)| (key, &held.state))).await?;
+        write_states(tx, self.sheet.changed()).await?;
         let mut reservations = Vec::with_capacity(self.reservations.len());
         let mut in_accounts = Vec::with_capacity(self.reservations.len());
         for Reservation { id, keys, amount, at } in self.reservations {
