@@ -63,6 +63,17 @@ pub struct Account {
     pub data: Vec<u8>,
 }
 
+/// Some accounts, as one operator holds them at one finalized block or a later one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Which operator. Two sightings by one are one witness.
+    pub operator: String,
+    /// The block, by its height.
+    pub height: u64,
+    /// One for each address that was asked for; `None` when there is none.
+    pub accounts: Vec<Option<Account>>,
+}
+
 /// What became of a transaction, as far as a chain node knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureStatus {
@@ -103,8 +114,8 @@ pub trait Chain: Send + Sync {
     async fn latest_blockhash(&self) -> Result<Blockhash, ChainError>;
     /// Height of the newest finalized block.
     async fn finalized_height(&self) -> Result<u64, ChainError>;
-    /// An account's present state; `None` when there is none.
-    async fn account(&self, address: Address, at: Commitment) -> Result<Option<Account>, ChainError>;
+    /// What each operator says that `addresses` hold, finalized. Those that do not answer are not there.
+    async fn sightings(&self, addresses: &[Address]) -> Vec<Sighting>;
     /// Balance in lamports and the slot it was read at.
     async fn balance(&self, address: Address) -> Result<(u64, u64), ChainError>;
     /// Runs a transaction without keeping its effects; signatures need not be there.

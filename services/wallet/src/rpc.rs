@@ -1,10 +1,10 @@
 //! The chain through Solana JSON-RPC: a primary operator and fallbacks.
 //!
-//! Reads go to the first operator that answers; a transaction goes to all of them; proof that one can never land is
-//! asked of each separately, because one operator may lie or lag.
+//! Reads go to the first operator that answers; a transaction goes to all of them; proof that one can never land, and
+//! what an agent's limits are, is asked of each separately, because one operator may lie or lag.
 
 use {
-    crate::ports::{Account, Blockhash, Chain, ChainError, Commitment, SignatureStatus, SimulationError},
+    crate::ports::{Account, Blockhash, Chain, ChainError, Commitment, Sighting, SignatureStatus, SimulationError},
     async_trait::async_trait,
     base64::{Engine, prelude::BASE64_STANDARD},
     portreeve_kernel::{Address, Timestamp},
@@ -181,6 +181,43 @@ impl RpcChain {
             .map_err(|error| ChainError::Unavailable(error.to_string()))
     }
 
+    /// What one operator says that `addresses` hold.
+    async fn sighting(&self, operator: &Operator, addresses: &[Address]) -> Result<Sighting, String> {
+        let said = |error: CallError| match error {
+            CallError::Transport(why) => why,
+            CallError::Rpc(error) => error.to_string(),
+        };
+        // Height first, then accounts that were read no earlier: behind one address there may be several nodes.
+        let finalized = json!([{"commitment": "finalized"}]);
+        let epoch = self
+            .call_one(operator, "getEpochInfo", &finalized)
+            .await
+            .map_err(said)?;
+        let senseless = |error: ChainError| error.to_string();
+        let height = number(&epoch, "/blockHeight").map_err(senseless)?;
+        let slot = number(&epoch, "/absoluteSlot").map_err(senseless)?;
+        let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
+        let params = json!([names, {"encoding": "base64", "commitment": "finalized", "minContextSlot": slot}]);
+        let answer = self
+            .call_one(operator, "getMultipleAccounts", &params)
+            .await
+            .map_err(said)?;
+        if number(&answer, "/context/slot").map_err(senseless)? < slot {
+            return Err("an answer from before the question".to_owned());
+        }
+        let accounts = answer.get("value").and_then(Value::as_array).map(Vec::as_slice);
+        let accounts = accounts.filter(|accounts| accounts.len() == addresses.len());
+        let accounts = accounts.ok_or("another number of accounts than asked for")?;
+        let accounts = accounts
+            .iter()
+            .map(|value| (!value.is_null()).then(|| account(value)).transpose());
+        Ok(Sighting {
+            operator: operator.name.clone(),
+            height,
+            accounts: accounts.collect::<Result<_, _>>().map_err(senseless)?,
+        })
+    }
+
     /// The genesis hash: which chain this is.
     ///
     /// # Errors
@@ -279,14 +316,21 @@ impl Chain for RpcChain {
         answer.as_u64().ok_or_else(|| malformed("block height"))
     }
 
-    async fn account(&self, address: Address, at: Commitment) -> Result<Option<Account>, ChainError> {
-        let params = json!([address.to_string(), {"encoding": "base64", "commitment": at.as_str()}]);
-        let answer = self.ask("getAccountInfo", params).await?;
-        answer
-            .get("value")
-            .filter(|value| !value.is_null())
-            .map(account)
-            .transpose()
+    async fn sightings(&self, addresses: &[Address]) -> Vec<Sighting> {
+        let mut all = Vec::with_capacity(self.operators.len());
+        for operator in &self.operators {
+            match self.sighting(operator, addresses).await {
+                Ok(sighting) => all.push(sighting),
+                Err(why) => {
+                    tracing::warn!(
+                        operator = operator.name,
+                        why,
+                        "an RPC operator does not say what accounts hold"
+                    );
+                }
+            }
+        }
+        all
     }
 
     async fn balance(&self, address: Address) -> Result<(u64, u64), ChainError> {

@@ -22,6 +22,7 @@ mod hostile;
 mod keys;
 mod kill_points;
 mod limits;
+mod operators;
 mod payments;
 mod postgres;
 mod setup;

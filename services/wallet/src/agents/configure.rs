@@ -1,13 +1,17 @@
 //! Brings an agent's wallet on chain to what its status asks: made, with one limit per asset, or with none.
 //!
 //! Every step begins by reading the chain, so a step that was done before a crash is seen and not done again, and a
-//! transaction that lands twice cannot: what it makes has a fixed address.
+//! transaction that lands twice cannot: what it makes has a fixed address. And it ends so: that limits are there, or
+//! gone, is believed of as many RPC operators as a proof takes, and only of blocks in which it can be seen.
 
 use {
-    super::row,
+    super::{
+        row,
+        witness::{Agreed, NoWitness, agreed},
+    },
     crate::{
         Wallet,
-        ports::{Chain, ChainError, Commitment, Signer, SignerError, unsigned},
+        ports::{Account, Chain, ChainError, Commitment, Signer, SignerError, unsigned},
     },
     portreeve_chain::{
         Action, AgentWallet, Blockhash, BuildError, LimitChange, LimitSpec, MessageError, Transaction,
@@ -15,7 +19,7 @@ use {
         pda,
         squads::Period,
     },
-    portreeve_kernel::{AgentId, Asset, kill},
+    portreeve_kernel::{Address, AgentId, Asset, kill},
     portreeve_signing::protocol::Signed,
     portreeve_store::{Database, StoreError, Tx},
     std::time::Duration,
@@ -48,6 +52,10 @@ pub(crate) enum ConfigureError {
     Store(#[from] StoreError),
     #[error("what is on chain cannot be read: {0}")]
     Unreadable(String),
+    #[error(transparent)]
+    Witness(#[from] NoWitness),
+    #[error("the chain does not hold what it should hold by now")]
+    NotThere,
 }
 
 /// Who signs a configuration: each kind is judged by other rules of the signer.
@@ -56,6 +64,15 @@ enum Kind {
     Setup,
     Removal,
     Restore,
+}
+
+/// What the chain holds of a wallet.
+struct Seen {
+    multisig: bool,
+    /// One for each asset that was asked for.
+    limits: Vec<Option<SpendingLimit>>,
+    /// Of a block in which all that can be seen.
+    height: u64,
 }
 
 /// A wallet and the ways to reach what it lives on.
@@ -79,79 +96,99 @@ impl<'a> Configurator<'a> {
         }
     }
 
-    /// The multisig exists and has exactly `limits`.
-    pub(crate) async fn ensure_limits(&self, limits: &[LimitSpec]) -> Result<(), ConfigureError> {
-        if self
-            .chain
-            .account(self.wallet.multisig(), Commitment::Finalized)
-            .await?
-            .is_none()
-        {
-            let treasury = self.treasury().await?;
-            let steps = self.wallet.setup_transactions(limits, treasury)?;
-            return self.run(steps, Kind::Setup).await;
+    /// The multisig exists and has exactly `limits`. Answers the height of a block in which they can be seen.
+    pub(crate) async fn ensure_limits(&self, limits: &[LimitSpec]) -> Result<u64, ConfigureError> {
+        let assets = || limits.iter().map(|limit| limit.asset);
+        let there = self.look(assets(), None).await?;
+        if there.multisig {
+            let changes = limits
+                .iter()
+                .zip(there.limits)
+                .filter_map(|(limit, there)| match there {
+                    None => Some(LimitChange::Add(limit.clone())),
+                    Some(there) if self.says(&there, limit) => None,
+                    Some(_) => Some(LimitChange::Replace(limit.clone())),
+                });
+            let changes: Vec<LimitChange> = changes.collect();
+            self.run(self.wallet.limit_transactions(&changes)?, Kind::Restore)
+                .await?;
+        } else {
+            let steps = self.wallet.setup_transactions(limits, self.treasury().await?)?;
+            self.run(steps, Kind::Setup).await?;
         }
-        let mut changes = Vec::new();
-        for limit in limits {
-            match self.limit_on_chain(&limit.asset).await? {
-                None => changes.push(LimitChange::Add(limit.clone())),
-                Some(there) if self.says(&there, limit) => {}
-                Some(_) => changes.push(LimitChange::Replace(limit.clone())),
-            }
+        let there = self.look(assets(), None).await?;
+        let as_wanted = limits
+            .iter()
+            .zip(&there.limits)
+            .all(|(limit, there)| there.as_ref().is_some_and(|there| self.says(there, limit)));
+        if as_wanted {
+            Ok(there.height)
+        } else {
+            Err(ConfigureError::NotThere)
         }
-        self.run(self.wallet.limit_transactions(&changes)?, Kind::Restore).await
     }
 
     /// None of `assets` has a limit: the agent's key can spend nothing, whoever holds it.
     ///
-    /// `limits_until` is the height until which an earlier transaction may still land that puts limits there. Until it
-    /// has passed, seeing none proves nothing.
+    /// `limits_until` is the height until which limits may have been put there. In no block before can it be seen that
+    /// there are none.
     pub(crate) async fn ensure_no_limits(
         &self,
-        assets: impl Iterator<Item = Asset>,
+        assets: &[Asset],
         limits_until: Option<u64>,
     ) -> Result<(), ConfigureError> {
-        let mut changes = Vec::new();
-        for asset in assets {
-            if self.limit_on_chain(&asset).await?.is_some() {
-                changes.push(LimitChange::Remove(asset));
-            }
-        }
+        // What is there already goes at once, whatever may come after it.
+        let there = match self.look(assets.iter().copied(), limits_until).await {
+            Err(ConfigureError::Witness(_)) => self.look(assets.iter().copied(), None).await,
+            other => other,
+        }?;
+        let limited = assets.iter().zip(there.limits).filter(|(_, limit)| limit.is_some());
+        let changes: Vec<_> = limited.map(|(asset, _)| LimitChange::Remove(*asset)).collect();
         self.run(self.wallet.limit_transactions(&changes)?, Kind::Removal)
             .await?;
-        match limits_until {
-            Some(height) if self.chain.finalized_height().await? <= height => Err(ConfigureError::UnderWay(height)),
-            _ => Ok(()),
+        let there = self.look(assets.iter().copied(), limits_until).await?;
+        if there.limits.iter().any(Option::is_some) {
+            return Err(ConfigureError::NotThere);
         }
+        Ok(())
     }
 
     /// Whether the multisig has a limit for each of `assets`.
-    pub(crate) async fn has_limits(&self, assets: impl Iterator<Item = Asset>) -> Result<bool, ConfigureError> {
-        for asset in assets {
-            if self.limit_on_chain(&asset).await?.is_none() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    pub(crate) async fn has_limits(&self, assets: &[Asset], limits_until: Option<u64>) -> Result<bool, ConfigureError> {
+        let there = self.look(assets.iter().copied(), limits_until).await?;
+        Ok(there.limits.iter().all(Option::is_some))
     }
 
-    async fn limit_on_chain(&self, asset: &Asset) -> Result<Option<SpendingLimit>, ConfigureError> {
-        let account = self
-            .chain
-            .account(self.wallet.limit(asset), Commitment::Finalized)
-            .await?;
-        let Some(account) = account.filter(|account| account.owner == self.wallet.programs().squads) else {
-            return Ok(None);
+    /// What the chain holds of the wallet, by as many operators as a proof takes, in a block past `past`.
+    async fn look(&self, assets: impl Iterator<Item = Asset>, past: Option<u64>) -> Result<Seen, ConfigureError> {
+        let limits = assets.map(|asset| self.wallet.limit(&asset));
+        let addresses: Vec<Address> = [self.wallet.multisig()].into_iter().chain(limits).collect();
+        let Agreed { accounts, height } = self.agreed(&addresses, past).await?;
+        let squads = self.wallet.programs().squads;
+        let mut accounts = accounts
+            .into_iter()
+            .map(|account| account.filter(|account| account.owner == squads));
+        let multisig = accounts.next().flatten().is_some();
+        let decode = |account: Account| {
+            SpendingLimit::decode(&account.data).map_err(|error| ConfigureError::Unreadable(error.to_string()))
         };
-        let limit = SpendingLimit::decode(&account.data);
-        limit
-            .map(Some)
-            .map_err(|error| ConfigureError::Unreadable(error.to_string()))
+        let limits = accounts.map(|account| account.map(decode).transpose());
+        Ok(Seen {
+            multisig,
+            limits: limits.collect::<Result<_, _>>()?,
+            height,
+        })
     }
 
-    async fn treasury(&self) -> Result<portreeve_kernel::Address, ConfigureError> {
+    async fn agreed(&self, addresses: &[Address], past: Option<u64>) -> Result<Agreed, ConfigureError> {
+        let sightings = self.chain.sightings(addresses).await;
+        Ok(agreed(sightings, past, self.chain.min_operators())?)
+    }
+
+    async fn treasury(&self) -> Result<Address, ConfigureError> {
         let address = pda::program_config(self.wallet.programs());
-        let account = self.chain.account(address, Commitment::Finalized).await?;
+        let account = self.agreed(&[address], None).await?.accounts.into_iter().next();
+        let account = account.flatten();
         let account = account.ok_or_else(|| ConfigureError::Unreadable("Squads has no program config here".into()))?;
         let config = ProgramConfig::decode(&account.data);
         config

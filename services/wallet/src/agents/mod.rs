@@ -7,6 +7,7 @@ mod row;
 mod state;
 mod sync;
 mod view;
+mod witness;
 
 pub use state::{AgentStage, AgentStatus, ChainSync};
 pub(crate) use {

@@ -32,7 +32,8 @@ pub(crate) struct AgentRow {
     pub(crate) key_destroyed: bool,
     /// The owner's word on resuming, from when it was given until it has taken effect.
     pub(crate) resume_proof: Option<OwnerProof>,
-    /// Until this block height a transaction may land that puts limits on chain; `None` when none is under way.
+    /// Until this block height limits may have been put on chain, so that only later blocks show that there are none.
+    /// `None` when none are there or under way.
     pub(crate) limits_until: Option<u64>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
@@ -100,6 +101,12 @@ impl AgentRow {
             active: self.status == AgentStatus::Active,
             since: self.status_changed_at,
         }
+    }
+
+    /// Notes that its limits can be seen in the block of height `at`, often long before the transactions that put them
+    /// there would have expired.
+    pub(crate) fn limits_seen(&mut self, at: u64) {
+        self.limits_until = self.limits_until.map(|until| until.min(at.saturating_sub(1)));
     }
 
     /// Writes the whole agent back.

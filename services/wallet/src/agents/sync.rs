@@ -69,13 +69,12 @@ async fn build(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Resul
     };
     let vault = wallet.wallet_of(&keyed).await?;
     let on_chain = Configurator::new(wallet, &agent.id, &vault);
-    on_chain
-        .ensure_limits(&limits_on_chain(policy))
-        .await
-        .map_err(|error| told(&error))?;
+    let seen_at = on_chain.ensure_limits(&limits_on_chain(policy)).await;
+    let seen_at = seen_at.map_err(|error| told(&error))?;
     kill::point("wallet.build.landed");
     let (multisig, address) = (vault.multisig(), vault.vault());
     finish(wallet, agent, "agent.created", move |agent| {
+        agent.limits_seen(seen_at);
         agent.public_key = Some(key);
         agent.multisig = Some(multisig);
         agent.vault = Some(address);
@@ -100,12 +99,18 @@ async fn suspend(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Res
             .await
             .map_err(Problem::internal)?;
     }
+    // Read after the signer was told: it puts no limits there any more, and all that it did is noted by now.
+    let limits_until = match row::find(&mut wallet.database().read(), &agent.id).await {
+        Ok(found) => found.and_then(|agent| agent.limits_until),
+        Err(error) => return Err(crate::error::store(&error)),
+    };
     let vault = wallet.wallet_of(agent).await?;
     let on_chain = Configurator::new(wallet, &agent.id, &vault);
-    let removed = on_chain.ensure_no_limits(policy.assets(), agent.limits_until).await;
+    let assets: Vec<Asset> = policy.assets().collect();
+    let removed = on_chain.ensure_no_limits(&assets, limits_until).await;
     removed.map_err(|error| told(&error))?;
     kill::point("wallet.suspend.landed");
-    finish(wallet, agent, "agent.limits_removed", |_| {}).await
+    finish(wallet, agent, "agent.limits_removed", |agent| agent.limits_until = None).await
 }
 
 async fn resume(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Result<(), Problem> {
@@ -125,12 +130,11 @@ async fn resume(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Resu
     kill::point("wallet.resume.signer");
     let vault = wallet.wallet_of(agent).await?;
     let on_chain = Configurator::new(wallet, &agent.id, &vault);
-    on_chain
-        .ensure_limits(&limits_on_chain(policy))
-        .await
-        .map_err(|error| told(&error))?;
+    let seen_at = on_chain.ensure_limits(&limits_on_chain(policy)).await;
+    let seen_at = seen_at.map_err(|error| told(&error))?;
     kill::point("wallet.resume.landed");
-    finish(wallet, agent, "agent.resumed", |agent| {
+    finish(wallet, agent, "agent.resumed", move |agent| {
+        agent.limits_seen(seen_at);
         agent.status = AgentStatus::Active;
         agent.status_reason = None;
     })
@@ -142,10 +146,9 @@ async fn resume(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Resu
 async fn verify(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Result<(), Problem> {
     let vault = wallet.wallet_of(agent).await?;
     let on_chain = Configurator::new(wallet, &agent.id, &vault);
-    let limited = on_chain
-        .has_limits(policy.assets())
-        .await
-        .map_err(|error| told(&error))?;
+    let assets: Vec<Asset> = policy.assets().collect();
+    let limited = on_chain.has_limits(&assets, agent.limits_until).await;
+    let limited = limited.map_err(|error| told(&error))?;
     let suspended = wallet
         .signer()
         .headroom(&agent.id, Asset::Sol)
@@ -203,8 +206,6 @@ async fn finish(
         }
         agent.stage = None;
         agent.resume_proof = None;
-        // Whatever was under way has landed, or can no longer.
-        agent.limits_until = None;
         agent.chain_sync = ChainSync::Synced;
         agent.last_synced_at = Some(now);
         agent.updated_at = now;
