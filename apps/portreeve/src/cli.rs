@@ -3,11 +3,14 @@
 mod agent;
 mod approve;
 mod demo;
+mod doctor;
 mod init;
 mod key;
+mod pages;
 mod policy;
 mod serve;
 mod tx;
+mod watch;
 
 use {
     crate::{
@@ -16,11 +19,11 @@ use {
         demo::DemoError,
         home::{self, FileError, Home, OwnerFolder},
         init::InitError,
-        output::Output,
+        output::{Colour, Output},
         owner::OwnerError,
         serve::ServeError,
     },
-    clap::{CommandFactory, Parser, Subcommand},
+    clap::{Parser, Subcommand},
     portreeve_kernel::Secret,
     serde_json::Value,
     std::{io, path::PathBuf, process::ExitCode},
@@ -74,6 +77,10 @@ struct Global {
     /// Print JSON: results on standard output, errors on standard error
     #[arg(long, global = true)]
     json: bool,
+
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    color: Colour,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,12 +103,35 @@ enum Command {
     /// Payments: send, show, list
     #[command(subcommand)]
     Tx(tx::TxCommand),
+    /// Look at the whole installation and say what is wrong and what to do about it
+    Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
-    #[command(after_help = "Example:\n  portreeve completions bash > /etc/bash_completion.d/portreeve")]
+    #[command(after_help = "\
+Examples:
+  portreeve completions bash > /etc/bash_completion.d/portreeve
+  portreeve completions zsh > ~/.zfunc/_portreeve
+  portreeve completions fish > ~/.config/fish/completions/portreeve.fish")]
     Completions {
         /// Which shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
+    },
+    /// Print the manual page of a command
+    #[command(after_help = "\
+Examples:
+  portreeve man > /usr/local/share/man/man1/portreeve.1
+  portreeve man tx send | man -l -")]
+    Man {
+        /// Which command; the whole program when none is named
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+    /// Print the reference in Markdown: of all commands, or of all settings
+    #[command(after_help = "Example:\n  portreeve reference settings")]
+    Reference {
+        /// Of what
+        #[arg(value_enum)]
+        of: pages::Reference,
     },
 }
 
@@ -224,7 +254,7 @@ impl Context {
     fn new(global: Global) -> Result<Self, CliError> {
         let home = Home::choose(global.home.as_deref()).ok_or(CliError::NoHome)?;
         Ok(Self {
-            out: Output::new(global.json),
+            out: Output::new(global.json, global.color),
             owner: global.owner.map_or_else(|| home.owner(), OwnerFolder::new),
             home,
             server: global.server,
@@ -255,10 +285,16 @@ impl Context {
 }
 
 /// Does what was asked and says how it went.
-pub(crate) fn run(args: Args) -> ExitCode {
-    let out = Output::new(args.global.json);
+pub(crate) fn run() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return pages::misread(&error),
+    };
+    let out = Output::new(args.global.json, args.global.color);
     match command(args) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough, as `head` does.
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             out.error(&error.to_string(), error.raw());
             error.exit_code()
@@ -277,17 +313,16 @@ fn command(args: Args) -> Result<(), CliError> {
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),
         Command::Policy(command) => runtime()?.block_on(policy::run(&context, command)),
         Command::Tx(command) => runtime()?.block_on(tx::run(&context, command)),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Args::command(), "portreeve", &mut script);
-            Ok(io::Write::write_all(&mut io::stdout().lock(), &script)?)
-        }
+        Command::Doctor(args) => runtime()?.block_on(doctor::run(&context, args)),
+        Command::Completions { shell } => pages::completions(&context, shell),
+        Command::Man { command } => pages::man(&context, &command),
+        Command::Reference { of } => pages::reference(&context, of),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use {super::*, clap::CommandFactory};
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -105,6 +105,11 @@ impl Refusal {
     pub(crate) fn is_policy(&self) -> bool {
         self.problem.status == 403 && self.problem.code.starts_with("POLICY_")
     }
+
+    /// True when the key is good, and not for this.
+    pub(crate) fn is_about_scopes(&self) -> bool {
+        self.problem.code == Code::AuthScopeInsufficient.as_str()
+    }
 }
 
 impl fmt::Display for Refusal {

@@ -3,6 +3,7 @@
 //! What must stay true: a misspelt key stops the start, a contradiction stops the start, and a secret cannot print.
 
 mod environment;
+pub(crate) mod reference;
 
 use {
     crate::home::{self, FileError, Home},

@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod config;
 mod demo;
+mod doctor;
 mod home;
 mod init;
 mod money;
@@ -14,8 +15,8 @@ mod serve;
 mod signer_process;
 mod world;
 
-use {clap::Parser, std::process::ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::run(cli::Args::parse())
+    cli::run()
 }

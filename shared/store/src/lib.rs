@@ -24,6 +24,7 @@ mod backend;
 mod batch;
 mod database;
 mod error;
+mod inspect;
 pub mod ledger;
 mod migrate;
 pub mod outbox;
@@ -42,6 +43,7 @@ pub use {
     batch::{Batch, Batcher},
     database::{Database, Options, QUEUE},
     error::StoreError,
+    inspect::{Inspection, inspect},
     migrate::{Migration, SCHEMA_EPOCH, Schema},
     outbox::OutboxEvent,
     reader::{Fetch, Reader},

@@ -39,7 +39,7 @@ pub struct Schema {
 }
 
 /// The store's own tables.
-const OWN: Schema = Schema {
+pub(crate) const OWN: Schema = Schema {
     name: "store",
     migrations: &[Migration {
         id: 1,

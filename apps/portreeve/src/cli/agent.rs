@@ -1,11 +1,11 @@
 //! `portreeve agent`: agents, from the wish to a wallet on chain.
 
 use {
-    super::{CliError, Context, Paging, approve, encoded},
+    super::{CliError, Context, Paging, approve, encoded, watch::Watch},
     crate::{
         client::{Answer, Client, Page},
         home, money,
-        output::{fields, list},
+        output::{View, fields, list},
     },
     clap::Subcommand,
     portreeve_kernel::{Address, AgentId, Amount},
@@ -39,10 +39,16 @@ or {\"preset\": \"custom\"} and the rest in full. Amounts in it are lamports.")]
         paging: Paging,
     },
     /// Show one agent
-    #[command(after_help = "Example:\n  portreeve agent show agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W --json")]
+    #[command(after_help = "\
+Examples:
+  portreeve agent show agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W --json
+  portreeve agent show agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W --watch")]
     Show {
         /// Which
         agent: AgentId,
+
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Stop an agent at once: server, signer and chain
     #[command(
@@ -170,7 +176,10 @@ pub(super) async fn run(context: &Context, command: AgentCommand) -> Result<(), 
             })?;
             Ok(())
         }
-        AgentCommand::Show { agent } => show(context, &fetch(&client, &agent).await?),
+        AgentCommand::Show { agent, watch } => {
+            let look = async || fetch(&client, &agent).await;
+            watch.show(context, look, Agent::view, |_| false).await
+        }
         AgentCommand::Suspend { agent, reason } => {
             let path = format!("/agents/{agent}/suspend");
             let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
@@ -306,6 +315,20 @@ pub(super) async fn fetch(client: &Client, agent: &AgentId) -> Result<Answer<Age
 }
 
 impl Agent {
+    fn view(&self) -> View {
+        let tags = (!self.tags.is_empty()).then(|| self.tags.join(" "));
+        fields([
+            ("id", Some(self.id.to_string())),
+            ("nickname", Some(self.nickname.clone())),
+            ("tags", tags),
+            ("status", Some(self.state())),
+            ("reason", self.status_reason.clone()),
+            ("vault", self.vault_address.clone()),
+            ("policy", Some(format!("version {}", self.policy_version))),
+            ("chain", Some(self.chain_sync.clone())),
+        ])
+    }
+
     /// Status, and what is going on.
     fn state(&self) -> String {
         match &self.stage {
@@ -316,27 +339,5 @@ impl Agent {
 }
 
 fn show(context: &Context, agent: &Answer<Agent>) -> Result<(), CliError> {
-    context.out.result(&agent.raw, || {
-        let Agent {
-            id,
-            nickname,
-            tags,
-            status_reason,
-            vault_address,
-            policy_version,
-            chain_sync,
-            ..
-        } = &agent.view;
-        fields([
-            ("id", Some(id.to_string())),
-            ("nickname", Some(nickname.clone())),
-            ("tags", (!tags.is_empty()).then(|| tags.join(" "))),
-            ("status", Some(agent.view.state())),
-            ("reason", status_reason.clone()),
-            ("vault", vault_address.clone()),
-            ("policy", Some(format!("version {policy_version}"))),
-            ("chain", Some(chain_sync.clone())),
-        ])
-    })?;
-    Ok(())
+    Ok(context.out.result(&agent.raw, || agent.view.view())?)
 }

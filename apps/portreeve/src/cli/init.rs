@@ -87,7 +87,7 @@ pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliErro
         "signer": signer,
     });
     context.out.result(&raw, || {
-        let text = fields([
+        fields([
             ("data folder", Some(home.path().display().to_string())),
             ("project", Some(project.to_string())),
             ("owner", Some(owner.to_string())),
@@ -95,14 +95,13 @@ pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliErro
             ("approval key", Some(approval_key.to_string())),
             ("fee payer", Some(signer.fee_payer.to_string())),
             ("owner's folder", Some(home.owner().path().display().to_string())),
-        ]);
-        format!(
-            "{text}\n\n\
-             The API key is shown this once; it is also in the owner's folder, with the approval key that signs policies.\n\
+        ])
+        .then(
+            "The API key is shown this once; it is also in the owner's folder, with the approval key that signs policies.\n\
              Move that folder to a safe place and name it with --owner.\n\n\
              Fund the fee payer: it pays fees and rent on chain, nothing else. The owner key's backup was written once, into\n\
              the signer's folder; move it to a safe place too.\n\n\
-             Next: portreeve serve"
+             Next: portreeve serve",
         )
     })?;
     Ok(())

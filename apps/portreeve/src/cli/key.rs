@@ -100,13 +100,13 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
                 context.out.note(format!("warning: {}", warning.detail));
             }
             context.out.result(&made.raw, || {
-                let text = fields([
+                fields([
                     ("id", Some(made.view.about.id.clone())),
                     ("scopes", Some(made.view.about.scopes.join(" "))),
                     ("agent", made.view.about.agent_id.clone()),
                     ("key", Some(made.view.key.clone())),
-                ]);
-                format!("{text}\n\nThe key is shown this once. Keep it.")
+                ])
+                .then("The key is shown this once. Keep it.")
             })?;
         }
         KeyCommand::List { paging } => {

@@ -1,11 +1,11 @@
 //! `portreeve policy`: what an agent may spend, and the owner's word on it.
 
 use {
-    super::{CliError, Context, agent, approve},
+    super::{CliError, Context, agent, approve, watch::Watch},
     crate::{
         client::rule,
         money,
-        output::{fields, list},
+        output::{View, fields, list},
     },
     clap::Subcommand,
     portreeve_kernel::{Address, AgentId, Amount, Asset},
@@ -24,10 +24,16 @@ pub(super) enum PolicyCommand {
         agent: AgentId,
     },
     /// Show what is used and what is left, per window
-    #[command(after_help = "Example:\n  portreeve policy usage agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
+    #[command(after_help = "\
+Examples:
+  portreeve policy usage agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W
+  portreeve policy usage agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W --watch=10")]
     Usage {
         /// Whose
         agent: AgentId,
+
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Ask what would happen to a payment, without making it. Exits with 3 when it would be refused
     #[command(after_help = "\
@@ -108,31 +114,10 @@ pub(super) async fn run(context: &Context, command: PolicyCommand) -> Result<(),
                 format!("{}\n{state}", text(policy))
             })?;
         }
-        PolicyCommand::Usage { agent } => {
-            let answer = client.get::<Usage>(&format!("/agents/{agent}/policy/usage")).await?;
-            context.out.result(&answer.raw, || {
-                let rows = answer.view.assets.iter().flat_map(
-                    |AssetUsage {
-                         asset,
-                         day,
-                         week,
-                         month,
-                     }| {
-                        [("24 hours", day), ("7 days", week), ("30 days", month)].map(|(name, window)| {
-                            let show = |amount: &str| amount_of(*asset, amount);
-                            let WindowUsage { limit, used, remaining } = window;
-                            [
-                                asset.to_string(),
-                                name.to_owned(),
-                                show(used),
-                                show(remaining),
-                                show(limit),
-                            ]
-                        })
-                    },
-                );
-                list(["ASSET", "WINDOW", "USED", "LEFT", "LIMIT"], rows, None)
-            })?;
+        PolicyCommand::Usage { agent, watch } => {
+            let path = format!("/agents/{agent}/policy/usage");
+            let look = async || Ok(client.get::<Usage>(&path).await?);
+            watch.show(context, look, Usage::view, |_| false).await?;
         }
         PolicyCommand::Check { agent, to, amount } => {
             let body = json!({"to": to, "amount": amount});
@@ -172,6 +157,25 @@ pub(super) async fn run(context: &Context, command: PolicyCommand) -> Result<(),
         }
     }
     Ok(())
+}
+
+impl Usage {
+    fn view(&self) -> View {
+        let rows = self.assets.iter().flat_map(|one| {
+            [("24 hours", &one.day), ("7 days", &one.week), ("30 days", &one.month)].map(|(name, window)| {
+                let show = |amount: &str| amount_of(one.asset, amount);
+                let WindowUsage { limit, used, remaining } = window;
+                [
+                    one.asset.to_string(),
+                    name.to_owned(),
+                    show(used),
+                    show(remaining),
+                    show(limit),
+                ]
+            })
+        });
+        list(["ASSET", "WINDOW", "USED", "LEFT", "LIMIT"], rows, None)
+    }
 }
 
 /// Asks the person at the terminal; without one, `--yes` has to say it.

@@ -1,11 +1,11 @@
 //! `portreeve tx`: payments.
 
 use {
-    super::{CliError, Context, Paging, encoded},
+    super::{CliError, Context, Paging, encoded, watch::Watch},
     crate::{
         client::{Answer, Client, Page, rule},
         money,
-        output::{fields, list},
+        output::{View, fields, list},
         world::SystemEntropy,
     },
     clap::Subcommand,
@@ -54,13 +54,22 @@ A payment that may or may not have been made is repeated safely with the same --
         no_wait: bool,
     },
     /// Show one payment
-    #[command(after_help = "Example:\n  portreeve tx show tx_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
+    #[command(after_help = "\
+Examples:
+  portreeve tx show tx_01JZ3V5Q8K3M0N2P4R6S8T0V2W
+  portreeve tx show tx_01JZ3V5Q8K3M0N2P4R6S8T0V2W --watch     until nothing more will happen to it")]
     Show {
         /// Which
         transaction: TransactionId,
+
+        #[command(flatten)]
+        watch: Watch,
     },
     /// List an agent's payments, newest first
-    #[command(after_help = "Example:\n  portreeve tx list agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W --status CONFIRMED")]
+    #[command(after_help = "\
+Examples:
+  portreeve tx list agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W --status CONFIRMED
+  portreeve tx list agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W --watch=5")]
     List {
         /// Whose
         agent: AgentId,
@@ -71,6 +80,9 @@ A payment that may or may not have been made is repeated safely with the same --
 
         #[command(flatten)]
         paging: Paging,
+
+        #[command(flatten)]
+        watch: Watch,
     },
 }
 
@@ -126,32 +138,43 @@ pub(super) async fn run(context: &Context, command: TxCommand) -> Result<(), Cli
             show(context, &ended)?;
             ended.view.verdict()
         }
-        TxCommand::Show { transaction } => show(context, &fetch(&client, transaction.as_str()).await?),
-        TxCommand::List { agent, status, paging } => {
+        TxCommand::Show { transaction, watch } => {
+            let look = async || fetch(&client, transaction.as_str()).await;
+            watch
+                .show(context, look, Transaction::view, |one| !one.is_under_way())
+                .await
+        }
+        TxCommand::List {
+            agent,
+            status,
+            paging,
+            watch,
+        } => {
             let status = status
                 .map(|status| format!("&status={}", encoded(&status)))
                 .unwrap_or_default();
             let path = format!("/agents/{agent}/transactions{}{status}", paging.query());
-            let page = client.get::<Page<Transaction>>(&path).await?;
-            context.out.result(&page.raw, || {
-                let rows = page.view.items.iter().map(|one| {
-                    [
-                        one.id.clone(),
-                        one.created_at.clone(),
-                        one.status.clone(),
-                        one.amount_text(),
-                        one.to.clone(),
-                    ]
-                });
-                list(
-                    ["ID", "CREATED", "STATUS", "AMOUNT", "TO"],
-                    rows,
-                    page.view.cursor.as_deref(),
-                )
-            })?;
-            Ok(())
+            let look = async || Ok(client.get::<Page<Transaction>>(&path).await?);
+            watch.show(context, look, page, |_| false).await
         }
     }
+}
+
+fn page(page: &Page<Transaction>) -> View {
+    let rows = page.items.iter().map(|one| {
+        [
+            one.id.clone(),
+            one.created_at.clone(),
+            one.status.clone(),
+            one.amount_text(),
+            one.to.clone(),
+        ]
+    });
+    list(
+        ["ID", "CREATED", "STATUS", "AMOUNT", "TO"],
+        rows,
+        page.cursor.as_deref(),
+    )
 }
 
 async fn fetch(client: &Client, id: &str) -> Result<Answer<Transaction>, CliError> {
@@ -197,6 +220,26 @@ impl Transaction {
         }
     }
 
+    fn view(&self) -> View {
+        let rules: Vec<String> = self.violations.iter().map(rule).collect();
+        let failure = self.failure.as_ref();
+        fields([
+            ("id", Some(self.id.clone())),
+            ("agent", Some(self.agent_id.clone())),
+            ("to", Some(self.to.clone())),
+            ("amount", Some(self.amount_text())),
+            ("memo", self.memo.clone()),
+            ("status", Some(format!("{} ({})", self.status, self.stage))),
+            ("signature", self.tx_signature.clone()),
+            (
+                "failure",
+                failure.map(|failure| format!("{}: {}", failure.code, failure.detail)),
+            ),
+            ("rules", (!rules.is_empty()).then(|| rules.join("\n"))),
+            ("created", Some(self.created_at.clone())),
+        ])
+    }
+
     fn amount_text(&self) -> String {
         match &self.mint {
             None => money::show_text(&self.amount),
@@ -206,26 +249,5 @@ impl Transaction {
 }
 
 fn show(context: &Context, payment: &Answer<Transaction>) -> Result<(), CliError> {
-    context.out.result(&payment.raw, || {
-        let one = &payment.view;
-        let rules: Vec<String> = one.violations.iter().map(rule).collect();
-        fields([
-            ("id", Some(one.id.clone())),
-            ("agent", Some(one.agent_id.clone())),
-            ("to", Some(one.to.clone())),
-            ("amount", Some(one.amount_text())),
-            ("memo", one.memo.clone()),
-            ("status", Some(format!("{} ({})", one.status, one.stage))),
-            ("signature", one.tx_signature.clone()),
-            (
-                "failure",
-                one.failure
-                    .as_ref()
-                    .map(|failure| format!("{}: {}", failure.code, failure.detail)),
-            ),
-            ("rules", (!rules.is_empty()).then(|| rules.join("\n"))),
-            ("created", Some(one.created_at.clone())),
-        ])
-    })?;
-    Ok(())
+    Ok(context.out.result(&payment.raw, || payment.view.view())?)
 }

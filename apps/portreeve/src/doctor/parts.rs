@@ -1,0 +1,240 @@
+//! The programs, the database, the server and the signer.
+
+use {
+    super::{Finding, PATIENCE, Patient},
+    crate::{
+        client::{Client, ClientError},
+        config::Config,
+        home,
+        schema::SCHEMAS,
+        signer_process::SignerProgram,
+    },
+    portreeve_kernel::Secret,
+    portreeve_signing::protocol::Enrolment,
+    portreeve_store::{SCHEMA_EPOCH, StoreError, inspect, tenancy::Project},
+    portreeve_wallet::{ports::Signer, signer_client::SignerClient},
+    serde_json::Value,
+    std::process::Stdio,
+    tokio::{process::Command, time::timeout},
+};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// This program, and the signer's that `serve` would start.
+pub(super) async fn programs(config: &Config) -> Finding {
+    if let Some(socket) = &config.signer.socket {
+        let said = format!(
+            "portreeve {VERSION}; somebody else runs the signer at {}",
+            socket.display()
+        );
+        return Finding::ok("programs", said);
+    }
+    let program = match SignerProgram::find(config.signer.binary.as_deref()) {
+        Ok(program) => program,
+        Err(error) => {
+            return Finding::fail(
+                "programs",
+                error.to_string(),
+                "install portreeve-signer beside portreeve",
+            );
+        }
+    };
+    let path = program.path().display().to_string();
+    let mut command = Command::new(program.path());
+    command.arg("--version").stdin(Stdio::null()).kill_on_drop(true);
+    let said = match timeout(PATIENCE, command.output()).await {
+        Ok(Ok(output)) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        _ => {
+            let why = format!("`{path}` does not say which version it is");
+            return Finding::fail("programs", why, "install the signer that came with this program");
+        }
+    };
+    if said == format!("portreeve-signer {VERSION}") {
+        Finding::ok("programs", format!("portreeve {VERSION}, {said}"))
+    } else {
+        let why = format!("portreeve is {VERSION}, and `{path}` is `{said}`");
+        Finding::warn("programs", why, "use both from one release")
+    }
+}
+
+/// The database, and the project in it.
+pub(super) async fn database(patient: &Patient, config: &Config) -> (Option<Project>, Option<Finding>) {
+    let file = patient.home.database();
+    if config.database.url.is_none() && !file.exists() {
+        // Without a data folder there is no database, and that is told already.
+        let gone = patient.home.path().is_dir().then(|| {
+            let why = format!("`{}` is not there", file.display());
+            Finding::fail("database", why, "put it back from a backup")
+        });
+        return (None, gone);
+    }
+    let found = match inspect(config.database_url(&patient.home).expose(), SCHEMAS).await {
+        Ok(found) => found,
+        Err(error) => {
+            let todo = match error {
+                StoreError::Unreachable(_) => "start the database, or correct `database.url` in the settings",
+                StoreError::Statement(_) => "name a database that `portreeve init` has set up",
+                _ => "do what it says, then look again",
+            };
+            return (None, Some(Finding::fail("database", error.to_string(), todo)));
+        }
+    };
+    let newer = found.epoch > SCHEMA_EPOCH || found.unknown > 0;
+    let project = found.projects.into_iter().next();
+    let finding = match &project {
+        _ if newer => Finding::fail(
+            "database",
+            "a newer program has written to it",
+            "use the newest portreeve here",
+        ),
+        None => Finding::fail(
+            "database",
+            "it holds no project",
+            "name the database that `portreeve init` has set up",
+        ),
+        Some(project) => {
+            let pending = match found.pending {
+                0 => "up to date".to_owned(),
+                several => format!("{several} migrations will be applied by the next start"),
+            };
+            let epoch = found.epoch;
+            let said = format!(
+                "schema epoch {epoch}, {pending}; project `{}` on {}",
+                project.name, project.cluster
+            );
+            Finding::ok("database", said)
+        }
+    };
+    (project, Some(finding))
+}
+
+/// Whether the server answers, is ready, and takes the key.
+pub(super) async fn server(patient: &Patient, config: &Config) -> (bool, Vec<Finding>) {
+    let url = patient.server.clone().unwrap_or_else(|| config.local_url());
+    let ready = match ask(&url, "/readyz").await {
+        Ok(ready) => ready,
+        Err(why) => {
+            let why = format!("`{url}` does not answer: {why}");
+            return (
+                false,
+                vec![Finding::warn("server", why, "start it with `portreeve serve`")],
+            );
+        }
+    };
+    let checks = ready.get("checks").and_then(Value::as_object);
+    let down: Vec<&str> = checks
+        .into_iter()
+        .flatten()
+        .filter(|(_, status)| *status != "ok")
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let document = ask(&url, "/openapi.json").await.unwrap_or_default();
+    let version = document
+        .pointer("/info/version")
+        .and_then(Value::as_str)
+        .unwrap_or("unknown");
+    let of_server = if checks.is_none() {
+        Finding::fail(
+            "server",
+            format!("`{url}` is no Portreeve"),
+            "name the server with --server",
+        )
+    } else if !down.is_empty() {
+        let why = format!("`{url}` has no {}", down.join(" and no "));
+        Finding::fail(
+            "server",
+            why,
+            "the checks below say more; then look into the server's log",
+        )
+    } else if version != VERSION {
+        let why = format!("`{url}` runs version {version}, and this is {VERSION}");
+        Finding::warn("server", why, "restart it, so that the installed program runs")
+    } else {
+        Finding::ok("server", format!("{url}, version {version}, ready"))
+    };
+    (true, vec![of_server, key(patient, &url).await])
+}
+
+/// Whether the server takes the key that commands ask with.
+async fn key(patient: &Patient, url: &str) -> Finding {
+    let file = patient.owner.api_key();
+    let key = match &patient.key {
+        Some(key) => key.clone(),
+        None => match home::read(&file) {
+            Ok(text) => Secret::new(text.trim_end().to_owned()),
+            Err(error) => {
+                let todo = "give a key in PORTREEVE_KEY, or name the owner's folder with --owner";
+                return Finding::warn("API key", error.to_string(), todo);
+            }
+        },
+    };
+    let asked = match Client::new(url, key) {
+        Ok(client) => client.get::<Value>("/agents?limit=1").await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    match asked {
+        Ok(()) => Finding::ok("API key", "the server takes it"),
+        Err(ClientError::Refused(refusal)) if refusal.is_about_scopes() => {
+            Finding::ok("API key", "the server takes it; it may not list agents")
+        }
+        Err(error) => {
+            let why = error.to_string();
+            let first = why.lines().next().unwrap_or_default();
+            Finding::fail("API key", first, "use a key of this server, such as the owner's")
+        }
+    }
+}
+
+async fn ask(url: &str, path: &str) -> Result<Value, String> {
+    let why = |error: reqwest::Error| error.without_url().to_string();
+    let http = reqwest::Client::builder()
+        .timeout(PATIENCE)
+        .no_proxy()
+        .build()
+        .map_err(why)?;
+    let answer = http
+        .get(format!("{}{path}", url.trim_end_matches('/')))
+        .send()
+        .await
+        .map_err(why)?;
+    answer.json().await.map_err(why)
+}
+
+/// Whether the signer answers and may sign, and the keys it was set up with. `server_runs`: then there should be one.
+pub(super) async fn signer(patient: &Patient, config: &Config, server_runs: bool) -> (Option<Enrolment>, Finding) {
+    let ours = patient.home.signer_socket();
+    let socket = config.signer.socket.clone().unwrap_or(ours);
+    let name = socket.display().to_string();
+    let client = SignerClient::new(socket, None);
+    let client: &dyn Signer = &client;
+    let health = match client.health().await {
+        Ok(health) => health,
+        Err(error) if server_runs || config.signer.socket.is_some() => {
+            let todo = "look into the server's log; without a signer nothing can be paid";
+            return (None, Finding::fail("signer", format!("{name}: {error}"), todo));
+        }
+        Err(_) => {
+            let todo = "`portreeve serve` starts it";
+            return (
+                None,
+                Finding::warn("signer", format!("it does not run at {name}"), todo),
+            );
+        }
+    };
+    let finding = if health.frozen {
+        Finding::fail(
+            "signer",
+            "it is frozen: its journal has lost records",
+            "put the newest journal back; until then it signs nothing",
+        )
+    } else if health.time.is_none() {
+        Finding::fail(
+            "signer",
+            "it cannot read its clock, so it signs no payment",
+            "see that its chain (--local-rpc) or the system's clock can be read",
+        )
+    } else {
+        Finding::ok("signer", format!("{name}, {} records in its journal", health.sequence))
+    };
+    (client.enrolment().await.ok(), finding)
+}
