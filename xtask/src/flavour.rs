@@ -25,15 +25,56 @@ use {
 pub(crate) enum Flavour {
     /// `kernel::kill::point` ends the process when it is told to.
     KillPoints,
+    /// The same, with a bug.
+    Seeded(Bug),
+}
+
+/// A bug that is put in to see the proofs find it. `cfg(seeded_bug)` marks its place in the sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// The limit is held against what was paid, not against what was allowed: two may pass before either is paid.
+    CheckThenAct,
+    /// The signer's journal holds a signature only after it has left.
+    SignBeforeReserve,
+    /// A payment's budget comes back because it takes long.
+    ReleaseOnTimeout,
+    /// Budget returns by the clock that is furthest ahead.
+    FastReleaseClock,
+    /// The database does not wait for the disk.
+    SynchronousOff,
+}
+
+impl Bug {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::CheckThenAct,
+        Self::SignBeforeReserve,
+        Self::ReleaseOnTimeout,
+        Self::FastReleaseClock,
+        Self::SynchronousOff,
+    ];
+
+    /// The value of `cfg(seeded_bug)`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::CheckThenAct => "check_then_act",
+            Self::SignBeforeReserve => "sign_before_reserve",
+            Self::ReleaseOnTimeout => "release_on_timeout",
+            Self::FastReleaseClock => "fast_release_clock",
+            Self::SynchronousOff => "synchronous_off",
+        }
+    }
 }
 
 impl Flavour {
-    const ALL: [Self; 1] = [Self::KillPoints];
+    fn all() -> impl Iterator<Item = Self> {
+        std::iter::once(Self::KillPoints).chain(Bug::ALL.into_iter().map(Self::Seeded))
+    }
 
     /// The folder of its programs, and the name of its wrapper.
     pub(crate) fn name(self) -> String {
         match self {
             Self::KillPoints => "kill-points".to_owned(),
+            Self::Seeded(bug) => bug.name().replace('_', "-"),
         }
     }
 
@@ -41,15 +82,14 @@ impl Flavour {
     fn cfgs(self) -> Vec<String> {
         match self {
             Self::KillPoints => vec!["kill_points".to_owned()],
+            Self::Seeded(bug) => vec!["kill_points".to_owned(), format!("seeded_bug=\"{}\"", bug.name())],
         }
     }
 
     /// The flavour that this program was started as a compiler for.
     fn called() -> Option<Self> {
         let called = PathBuf::from(env::args_os().next()?);
-        Self::ALL
-            .into_iter()
-            .find(|flavour| called.file_name() == Some(OsString::from(flavour.name()).as_os_str()))
+        Self::all().find(|flavour| called.file_name() == Some(OsString::from(flavour.name()).as_os_str()))
     }
 
     /// The compiler that cargo is to call, which is this program, in `folder`.

@@ -11,6 +11,18 @@
     )
 )]
 
+#[cfg(all(
+    not(debug_assertions),
+    any(
+        seeded_bug = "check_then_act",
+        seeded_bug = "sign_before_reserve",
+        seeded_bug = "release_on_timeout",
+        seeded_bug = "fast_release_clock",
+        seeded_bug = "synchronous_off",
+    )
+))]
+compile_error!("a bug that was put in to try the proofs does not go into a release");
+
 pub mod address;
 pub mod code;
 pub mod control;

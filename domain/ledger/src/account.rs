@@ -95,9 +95,11 @@ impl Before {
 /// [`LedgerError::Contradiction`] when `before` is no earlier state of this account.
 pub fn used(state: &AccountState, before: &Before) -> Result<WindowUse, LedgerError> {
     let of = |window| {
-        state
-            .settled_total
-            .minus(before.of(window).units())
+        let settled = state.settled_total.minus(before.of(window).units());
+        if cfg!(seeded_bug = "check_then_act") {
+            return settled.ok_or(LedgerError::Contradiction);
+        }
+        settled
             .and_then(|settled| settled.plus(state.pending.units()))
             .ok_or(LedgerError::Contradiction)
     };

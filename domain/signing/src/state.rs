@@ -42,6 +42,9 @@ pub struct SignerState {
     /// Transactions that will never be signed.
     pub(crate) voided: HashSet<TransactionId>,
     pub(crate) frozen: bool,
+    /// The record that goes to the journal with the next one.
+    #[cfg(seeded_bug = "sign_before_reserve")]
+    pub(crate) behind: Option<Record>,
 }
 
 /// A spend, with where and when it was booked.
@@ -94,6 +97,8 @@ impl SignerState {
                 spends: HashMap::new(),
                 voided: HashSet::new(),
                 frozen: false,
+                #[cfg(seeded_bug = "sign_before_reserve")]
+                behind: None,
             }),
             _ => Err(Inconsistent {
                 sequence,

@@ -93,6 +93,11 @@ impl Backend {
     /// Set on every connection, rather than hoped for.
     const fn session(self, access: Access) -> &'static str {
         match (self, access) {
+            #[cfg(seeded_bug = "synchronous_off")]
+            (Self::Sqlite, Access::Write) => {
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000"
+            }
+            #[cfg(not(seeded_bug = "synchronous_off"))]
             (Self::Sqlite, Access::Write) => {
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
                  PRAGMA busy_timeout = 5000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA fullfsync = ON; \

@@ -103,6 +103,12 @@ impl SignerState {
             event,
         };
         match self.apply(record.clone()) {
+            #[cfg(seeded_bug = "sign_before_reserve")]
+            Ok(()) => Step {
+                record: self.behind.replace(record),
+                outcome,
+            },
+            #[cfg(not(seeded_bug = "sign_before_reserve"))]
             Ok(()) => Step {
                 record: Some(record),
                 outcome,
