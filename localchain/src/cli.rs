@@ -77,6 +77,11 @@ pub(crate) struct Args {
     #[arg(long)]
     frozen: bool,
 
+    /// Let any number of transactions share a slot, as on a busy cluster: then time alone ages blockhashes. Equal
+    /// transactions in one slot are one transaction
+    #[arg(long)]
+    busy: bool,
+
     /// Write the bound port here once it is open; the liar's port goes on a second line
     #[arg(long, value_name = "PATH")]
     pub(crate) port_file: Option<PathBuf>,
@@ -106,6 +111,7 @@ impl Args {
             finality_slots: self.finality_slots,
             start_unix_ms,
             frozen: self.frozen,
+            busy: self.busy,
             squads_so: self.squads_so.clone(),
         })
     }

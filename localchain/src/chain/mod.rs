@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) start_unix_ms: i64,
     /// Whether time stands still at first.
     pub(crate) frozen: bool,
+    /// Whether any number of transactions fits into a slot; otherwise each begins a new one.
+    pub(crate) busy: bool,
     /// A compiled Squads program in place of the built-in one.
     pub(crate) squads_so: Option<PathBuf>,
 }
@@ -81,6 +83,7 @@ pub(crate) struct Chain {
     undo: Undo,
     history: History,
     landed: u64,
+    busy: bool,
 }
 
 impl Chain {
@@ -108,6 +111,7 @@ impl Chain {
             undo: Undo::default(),
             history: History::default(),
             landed: 0,
+            busy: settings.busy,
         };
         chain.advance(1);
         Ok(chain)

@@ -51,12 +51,18 @@ pub struct House {
 impl House {
     /// A chain and a place for a data folder, and nothing in it.
     pub fn empty() -> Self {
+        Self::on(Chain::start(), &std::env::temp_dir())
+    }
+
+    /// The same on a chain that runs, in `place`.
+    pub fn on(chain: Chain, place: &Path) -> Self {
+        let mut folder = tempfile::Builder::new();
         Self {
             server: None,
             url: String::new(),
             counter: AtomicU64::new(1),
-            chain: Chain::start(),
-            folder: tempfile::Builder::new().prefix("portreeve e2e ").tempdir().unwrap(),
+            chain,
+            folder: folder.prefix("portreeve e2e ").tempdir_in(place).unwrap(),
         }
     }
 
@@ -141,6 +147,11 @@ impl House {
             command.env("PORTREEVE_SERVER", &self.url);
         }
         Done::of(command.args(args).envs(variables.iter().copied()))
+    }
+
+    /// From here on the house is asked at `url`, by whomever the server there was started.
+    pub fn ask_at(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
     }
 
     /// Where the server listens.
@@ -254,7 +265,7 @@ impl House {
     }
 
     /// `portreeve` in this house.
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         self.program(&portreeve())
     }
 
@@ -270,7 +281,7 @@ impl House {
     }
 
     /// A program of this build in this house, without the variables of whoever runs the tests.
-    fn program(&self, path: &Path) -> Command {
+    pub fn program(&self, path: &Path) -> Command {
         let mut command = Command::new(path);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PORTREEVE_") {

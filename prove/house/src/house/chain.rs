@@ -32,11 +32,17 @@ impl Chain {
 
     /// Starts one on free ports.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(args: &[&str]) -> Self {
         let mut command = Command::new(Self::program());
         let ports = tempfile::NamedTempFile::new().unwrap();
         command
             .args(["--port", "0", "--liar-port", "0", "--exit-with-parent", "--port-file"])
             .arg(ports.path())
+            .args(args)
             .env_remove("SQUADS_SO");
         let (process, line) = Running::start(command);
         let url = line

@@ -18,13 +18,18 @@ impl House {
     /// Set up, not running, with a signer that starts at once: its passphrase is as cheap to guess as may be.
     pub fn built_quick() -> Self {
         let house = Self::empty();
-        let script = house.folder.path().join("signer.sh");
+        house.init_quick(&[]);
+        house
+    }
+
+    /// Sets it up with a signer that starts at once, and with more arguments.
+    pub fn init_quick(&self, args: &[&str]) {
+        let script = self.folder.path().join("signer.sh");
         let cheap = r#"[ "$1" = init ] && set -- "$@" --kdf-memory-kib 64 --kdf-passes 1"#;
         let text = format!("#!/bin/sh\n{cheap}\nexec '{}' \"$@\"\n", signer().display());
         fs::write(&script, text).unwrap();
         fs::set_permissions(&script, Permissions::from_mode(0o700)).unwrap();
-        house.init(&["--signer-bin", script.to_str().unwrap()]);
-        house
+        self.init(&[&["--signer-bin", script.to_str().unwrap()], args].concat());
     }
 
     /// Starts the server beside a signer that is not its child, with more variables; false when it ended before it
