@@ -8,8 +8,9 @@ use {
     crate::files::{self, FileError},
     portreeve_kernel::kill,
     portreeve_signing::{
-        Inconsistent, Record, SignerState,
-        journal::{Damage, MAX_LINE, Mark, Tail},
+        Record, SignerState,
+        journal::{MAX_LINE, Mark, Tail},
+        recovery::{self, Recovered, Recovery, SLOTS, Unrecoverable},
     },
     rustix::fs::{FlockOperation, flock},
     std::{
@@ -24,24 +25,13 @@ use {
 const FILE: &str = "journal";
 const MARK: &str = "mark";
 
-/// The mark is kept twice, by turns, in two sectors: a torn write leaves the other one.
-const SLOTS: [u64; 2] = [0, 512];
-
 /// Why the journal cannot be used. Nothing is repaired silently.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JournalError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("the journal is damaged: {0}; put the newest good copy back")]
-    Damaged(#[from] Damage),
-    #[error("the journal is damaged: {0}; put the newest good copy back")]
-    Inconsistent(#[from] Inconsistent),
-    #[error("the journal is older than its mark: it holds {holds} records of {marked}; put the newest copy back")]
-    Older { holds: u64, marked: u64 },
-    #[error("the journal is another than its mark is about: record {0} differs; put the newest copy back")]
-    Other(u64),
-    #[error("the mark is missing or damaged; put the newest copy of journal and mark back")]
-    NoMark,
+    #[error(transparent)]
+    Unrecoverable(#[from] Unrecoverable),
     #[error("another signer uses this folder")]
     InUse,
     #[error("a record cannot be written: {0}")]
@@ -55,16 +45,6 @@ pub(crate) struct Journal {
     marks: File,
     next_slot: usize,
     tail: Tail,
-}
-
-/// A journal that was read to its end.
-struct Recovered {
-    state: SignerState,
-    tail: Tail,
-    /// Bytes of whole records.
-    length: u64,
-    /// True when something torn follows them.
-    torn: bool,
 }
 
 impl Journal {
@@ -160,59 +140,29 @@ impl Journal {
 
 /// The mark that is furthest on, and the slot it stands in.
 fn newest_mark(file: &File, key: &[u8; 32]) -> Result<(Mark, usize), JournalError> {
-    let read = |(slot, at): (usize, &u64)| {
+    let read = |at: u64| {
         let mut bytes = [0; Mark::LENGTH];
-        file.read_exact_at(&mut bytes, *at).ok()?;
-        Some((Mark::read(&bytes, key)?, slot))
+        file.read_exact_at(&mut bytes, at).ok().map(|()| bytes)
     };
-    let found = SLOTS.iter().enumerate().filter_map(read);
-    found.max_by_key(|(mark, _)| mark.sequence).ok_or(JournalError::NoMark)
+    let slots = SLOTS.map(read);
+    let [first, second] = &slots;
+    let slots = [first, second].map(|slot| slot.as_ref().map(<[u8; Mark::LENGTH]>::as_slice));
+    Ok(recovery::newest_mark(slots, key)?)
 }
 
-/// Folds the journal. Whatever is wrong up to the mark is an error; beyond it, the first line that is not whole ends
-/// the journal.
+/// Reads the journal to its end.
 fn recover(
     mut from: impl BufRead,
     key: Zeroizing<[u8; 32]>,
     mark: Mark,
     path: &Path,
 ) -> Result<Recovered, JournalError> {
-    let mut tail = Tail::new(key);
-    let mut state: Option<SignerState> = None;
-    let (mut length, mut torn) = (0_u64, false);
+    let mut recovery = Recovery::new(key, mark);
     loop {
         let line = read_line(&mut from).map_err(FileError::io("read", path))?;
-        if line.is_empty() {
-            break;
+        if line.is_empty() || !recovery.line(&line)? {
+            return Ok(recovery.end()?);
         }
-        match tail.read(&line) {
-            Ok(record) => match &mut state {
-                Some(state) => state.apply(record)?,
-                None => state = Some(SignerState::begin(record)?),
-            },
-            Err(Damage::Torn(_) | Damage::Changed(_)) if tail.mark().sequence >= mark.sequence => {
-                torn = true;
-                break;
-            }
-            Err(damage) => return Err(damage.into()),
-        }
-        length = length.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
-        if tail.mark().sequence == mark.sequence && tail.mark() != mark {
-            return Err(JournalError::Other(mark.sequence));
-        }
-    }
-    let holds = tail.mark().sequence;
-    match state {
-        Some(state) if holds >= mark.sequence => Ok(Recovered {
-            state,
-            tail,
-            length,
-            torn,
-        }),
-        _ => Err(JournalError::Older {
-            holds,
-            marked: mark.sequence,
-        }),
     }
 }
 
@@ -369,7 +319,13 @@ mod tests {
         let whole = fs::read(folder.path().join(FILE)).unwrap();
         for place in (0..whole.len()).step_by(7) {
             change(&folder, FILE, |bytes| bytes[place] ^= 4);
-            assert!(matches!(open(&folder), Err(JournalError::Damaged(_))), "byte {place}");
+            assert!(
+                matches!(
+                    open(&folder),
+                    Err(JournalError::Unrecoverable(Unrecoverable::Damaged(_)))
+                ),
+                "byte {place}"
+            );
             fs::write(folder.path().join(FILE), &whole).unwrap();
         }
     }
@@ -384,7 +340,10 @@ mod tests {
         fs::write(folder.path().join(FILE), older).unwrap();
         assert!(matches!(
             open(&folder),
-            Err(JournalError::Older { holds: 3, marked: 4 })
+            Err(JournalError::Unrecoverable(Unrecoverable::Older {
+                holds: 3,
+                marked: 4
+            }))
         ));
     }
 
@@ -403,14 +362,20 @@ mod tests {
         add(&folder, 3, 30);
         add(&fork, 3, 31);
         fs::copy(fork.path().join(FILE), folder.path().join(FILE)).unwrap();
-        assert!(matches!(open(&folder), Err(JournalError::Other(3))));
+        assert!(matches!(
+            open(&folder),
+            Err(JournalError::Unrecoverable(Unrecoverable::Other(3)))
+        ));
     }
 
     #[test]
     fn without_a_mark_there_is_no_start() {
         let folder = journal(3);
         change(&folder, MARK, |bytes| bytes.fill(0));
-        assert!(matches!(open(&folder), Err(JournalError::NoMark)));
+        assert!(matches!(
+            open(&folder),
+            Err(JournalError::Unrecoverable(Unrecoverable::NoMark))
+        ));
         fs::remove_file(folder.path().join(MARK)).unwrap();
         assert!(open(&folder).is_err());
     }

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod key;
 pub mod protocol;
 pub mod receipt;
+pub mod recovery;
 mod refusal;
 mod rules;
 pub mod sealed;
