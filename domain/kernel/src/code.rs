@@ -121,6 +121,7 @@ codes! {
     PolicyDestinationNotAllowed "POLICY_DESTINATION_NOT_ALLOWED" 403 false High "Destination not on the list", "Pay one of the allowed destinations, or ask the owner to add this one.";
     PolicyProgramNotAllowed "POLICY_PROGRAM_NOT_ALLOWED" 403 false High "Program not on the list", "Ask the owner to allow the program.";
     PolicyTokenNotAllowed "POLICY_TOKEN_NOT_ALLOWED" 403 false Medium "Token not allowed", "Spend an asset that has limits in the policy, or ask the owner to give this one limits.";
+    PolicyTokenAccountsExceeded "POLICY_TOKEN_ACCOUNTS_EXCEEDED" 403 false Medium "Too many token accounts opened", "Whoever is paid has no account for this token, and the fee payer has opened enough of them for this agent. Pay somebody who has one, or wait until `passesAt`.";
     PolicyOutsideOperatingHours "POLICY_OUTSIDE_OPERATING_HOURS" 403 false Low "Outside operating hours", "Wait until `passesAt`.";
     PolicyBlackoutDate "POLICY_BLACKOUT_DATE" 403 false Low "Blackout date", "Wait until `passesAt`.";
     PolicyMinInterval "POLICY_MIN_INTERVAL" 403 false Low "Too soon after the last payment", "Wait until `passesAt`.";

@@ -74,12 +74,17 @@ impl Case<'_> {
         }
         let usage = usage(self.server, self.signer, self.last_spend_at, self.unsigned, now);
         let decision = evaluate(self.policy, &self.request, &usage, now);
-        let stage = match decision.outcome {
-            Outcome::Allow | Outcome::AllowNotify => Stage::Reserved,
-            Outcome::Hold => Stage::Held,
-            Outcome::Deny | Outcome::DenySuspend | Outcome::DenySuspendRevoke => Stage::Denied,
-        };
-        Ok((stage, decision))
+        Ok((begins_at(decision.outcome), decision))
+    }
+}
+
+/// Where a payment of this outcome begins.
+#[must_use]
+pub const fn begins_at(outcome: Outcome) -> Stage {
+    match outcome {
+        Outcome::Allow | Outcome::AllowNotify => Stage::Reserved,
+        Outcome::Hold => Stage::Held,
+        Outcome::Deny | Outcome::DenySuspend | Outcome::DenySuspendRevoke => Stage::Denied,
     }
 }
 

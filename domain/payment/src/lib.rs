@@ -21,6 +21,7 @@ mod agree;
 mod course;
 mod decide;
 mod stage;
+mod token;
 
 pub use {
     agree::{CLOCKS_APART, Disagreement, agree, mirrored_at},
@@ -28,6 +29,7 @@ pub use {
         BLOCKS_TO_LAND, CLOCK_MARGIN, DEADLINE, End, Next, Payment, Seen, Standing, Why, landed_at, refused, seen,
         tried, voided,
     },
-    decide::{Case, Known, UNSIGNED_MAX, known, usage},
+    decide::{Case, Known, UNSIGNED_MAX, begins_at, known, usage},
     stage::{Stage, Status, UnknownStage},
+    token::{Nature, OPENED_MAX, OPENED_WINDOW, judge_token},
 };

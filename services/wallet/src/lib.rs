@@ -22,6 +22,7 @@ pub mod ports;
 pub mod rpc;
 pub mod scopes;
 pub mod signer_client;
+mod tokens;
 mod transactions;
 
 pub use {

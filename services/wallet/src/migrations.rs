@@ -5,12 +5,26 @@ use portreeve_store::{Migration, Schema};
 /// The wallet's tables, for [`portreeve_store::Database::open`].
 pub const SCHEMA: Schema = Schema {
     name: "wallet",
-    migrations: &[Migration {
-        id: 1,
-        name: "agents, policies, payments",
-        sql: CREATE,
-    }],
+    migrations: &[
+        Migration {
+            id: 1,
+            name: "agents, policies, payments",
+            sql: CREATE,
+        },
+        Migration {
+            id: 2,
+            name: "payments in tokens",
+            sql: TOKENS,
+        },
+    ],
 };
+
+const TOKENS: &str = "
+ALTER TABLE transactions ADD COLUMN token_program TEXT;
+ALTER TABLE transactions ADD COLUMN decimals BIGINT;
+ALTER TABLE transactions ADD COLUMN opens_account BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX transactions_that_open ON transactions (agent_id, created_at) WHERE opens_account = 1;
+";
 
 const CREATE: &str = "
 CREATE TABLE agents (

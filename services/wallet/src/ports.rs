@@ -116,6 +116,8 @@ pub trait Chain: Send + Sync {
     async fn finalized_height(&self) -> Result<u64, ChainError>;
     /// What each operator says that `addresses` hold, finalized. Those that do not answer are not there.
     async fn sightings(&self, addresses: &[Address]) -> Vec<Sighting>;
+    /// What `addresses` hold, as the first operator that answers says: for what others check again.
+    async fn accounts(&self, addresses: &[Address], at: Commitment) -> Result<Vec<Option<Account>>, ChainError>;
     /// Balance in lamports and the slot it was read at.
     async fn balance(&self, address: Address) -> Result<(u64, u64), ChainError>;
     /// Runs a transaction without keeping its effects; signatures need not be there.

@@ -333,6 +333,19 @@ impl Chain for RpcChain {
         all
     }
 
+    async fn accounts(&self, addresses: &[Address], at: Commitment) -> Result<Vec<Option<Account>>, ChainError> {
+        let names: Vec<String> = addresses.iter().map(Address::to_string).collect();
+        let params = json!([names, {"encoding": "base64", "commitment": at.as_str()}]);
+        let answer = self.ask("getMultipleAccounts", params).await?;
+        let found = answer.get("value").and_then(Value::as_array).map(Vec::as_slice);
+        let found = found.filter(|found| found.len() == addresses.len());
+        let found = found.ok_or_else(|| malformed("another number of accounts than asked for"))?;
+        found
+            .iter()
+            .map(|value| (!value.is_null()).then(|| account(value)).transpose())
+            .collect()
+    }
+
     async fn balance(&self, address: Address) -> Result<(u64, u64), ChainError> {
         let answer = self
             .ask("getBalance", json!([address.to_string(), {"commitment": "confirmed"}]))

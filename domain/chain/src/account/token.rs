@@ -1,6 +1,7 @@
 //! Mints and token accounts, of SPL Token and of Token-2022, as far as a balance needs them.
 
 use {
+    super::extension,
     crate::bytes::{Malformed, Reader},
     portreeve_kernel::{Address, Mint},
 };
@@ -45,6 +46,8 @@ pub struct MintAccount {
     pub freeze_authority: Option<Address>,
     /// Token-2022 extension numbers: fees, hooks, a permanent delegate and the like. Empty for SPL Token.
     pub extensions: Vec<u16>,
+    /// The program that is called with every transfer.
+    pub transfer_hook: Option<Address>,
 }
 
 impl TokenAccount {
@@ -71,7 +74,7 @@ impl TokenAccount {
             amount,
             delegate,
             frozen,
-            extensions,
+            extensions: numbers(&extensions),
         })
     }
 }
@@ -97,7 +100,8 @@ impl MintAccount {
             decimals,
             mint_authority,
             freeze_authority,
-            extensions,
+            transfer_hook: extension::hook(&extensions),
+            extensions: numbers(&extensions),
         })
     }
 }
@@ -116,9 +120,16 @@ fn optional_address(data: &mut Reader<'_>, field: &'static str) -> Result<Option
     }
 }
 
-/// The numbers of the extensions, after checking that size and kind byte fit: `plain` bytes without extensions, or more
+fn numbers(extensions: &[Extension<'_>]) -> Vec<u16> {
+    extensions.iter().map(|(number, _)| *number).collect()
+}
+
+/// A number and a content.
+type Extension<'a> = (u16, &'a [u8]);
+
+/// The extensions, after checking that size and kind byte fit: `plain` bytes without extensions, or more
 /// than a token account's with the kind behind it.
-fn extensions(data: &[u8], plain: usize, kind: u8, name: &'static str) -> Result<Vec<u16>, Malformed> {
+fn extensions<'a>(data: &'a [u8], plain: usize, kind: u8, name: &'static str) -> Result<Vec<Extension<'a>>, Malformed> {
     if data.len() == plain {
         return Ok(Vec::new());
     }
@@ -135,8 +146,7 @@ fn extensions(data: &[u8], plain: usize, kind: u8, name: &'static str) -> Result
             break;
         }
         let size = reader.u16("extension")?;
-        reader.take(usize::from(size), "extension")?;
-        found.push(number);
+        found.push((number, reader.take(usize::from(size), "extension")?));
     }
     Ok(found)
 }

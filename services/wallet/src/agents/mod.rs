@@ -23,6 +23,7 @@ use {
         error::{self, Failure},
         events,
         http::schema,
+        tokens::{self, TokenBalance},
         transactions::is_note,
     },
     portreeve_guard::{Page, Paging, Problem, not_found},
@@ -82,6 +83,8 @@ pub(crate) struct BalanceView {
     /// The same in SOL, for people.
     #[schema(example = "5.000000000")]
     sol: String,
+    /// Every token that the policy gives limits, also those of which nothing is there.
+    tokens: Vec<TokenBalance>,
     /// The slot it was read at.
     slot: u64,
 }
@@ -111,8 +114,10 @@ pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -
             .param(param));
     }
     let now = wallet.now().await?.for_expiry();
+    let mut body = new.policy;
+    tokens::pin(wallet.chain(), &mut body).await?;
     let policy = PolicyRow {
-        body: new.policy,
+        body,
         created_by: caller.credential.to_string(),
         created_at: now,
         approved_at: None,
@@ -377,6 +382,10 @@ pub(crate) async fn policy(wallet: &Wallet, caller: &Principal, id: &AgentId) ->
 pub(crate) async fn balance(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<BalanceView, Problem> {
     let agent = reach(&mut wallet.database().read(), caller, id).await?;
     let vault = agent.vault.ok_or(Code::AgentCreating)?;
+    let policy = policy_of(&mut wallet.database().read(), &agent).await?.body;
+    let tokens = tokens::held(wallet.chain(), &vault, &policy)
+        .await
+        .map_err(|error| error::chain(&error))?;
     let (lamports, slot) = wallet
         .chain()
         .balance(vault)
@@ -386,7 +395,8 @@ pub(crate) async fn balance(wallet: &Wallet, caller: &Principal, id: &AgentId) -
         agent_id: agent.id.to_string(),
         vault_address: vault.to_string(),
         lamports: lamports.to_string(),
-        sol: format!("{}.{:09}", lamports / 1_000_000_000, lamports % 1_000_000_000),
+        sol: tokens::ui_amount(lamports, 9),
+        tokens,
         slot,
     })
 }

@@ -28,7 +28,7 @@ portreeve_guard::problems! {
     /// When a page is asked for.
     pub(super) ListRefusals = [Code::ValidationInvalidFormat, Code::ValidationOutOfRange];
     /// When an agent is made.
-    pub(super) CreateRefusals = [Code::PolicyInvalid];
+    pub(super) CreateRefusals = [Code::PolicyInvalid, Code::SystemRpcUnavailable];
     /// When a policy is approved.
     pub(super) ApproveRefusals = [Code::PolicyProofInvalid, Code::PolicyVersionConflict, Code::AgentStateConflict, Code::SystemSignerUnavailable];
     /// When an agent is suspended.

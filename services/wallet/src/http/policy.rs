@@ -13,7 +13,7 @@ use {
         Caller, Id, Json, Problem,
         openapi::{BodyRefusals, Refusals},
     },
-    portreeve_kernel::{Address, AgentId, Amount, Code},
+    portreeve_kernel::{Address, AgentId, Amount, Code, Mint},
     serde::Deserialize,
     utoipa::ToSchema,
 };
@@ -21,6 +21,8 @@ use {
 portreeve_guard::problems! {
     /// When the chain has to be asked.
     pub(super) ChainRefusals = [Code::AgentCreating, Code::SystemRpcUnavailable];
+    /// When the chain has to be asked about a token.
+    pub(super) CheckRefusals = [Code::SystemRpcUnavailable];
 }
 
 /// A payment that is only asked about.
@@ -30,9 +32,12 @@ pub(super) struct CheckBody {
     /// Who would be paid.
     #[schema(value_type = String, example = "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin")]
     to: Address,
-    /// In lamports.
+    /// In lamports, or in the mint's smallest unit.
     #[schema(value_type = String, example = "1000000000")]
     amount: Amount,
+    /// In which token. Left out: SOL.
+    #[schema(value_type = Option<String>, example = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")]
+    mint: Option<Mint>,
 }
 
 /// Show the agent's policy.
@@ -71,7 +76,7 @@ pub(super) async fn usage(
     security(("bearer" = ["policies:read"])),
     params(("agentId" = String, Path)),
     request_body = CheckBody,
-    responses((status = 200, body = DecisionView), Refusals, BodyRefusals, NoAgent),
+    responses((status = 200, body = DecisionView), Refusals, BodyRefusals, NoAgent, CheckRefusals),
 )]
 pub(super) async fn check(
     caller: Caller<scopes::PoliciesRead>,
@@ -79,7 +84,7 @@ pub(super) async fn check(
     Id(agent): Id<AgentId>,
     Json(body): Json<CheckBody>,
 ) -> Result<Json<DecisionView>, Problem> {
-    transactions::check(&wallet, &caller.principal, &agent, body.to, body.amount)
+    transactions::check(&wallet, &caller.principal, &agent, body.to, body.amount, body.mint)
         .await
         .map(Json)
 }

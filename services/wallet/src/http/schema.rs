@@ -70,6 +70,28 @@ pub(crate) struct TokenPolicy {
     escalation: Option<Escalation>,
 }
 
+/// Limits, escalation and nature of one token, as they are kept.
+#[derive(ToSchema)]
+pub(crate) struct KeptTokenPolicy {
+    /// In the mint's smallest unit.
+    limits: Limits,
+    /// In the mint's smallest unit.
+    escalation: Escalation,
+    /// What the chain said of the mint when the policy was made. The owner approves it too, and no payment may differ.
+    pinned: Option<PinnedToken>,
+}
+
+/// What a token is.
+#[derive(ToSchema)]
+pub(crate) struct PinnedToken {
+    /// The program that holds it.
+    #[schema(example = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")]
+    program: String,
+    /// Digits after the point.
+    #[schema(example = 6)]
+    decimals: u8,
+}
+
 /// Empty lists mean any.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -78,7 +100,8 @@ pub(crate) struct Whitelist {
     allowed_destinations: Option<Vec<String>>,
     /// Programs that may move the asset.
     allowed_programs: Option<Vec<String>>,
-    /// Mints that may be spent, besides having limits.
+    /// Mints that may be spent, besides having limits. A token that is not plain (one that takes a fee of transfers, say)
+    /// has to stand here before it is paid.
     allowed_token_mints: Option<Vec<String>>,
 }
 
@@ -114,7 +137,7 @@ pub(crate) struct Policy {
     /// What happens as the amount grows, for SOL.
     escalation: Escalation,
     /// Limits per token mint.
-    tokens: std::collections::BTreeMap<String, TokenPolicy>,
+    tokens: std::collections::BTreeMap<String, KeptTokenPolicy>,
     /// Who and what may be paid.
     whitelist: Whitelist,
     /// When payments may happen.
@@ -207,13 +230,28 @@ mod tests {
 
     #[test]
     fn what_is_shown_of_a_policy_is_what_is_printed() {
-        let policy = portreeve_policy::PolicyInput::from(Preset::Standard)
+        let mut policy = portreeve_policy::PolicyInput::from(Preset::Standard)
             .resolve(1)
             .unwrap();
+        let token = portreeve_policy::TokenPolicy {
+            limits: policy.limits,
+            escalation: policy.escalation,
+            pinned: Some(portreeve_policy::PinnedToken {
+                program: portreeve_kernel::Address::SYSTEM_PROGRAM,
+                decimals: 6,
+            }),
+        };
+        policy.tokens.insert(
+            portreeve_kernel::Mint::new(portreeve_kernel::Address::new([9; 32])),
+            token,
+        );
         let printed = serde_json::to_value(policy).unwrap();
         assert_eq!(shown::<Policy>(), names(&printed));
         assert_eq!(shown::<Limits>(), names(&printed["limits"]));
         assert_eq!(shown::<Whitelist>(), names(&printed["whitelist"]));
+        let token = printed["tokens"].as_object().unwrap().values().next().unwrap();
+        assert_eq!(shown::<KeptTokenPolicy>(), names(token));
+        assert_eq!(shown::<PinnedToken>(), names(&token["pinned"]));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use {
         Caller, Id, Json, Page, PagingQuery, Problem, Query,
         openapi::{BodyRefusals, Refusals},
     },
-    portreeve_kernel::{Address, AgentId, Amount, Code, TransactionId},
+    portreeve_kernel::{Address, AgentId, Amount, Code, Mint, TransactionId},
     serde::Deserialize,
     utoipa::{IntoParams, ToSchema},
 };
@@ -24,7 +24,7 @@ portreeve_guard::problems! {
     pub(super) PayRefusals = [
         Code::AuthScopeInsufficient, Code::AuthIpBlocked, Code::PolicyPerTxLimitExceeded, Code::PolicyDailyLimitExceeded,
         Code::PolicyWeeklyLimitExceeded, Code::PolicyMonthlyLimitExceeded, Code::PolicyDestinationNotAllowed,
-        Code::PolicyProgramNotAllowed, Code::PolicyOutsideOperatingHours, Code::PolicyBlackoutDate, Code::PolicyMinInterval,
+        Code::PolicyProgramNotAllowed, Code::PolicyTokenNotAllowed, Code::PolicyTokenAccountsExceeded, Code::PolicyOutsideOperatingHours, Code::PolicyBlackoutDate, Code::PolicyMinInterval,
         Code::PolicyAmountCritical, Code::AgentNotFound, Code::AgentSuspended, Code::AgentCreating,
         Code::TransactionSimulationFailed, Code::TransactionInsufficientBalance, Code::TransactionRentViolation,
         Code::RequestIdempotencyKeyMissing, Code::RequestIdempotencyMismatch, Code::SystemSignerUnavailable,
@@ -45,12 +45,15 @@ pub(super) struct OrderBody {
     /// Who pays. May be left out with a key that is bound to an agent.
     #[schema(value_type = Option<String>, example = "agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
     agent_id: Option<AgentId>,
-    /// Who is paid: a wallet address.
+    /// Who is paid: a wallet address, also for a token. Its token account is found, and opened when there is none.
     #[schema(value_type = String, example = "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin")]
     to: Address,
-    /// In lamports.
+    /// In lamports, or in the mint's smallest unit.
     #[schema(value_type = String, example = "1000000000")]
     amount: Amount,
+    /// In which token. Left out: SOL.
+    #[schema(value_type = Option<String>, example = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v")]
+    mint: Option<Mint>,
     /// At most 200 characters, kept with the payment and not written on chain.
     #[schema(example = "invoice 42")]
     memo: Option<String>,
@@ -90,6 +93,10 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
     let order = Order::check(&caller.principal, body.agent_id, body.to, body.amount, body.memo)?;
+    let order = match body.mint {
+        Some(mint) => order.in_token(mint),
+        None => order,
+    };
     let Paid { transaction, replayed } = transactions::pay(&wallet, &caller.principal, order, key).await?;
     let location = format!("/api/v1/transactions/{}", transaction.id);
     let location = HeaderValue::try_from(location).map_err(Problem::internal)?;

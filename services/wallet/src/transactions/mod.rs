@@ -24,6 +24,7 @@ use {
         Wallet, agents,
         error::{self, Failure},
         ports::SignerError,
+        tokens,
     },
     portreeve_guard::{Page, Paging, Problem, caller, not_found},
     portreeve_kernel::{AgentId, Code, Now, Principal, TransactionId},
@@ -73,6 +74,11 @@ pub(crate) async fn pay(
         return Err(Code::SystemRecovering.into());
     }
     agent.status.may_pay()?;
+    if [agent.vault, agent.multisig].contains(&Some(order.to)) {
+        return Err(Problem::new(Code::ValidationOutOfRange)
+            .detail("that is the agent's own wallet; a payment to it would go nowhere")
+            .param("to"));
+    }
     let now = wallet.now().await?;
     // Asked now, because once something is reserved it is too late to answer that the signer is away.
     wallet.enrolment().await?;
@@ -81,9 +87,11 @@ pub(crate) async fn pay(
         .latest_blockhash()
         .await
         .map_err(|error| error::chain(&error))?;
+    let policy = agents::policy_of(&mut read, &agent).await?.body;
+    let token = tokens::find(wallet.chain(), &order, &policy).await?;
     agree(wallet, &order, now).await?;
     let id = TransactionId::new(now.for_expiry(), wallet.hands().entropy());
-    let spend = Spend::new(id, caller, order, key);
+    let spend = Spend::new(id, caller, order, key).by(token);
     match wallet
         .decider()
         .submit(spend)

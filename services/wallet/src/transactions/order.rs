@@ -3,7 +3,7 @@
 use {
     axum::http::HeaderMap,
     portreeve_guard::{Problem, not_found},
-    portreeve_kernel::{Address, AgentId, Amount, Asset, Code, Principal},
+    portreeve_kernel::{Address, AgentId, Amount, Asset, Code, Mint, Principal},
     sha2::{Digest, Sha256},
 };
 
@@ -98,6 +98,14 @@ impl Order {
         })
     }
 
+    /// The same in a token.
+    pub(crate) fn in_token(self, mint: Mint) -> Self {
+        Self {
+            asset: Asset::Token(mint),
+            ..self
+        }
+    }
+
     /// What makes two requests the same: every field, each with its length, so that none runs into the next.
     pub(crate) fn hash(&self) -> String {
         let mut hash = Sha256::new();
@@ -162,5 +170,8 @@ mod tests {
         assert_ne!(order(1, None).hash(), order(2, None).hash());
         assert_ne!(order(1, None).hash(), order(1, Some("")).hash());
         assert_ne!(order(1, Some("-")).hash(), order(1, None).hash());
+        let token = |byte| order(1, None).in_token(Mint::new(Address::new([byte; 32]))).hash();
+        assert_ne!(token(1), order(1, None).hash());
+        assert_ne!(token(1), token(2));
     }
 }

@@ -5,7 +5,7 @@
 use {
     super::{
         advance::JOB,
-        failure::explain,
+        failure::{explain, fails_first},
         row::{self, Change, TransactionRow},
     },
     crate::{
@@ -13,11 +13,12 @@ use {
         error::{self, Failure},
         events,
         ports::{Blockhash, unsigned},
+        tokens,
     },
-    portreeve_chain::{AgentWallet, Message, Spend, squads::Currency},
+    portreeve_chain::{AgentWallet, Message, Spend},
     portreeve_guard::Problem,
     portreeve_jobs as jobs,
-    portreeve_kernel::{Code, kill},
+    portreeve_kernel::{Asset, Code, kill},
     portreeve_payment::{End, Stage, Why, tried},
     portreeve_store::{Tx, ledger},
     serde_json::json,
@@ -57,7 +58,11 @@ async fn try_dry(
         Ok(Ok(())) => Ok(Some(Ok(message))),
         Ok(Err(refusal)) => {
             tracing::info!(transaction.id = %payment.id, logs = ?refusal.logs, "the chain refuses a dry run");
+            if let Some(why) = short_of_tokens(wallet, payment).await? {
+                return Ok(Some(Err(why)));
+            }
             let failure = explain(&refusal.error, Code::TransactionSimulationFailed);
+            let failure = failure.of_opening(payment.opens_account() && fails_first(&refusal.error));
             Ok(Some(Err((failure.code, failure.detail))))
         }
         Err(error) => {
@@ -67,23 +72,51 @@ async fn try_dry(
     }
 }
 
+/// Why a payment in a token cannot be made for want of it. A token account that is missing fails as many other things
+/// do, so it is looked at.
+async fn short_of_tokens(wallet: &Wallet, payment: &TransactionRow) -> Result<Option<Why>, Problem> {
+    let (Some(route), Asset::Token(mint)) = (payment.route, payment.asset) else {
+        return Ok(None);
+    };
+    let vault = wallet_of(wallet, payment).await?;
+    let place = vault.token_account(&mint, route.program);
+    // Lost here only means fewer words: the refusal stands.
+    let held = tokens::units_at(wallet.chain(), place, mint)
+        .await
+        .unwrap_or(Some(u64::MAX));
+    let short = held.is_none_or(|held| held < payment.amount.units());
+    Ok(short.then(|| {
+        let there = held.map_or_else(
+            || "no token account for it yet".to_owned(),
+            |held| tokens::ui_amount(held, route.decimals),
+        );
+        let asked = tokens::ui_amount(payment.amount.units(), route.decimals);
+        let detail = format!("{asked} of the token `{mint}` were to be paid; the vault has {there}");
+        (Code::TransactionInsufficientBalance, detail)
+    }))
+}
+
+async fn wallet_of(wallet: &Wallet, payment: &TransactionRow) -> Result<AgentWallet, Problem> {
+    let agent = agents::find(&mut wallet.database().read(), &payment.agent)
+        .await
+        .map_err(Failure::from)?;
+    let agent = agent.ok_or_else(|| Problem::internal("a payment of no agent"))?;
+    wallet.wallet_of(&agent).await
+}
+
 /// The message, or why there can be none.
 async fn build(
     wallet: &Wallet,
     payment: &TransactionRow,
     blockhash: Blockhash,
 ) -> Result<Result<Message, String>, Problem> {
-    let agent = agents::find(&mut wallet.database().read(), &payment.agent)
-        .await
-        .map_err(Failure::from)?;
-    let agent = agent.ok_or_else(|| Problem::internal("a payment of no agent"))?;
-    let vault: AgentWallet = wallet.wallet_of(&agent).await?;
+    let vault = wallet_of(wallet, payment).await?;
     let spend = Spend {
         transaction: payment.id.clone(),
-        currency: Currency::Sol,
+        currency: payment.currency()?,
         amount: payment.amount,
         destination: payment.destination,
-        creates_token_account: false,
+        creates_token_account: payment.opens_account(),
     };
     let hash = portreeve_chain::Blockhash::new(blockhash.hash);
     let message = vault.spend(&spend).map_err(|error| error.to_string());

@@ -2,6 +2,9 @@
 
 use {
     super::view::DecisionView,
+    crate::tokens::Route,
+    portreeve_chain::{TokenProgram, squads::Currency},
+    portreeve_guard::Problem,
     portreeve_kernel::{
         Address, AgentId, Amount, Asset, Code, OwnerId, Principal, ProjectId, Timestamp, TransactionId,
     },
@@ -23,6 +26,8 @@ pub(crate) struct TransactionRow {
     pub(crate) asset: Asset,
     pub(crate) amount: Amount,
     pub(crate) destination: Address,
+    /// How a token is paid; nothing for SOL.
+    pub(crate) route: Option<Route>,
     pub(crate) memo: Option<String>,
     pub(crate) stage: Stage,
     /// Why it did not happen.
@@ -41,13 +46,14 @@ pub(crate) struct TransactionRow {
 }
 
 const COLUMNS: &str = "INSERT INTO transactions (id, project_id, owner_id, agent_id, idempotency_key, body_hash, \
-     requested_by, asset, amount, destination, memo, stage, code, detail, decision, created_at, updated_at)";
+     requested_by, asset, amount, destination, token_program, decimals, opens_account, memo, stage, code, detail, \
+     decision, created_at, updated_at)";
 
 macro_rules! select_transactions {
     ($rest:literal) => {
         concat!(
             "SELECT id, project_id, owner_id, agent_id, idempotency_key, body_hash, requested_by, asset, amount, ",
-            "destination, memo, stage, code, detail, decision, message, last_valid_height, wire, signature, created_at, ",
+            "destination, token_program, decimals, opens_account, memo, stage, code, detail, decision, message, last_valid_height, wire, signature, created_at, ",
             "confirmed_at FROM transactions ",
             $rest
         )
@@ -70,6 +76,7 @@ impl TransactionRow {
             asset: row.get("asset")?,
             amount: row.get("amount")?,
             destination: row.get("destination")?,
+            route: route(row)?,
             memo: row.get_optional("memo")?,
             stage: row.parsed("stage")?.ok_or(StoreError::Missing)?,
             failure: code.map(|code| (code, detail.unwrap_or_default())),
@@ -100,6 +107,9 @@ impl TransactionRow {
             (&self.asset).value(),
             self.amount.value(),
             (&self.destination).value(),
+            self.route.map(|route| route.program.address().to_string()).value(),
+            self.route.map(|route| u64::from(route.decimals)).value(),
+            u64::from(self.opens_account()).value(),
             self.memo.as_deref().value(),
             self.stage.as_str().value(),
             code.value(),
@@ -119,11 +129,42 @@ impl TransactionRow {
         }
     }
 
+    /// What moves.
+    ///
+    /// # Errors
+    /// For a token without a route, which is never written.
+    pub(crate) fn currency(&self) -> Result<Currency, Problem> {
+        match (self.asset, self.route) {
+            (Asset::Sol, _) => Ok(Currency::Sol),
+            (Asset::Token(mint), Some(route)) => Ok(route.currency(mint)),
+            (Asset::Token(_), None) => Err(Problem::internal("a payment in a token without its program")),
+        }
+    }
+
+    /// Whether the fee payer opens a token account for whoever is paid.
+    pub(crate) fn opens_account(&self) -> bool {
+        self.route.is_some_and(|route| route.opens_account)
+    }
+
     /// Whether `caller` may know of this payment.
     pub(crate) fn is_seen_by(&self, caller: &Principal) -> bool {
         let in_reach = self.owner == caller.owner && self.project == caller.project;
         in_reach && caller.agent.as_ref().is_none_or(|own| *own == self.agent)
     }
+}
+
+fn route(row: &Row) -> Result<Option<Route>, StoreError> {
+    let program: Option<Address> = row.parsed("token_program")?;
+    let decimals: Option<u64> = row.get_optional("decimals")?;
+    let opens: u64 = row.get("opens_account")?;
+    let Some((program, decimals)) = program.zip(decimals) else {
+        return Ok(None);
+    };
+    Ok(Some(Route {
+        program: TokenProgram::at(program).ok_or(StoreError::Missing)?,
+        decimals: u8::try_from(decimals).map_err(|_| StoreError::Missing)?,
+        opens_account: opens == 1,
+    }))
 }
 
 /// Writes new payments in one statement.
@@ -220,6 +261,28 @@ pub(crate) async fn unsigned<'a>(
     rows.iter()
         .map(|row| Ok((row.get("agent_id")?, row.get("n")?)))
         .collect()
+}
+
+/// When each of `agents` had token accounts opened since then, oldest first. What the signer has promised never to sign,
+/// or nobody asked it to, opens none.
+pub(crate) async fn opened<'a>(
+    at: &mut (impl Fetch + Send),
+    agents: impl IntoIterator<Item = &'a AgentId>,
+    since: Timestamp,
+) -> Result<BTreeMap<AgentId, Vec<Timestamp>>, StoreError> {
+    let sql = Sql::new(
+        "SELECT agent_id, created_at FROM transactions WHERE opens_account = 1 AND created_at > $1 \
+         AND stage NOT IN ('DENIED', 'HELD', 'VOIDED', 'SIMULATION_FAILED', 'SIGNER_REFUSED') \
+         AND agent_id IN ({list}) ORDER BY created_at, id",
+    );
+    let mut opened: BTreeMap<AgentId, Vec<Timestamp>> = BTreeMap::new();
+    for row in at.fetch_all(sql.bind(since).bind_list(agents)).await? {
+        opened
+            .entry(row.get("agent_id")?)
+            .or_default()
+            .push(row.get("created_at")?);
+    }
+    Ok(opened)
 }
 
 /// What changes with a stage.

@@ -2,7 +2,7 @@
 
 use {
     super::{
-        decide::{accounts_of, find_passes_at, request},
+        decide::{accounts_of, find_passes_at, judge, request},
         order::Order,
         row,
         view::DecisionView,
@@ -11,10 +11,12 @@ use {
         Wallet,
         agents::{self, AgentRow},
         error::Failure,
+        tokens::{self, Found},
     },
     portreeve_guard::Problem,
-    portreeve_kernel::{Address, AgentId, Amount, Asset, Now, Principal, Timestamp},
+    portreeve_kernel::{Address, AgentId, Amount, Asset, Mint, Now, Principal, Timestamp},
     portreeve_ledger::{AccountKey, WindowUse},
+    portreeve_payment::OPENED_WINDOW,
     portreeve_policy::{Limits, Window, evaluate},
     portreeve_store::{Reader, ledger},
     serde::Serialize,
@@ -138,13 +140,19 @@ pub(crate) async fn check(
     id: &AgentId,
     to: Address,
     amount: Amount,
+    mint: Option<Mint>,
 ) -> Result<DecisionView, Problem> {
     let now = wallet.now().await?;
     let mut read = wallet.database().read();
     let agent = agents::reach(&mut read, caller, id).await?;
     let order = Order::check(caller, Some(agent.id.clone()), to, amount, None)?;
+    let order = match mint {
+        Some(mint) => order.in_token(mint),
+        None => order,
+    };
     let policy = agents::policy_of(&mut read, &agent).await?.body;
-    decide(&mut read, &agent, &order, &policy, now)
+    let token = tokens::find(wallet.chain(), &order, &policy).await?;
+    decide(&mut read, &agent, &order, token.as_ref(), &policy, now)
         .await
         .map_err(Problem::from)
 }
@@ -153,6 +161,7 @@ async fn decide(
     read: &mut Reader,
     agent: &AgentRow,
     order: &Order,
+    token: Option<&Found>,
     policy: &portreeve_policy::AgentPolicy,
     now: Now,
 ) -> Result<DecisionView, Failure> {
@@ -166,7 +175,9 @@ async fn decide(
         .copied()
         .unwrap_or(0);
     let usage = portreeve_payment::usage(server_use, signer_use, agent.last_spend_at, unsigned, now);
-    let mut decision = evaluate(policy, &request(order), &usage, now);
+    let mut decision = evaluate(policy, &request(order, token), &usage, now);
+    let opened = row::opened(read, [&agent.id], now.for_release().minus(OPENED_WINDOW)).await?;
+    judge(&mut decision, policy, order, token, opened.get(&agent.id));
     if decision.outcome.is_refused() {
         find_passes_at(read, &mut decision, &[(server, server_use), (signer, signer_use)], now).await?;
     }

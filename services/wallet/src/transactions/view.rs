@@ -10,6 +10,9 @@ use {
     utoipa::ToSchema,
 };
 
+/// Lamports per SOL as a power of ten.
+const SOL_DECIMALS: u8 = 9;
+
 /// One rule that says no.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -121,16 +124,21 @@ pub(crate) struct TransactionView {
     /// Who pays.
     #[schema(example = "agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
     pub(crate) agent_id: String,
-    /// TRANSFER for SOL.
+    /// TRANSFER for SOL, TOKEN_TRANSFER for a token.
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
     /// Who is paid.
     pub(crate) to: String,
-    /// In base units.
+    /// In base units. Of a token that takes a fee, whoever is paid gets less.
     #[schema(example = "1000000000")]
     pub(crate) amount: String,
     /// The token's mint; null for SOL.
     pub(crate) mint: Option<String>,
+    /// Digits after the point in whole SOL or tokens.
+    #[schema(example = 9)]
+    pub(crate) decimals: Option<u8>,
+    /// Whether the fee payer opens a token account for whoever is paid.
+    pub(crate) opens_token_account: bool,
     /// The caller's note. Kept here, not on chain.
     pub(crate) memo: Option<String>,
     /// Where it is.
@@ -182,6 +190,11 @@ impl From<&TransactionRow> for TransactionView {
                 Asset::Sol => None,
                 Asset::Token(mint) => Some(mint.to_string()),
             },
+            decimals: match row.asset {
+                Asset::Sol => Some(SOL_DECIMALS),
+                Asset::Token(_) => row.route.map(|route| route.decimals),
+            },
+            opens_token_account: row.opens_account(),
             memo: row.memo.clone(),
             status: stage.status(),
             stage,

@@ -5,13 +5,16 @@ use {
     crate::{
         agents::{AgentStatus, ChainSync, PolicyRow},
         migrations::SCHEMA,
+        tokens::Route,
         transactions::row,
     },
+    portreeve_chain::TokenProgram,
     portreeve_kernel::{
-        Amount, Asset, Clock, Cluster, KeyId, ManualClock, Seconds, Timestamp,
+        Amount, Asset, Clock, Cluster, KeyId, ManualClock, Mint, Seconds, Timestamp,
         control::{Boxed, CredentialCheck, CredentialControl},
         entropy::Seeded,
     },
+    portreeve_payment::OPENED_MAX,
     portreeve_policy::PolicyInput,
     portreeve_store::{Batcher, Database, Sql, tenancy, testing::TestDatabase},
     std::sync::atomic::{AtomicBool, Ordering},
@@ -160,7 +163,20 @@ impl World {
                 memo: None,
             },
             key: IdempotencyKey::from_headers(&headers).unwrap(),
+            token: None,
         }
+    }
+
+    /// One unit of the token with this number, for somebody who has no account for it.
+    fn opening(&self, key: &str, token: u8) -> Spend {
+        let mut spend = self.spend(key, 1);
+        spend.order = spend.order.in_token(mint(token));
+        let route = Route {
+            program: TokenProgram::Token,
+            decimals: 6,
+            opens_account: true,
+        };
+        spend.by(Some(Found { route, concern: None }))
     }
 
     async fn ask(&self, key: &str, amount: u64) -> Decided {
@@ -200,6 +216,10 @@ fn new(decided: Decided) -> TransactionRow {
         Decided::New(row) => *row,
         other => panic!("not decided anew: {other:?}"),
     }
+}
+
+fn mint(number: u8) -> Mint {
+    Mint::new(Address::new([number; 32]))
 }
 
 /// 1 SOL a payment, 5 a day; high at 5, critical at 10.
@@ -406,6 +426,80 @@ async fn a_stage_is_left_once_and_only_to_where_it_leads(test: TestDatabase) {
     world.end().await;
 }
 
+const TWO_TOKENS: &str = r#"{"preset":"standard","tokens":{
+    "8qbHbw2BbbTHBW1sbeqakYXVKRQM8Ne7pLK7m6CVfeR":{"limits":{"daily":"100"}},
+    "CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8":{"limits":{"daily":"100"}}}}"#;
+
+/// On all nodes together, whatever the token.
+async fn only_so_many_token_accounts_are_opened_in_a_day(test: TestDatabase) {
+    let world = World::new(test, TWO_TOKENS).await;
+    let second = match world.test.file() {
+        Some(_) => None,
+        None => Some(world.test.open().await.unwrap()),
+    };
+    let other = second
+        .as_ref()
+        .map(|database| decider(database, &world.clock, &world.keys, 12));
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..32_u8 {
+        let decider = match (&other, task % 2) {
+            (Some(other), 1) => other.clone(),
+            _ => world.decider.clone(),
+        };
+        let spend = world.opening(&format!("k{task}"), 2 + task % 4 / 2);
+        tasks.spawn(async move { new(decider.submit(spend).await.unwrap()) });
+    }
+    let rows = tasks.join_all().await;
+    let (opened, refused): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.stage == Stage::Reserved);
+    assert_eq!((opened.len(), refused.len()), (OPENED_MAX, 32 - OPENED_MAX));
+    let back = START.plus(OPENED_WINDOW);
+    for row in refused {
+        assert_eq!(row.failure.unwrap().0, Code::PolicyTokenAccountsExceeded);
+        assert_eq!(row.decision.passes_at, Some(back));
+    }
+    let mut there = world.opening("has-one", 2);
+    there.token.as_mut().unwrap().route.opens_account = false;
+    assert_eq!(new(world.decider.submit(there).await.unwrap()).stage, Stage::Reserved);
+
+    // What nobody was asked to sign has opened nothing.
+    let id = opened[0].id.clone();
+    let change = row::Change::default();
+    let unit = async move |tx: &mut Tx| row::advance(tx, &id, Stage::Reserved, Stage::Voided, &change, START).await;
+    assert!(world.database.write::<_, StoreError, _>(unit).await.unwrap());
+    let ask = async |key| new(world.decider.submit(world.opening(key, 2)).await.unwrap()).stage;
+    assert_eq!(ask("voided").await, Stage::Reserved);
+    assert_eq!(ask("full-again").await, Stage::Denied);
+    world.clock.advance(Seconds(OPENED_WINDOW.0 - 1));
+    assert_eq!(ask("a-second-early").await, Stage::Denied);
+    world.clock.advance(Seconds(1));
+    assert_eq!(ask("in-time").await, Stage::Reserved);
+    if let Some(second) = second {
+        second.close().await;
+    }
+    world.end().await;
+}
+
+async fn each_token_has_windows_of_its_own_and_one_without_limits_is_refused(test: TestDatabase) {
+    let world = World::new(test, TWO_TOKENS).await;
+    let pay = async |key: &str, token: u8, amount: u64| {
+        let mut spend = world.opening(key, token);
+        spend.order.amount = Amount::new(amount).unwrap();
+        spend.token.as_mut().unwrap().route.opens_account = false;
+        new(world.decider.submit(spend).await.unwrap())
+    };
+    assert_eq!(pay("1", 2, 100).await.stage, Stage::Reserved);
+    let over = pay("2", 2, 1).await;
+    assert_eq!(over.failure.unwrap().0, Code::PolicyDailyLimitExceeded);
+    let other = pay("3", 3, 100).await;
+    assert_eq!(other.stage, Stage::Reserved, "another mint's is untouched");
+    assert_eq!(new(world.ask("4", SOL).await).stage, Stage::Reserved, "and so is SOL's");
+    let unknown = pay("5", 4, 1).await;
+    assert_eq!(unknown.failure.unwrap().0, Code::PolicyTokenNotAllowed);
+    let kept = row::find(&mut world.database.read(), &other.id).await.unwrap().unwrap();
+    assert_eq!(kept, other, "read back as it was decided, route included");
+    world.end().await;
+}
+
 macro_rules! on_both_databases {
     ($($fact:ident)+) => {
         mod sqlite {
@@ -437,4 +531,6 @@ on_both_databases! {
     somebody_elses_agent_does_not_exist
     a_credential_revoked_since_the_request_came_in_moves_nothing
     a_stage_is_left_once_and_only_to_where_it_leads
+    only_so_many_token_accounts_are_opened_in_a_day
+    each_token_has_windows_of_its_own_and_one_without_limits_is_refused
 }

@@ -15,13 +15,15 @@ use {
         agents::{self, AgentRow},
         events,
         hands::Hands,
+        tokens::Found,
     },
     portreeve_jobs as jobs,
     portreeve_kernel::{
-        Address, AgentId, Code, Credential, Level, Now, OwnerId, Principal, ProjectId, Seconds, TransactionId,
+        Address, AgentId, Asset, Code, Credential, Level, Now, OwnerId, Principal, ProjectId, Seconds, Timestamp,
+        TransactionId,
     },
     portreeve_ledger::{AccountKey, LedgerError, WindowUse},
-    portreeve_payment::{Case, Known, Stage, known},
+    portreeve_payment::{Case, Known, OPENED_WINDOW, Stage, begins_at, judge_token, known},
     portreeve_policy::{AgentPolicy, Decision, Outcome, SpendRequest},
     portreeve_store::{
         Batch, Fetch, StoreError, Tx,
@@ -50,6 +52,8 @@ pub(crate) struct Spend {
     pub(crate) credential: Credential,
     pub(crate) order: Order,
     pub(crate) key: IdempotencyKey,
+    /// How it is paid in a token; nothing for SOL.
+    pub(crate) token: Option<Found>,
 }
 
 impl Spend {
@@ -61,7 +65,24 @@ impl Spend {
             credential: caller.credential.clone(),
             order,
             key,
+            token: None,
         }
+    }
+
+    /// What its owner is told of a refusal.
+    fn why(&self, code: Code) -> String {
+        let of_token = self.token.filter(|_| code == Code::PolicyTokenNotAllowed);
+        let known = of_token.and_then(|found| found.refusal());
+        known.unwrap_or_else(|| code.help().to_owned())
+    }
+
+    fn opens_account(&self) -> bool {
+        self.token.is_some_and(|found| found.route.opens_account)
+    }
+
+    /// With what was found out about its token.
+    pub(crate) fn by(self, token: Option<Found>) -> Self {
+        Self { token, ..self }
     }
 }
 
@@ -133,12 +154,27 @@ pub(crate) fn accounts_of(owner: &OwnerId, order: &Order) -> [AccountKey; 3] {
 }
 
 /// What a rule is asked: the program is the one that moves the asset.
-pub(crate) fn request(order: &Order) -> SpendRequest {
+pub(crate) fn request(order: &Order, token: Option<&Found>) -> SpendRequest {
     SpendRequest {
         asset: order.asset,
         amount: order.amount,
         destination: order.to,
-        program: Address::SYSTEM_PROGRAM,
+        program: token.map_or(Address::SYSTEM_PROGRAM, |found| found.route.program.address()),
+    }
+}
+
+/// What the token itself forbids. `opened`: when the agent had accounts opened, oldest first.
+pub(crate) fn judge(
+    decision: &mut Decision,
+    policy: &AgentPolicy,
+    order: &Order,
+    token: Option<&Found>,
+    opened: Option<&Vec<Timestamp>>,
+) {
+    if let (Asset::Token(mint), Some(found)) = (order.asset, token) {
+        let opened = opened.map(Vec::as_slice).unwrap_or_default();
+        let opens = found.route.opens_account.then_some(opened);
+        judge_token(decision, policy, (mint, order.amount), found.nature(), opens);
     }
 }
 
@@ -176,6 +212,8 @@ struct Group<'a> {
     agents: BTreeMap<AgentId, AgentRow>,
     /// How many payments of an agent are allowed and not signed yet: nobody knows how soon they will be.
     unsigned: BTreeMap<AgentId, u64>,
+    /// When token accounts were opened for those that an agent pays, oldest first.
+    opened: BTreeMap<AgentId, Vec<Timestamp>>,
     accounts: Accounts,
     /// Credentials that have been revoked since their requests came in.
     revoked: HashSet<Credential>,
@@ -208,8 +246,16 @@ impl Batch for Decider {
         let accounts = commands
             .iter()
             .flat_map(|spend| accounts_of(&spend.owner, &spend.order));
+        let opening = commands.iter().filter(|spend| spend.opens_account());
+        let opening: BTreeSet<&AgentId> = opening.map(|spend| &spend.order.agent).collect();
+        let opened = if opening.is_empty() {
+            BTreeMap::new()
+        } else {
+            row::opened(tx, opening, now.for_release().minus(OPENED_WINDOW)).await?
+        };
         let mut group = Group {
             now,
+            opened,
             agents: agents.into_iter().map(|agent| (agent.id.clone(), agent)).collect(),
             unsigned: row::unsigned(tx, commands.iter().map(|spend| &spend.order.agent)).await?,
             accounts: ledger::load(tx, accounts, now).await?,
@@ -254,16 +300,18 @@ impl Decider {
         let case = Case {
             may_pay: agent.status.may_pay(),
             policy: &policy,
-            request: request(&spend.order),
+            request: request(&spend.order, spend.token.as_ref()),
             server: group.accounts.usage(server)?,
             signer: group.accounts.usage(signer)?,
             last_spend_at: agent.last_spend_at,
             unsigned: group.unsigned.get(&agent.id).copied().unwrap_or(0),
         };
-        let (stage, mut decision) = match case.decide(group.now) {
-            Ok(decided) => decided,
+        let mut decision = match case.decide(group.now) {
+            Ok((_, decision)) => decision,
             Err(code) => return Ok(Decided::Refused(code)),
         };
+        let opened = group.opened.get(&agent.id);
+        judge(&mut decision, &policy, &spend.order, spend.token.as_ref(), opened);
         if decision.outcome.is_refused() {
             let counted = [(server.clone(), case.server), (signer.clone(), case.signer)];
             find_passes_at(tx, &mut decision, &counted, group.now).await?;
@@ -279,9 +327,10 @@ impl Decider {
             asset: spend.order.asset,
             amount: spend.order.amount,
             destination: spend.order.to,
+            route: spend.token.map(|found| found.route),
             memo: spend.order.memo.clone(),
-            stage,
-            failure: decision.code().map(|code| (code, code.help().to_owned())),
+            stage: begins_at(decision.outcome),
+            failure: decision.code().map(|code| (code, spend.why(code))),
             decision: DecisionView::new(&decision, &policy),
             message: None,
             last_valid_height: None,
@@ -316,6 +365,9 @@ impl Group<'_> {
         self.accounts.reserve(&row.id, keys, row.amount, at)?;
         let unsigned = self.unsigned.entry(row.agent.clone()).or_default();
         *unsigned = unsigned.saturating_add(1);
+        if row.opens_account() {
+            self.opened.entry(row.agent.clone()).or_default().push(row.created_at);
+        }
         jobs::enqueue(tx, JOB, row.id.as_str(), self.hands.wall().plus(GRACE)).await
     }
 
