@@ -4,63 +4,38 @@
 //! - *the law*: a payment that the server allowed is not refused by the chain,
 //! - *the model*: it foretells what the program answers, and what it then keeps.
 
+mod check;
+mod owner;
+mod pay;
+mod tally;
+mod thief;
+
+pub(crate) use tally::Tally;
+
 use {
     crate::{
         books::Books,
         desk::Desk,
         model::{Limits, Refusal},
-        node::{Outcome, Tip},
-        plan::{Act, Ask, Coin, Edit, Plan, Skew, Sums},
-        world::{World, signed},
+        node::Tip,
+        plan::{Act, Ask, Coin, Plan, Skew},
+        world::World,
     },
+    owner::first_policy,
     portreeve_chain::{
-        Action, AgentWallet, LimitChange, LimitSpec, Message, Programs, Spend, Transaction,
-        account::SpendingLimit,
-        decode::compile,
-        pda,
-        squads::{AddSpendingLimit, Period, RemoveSpendingLimit, UseSpendingLimit},
+        Action, AgentWallet, LimitChange, LimitSpec, Message, Programs, Spend, Transaction, pda,
+        squads::RemoveSpendingLimit,
     },
-    portreeve_kernel::{Address, AgentId, Amount, Now, Timestamp, TransactionId, entropy::Seeded},
+    portreeve_kernel::{Address, AgentId, Now, Timestamp, TransactionId, entropy::Seeded},
     portreeve_ledger::{ExpiredProof, OperatorEvidence, Proof},
-    portreeve_payment::Stage,
-    portreeve_policy::{AgentPolicy, Limits as PolicyLimits, PolicyInput, SpendRequest, loosens},
+    portreeve_policy::AgentPolicy,
     portreeve_signing::{
-        Bytes,
         key::SecretKey,
         limits_on_chain,
-        protocol::{Answer, KeySignature, Request},
+        protocol::{KeySignature, Request},
     },
-    serde_json::{Value, json},
     std::collections::{BTreeMap, BTreeSet, VecDeque},
 };
-
-/// What the traces did, counted.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Tally {
-    pub(crate) allowed: u64,
-    pub(crate) denied: u64,
-    pub(crate) landed: u64,
-    pub(crate) lost: u64,
-    pub(crate) configured: u64,
-    pub(crate) attempts: u64,
-    pub(crate) refused_by_chain: u64,
-    pub(crate) stolen: u64,
-    pub(crate) compared: u64,
-}
-
-impl Tally {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.allowed += other.allowed;
-        self.denied += other.denied;
-        self.landed += other.landed;
-        self.lost += other.lost;
-        self.configured += other.configured;
-        self.attempts += other.attempts;
-        self.refused_by_chain += other.refused_by_chain;
-        self.stolen += other.stolen;
-        self.compared += other.compared;
-    }
-}
 
 /// What is still to be done, before the next act of the plan.
 #[derive(Debug, Clone)]
@@ -302,327 +277,6 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Asks the server; what it allows is signed, and lands now or later.
-    fn pay(&mut self, coin: Coin, ask: Ask, to: u8, later: bool, tip: &Tip) -> Option<Transaction> {
-        let (asset, currency, destination) = (self.world.asset(coin), self.world.currency(coin), self.shop(to));
-        let most = self.books.most(asset, destination, currency.program(), self.now);
-        let amount = Amount::new(self.amount(ask, most)?).unwrap();
-        let request = SpendRequest {
-            asset,
-            amount,
-            destination,
-            program: currency.program(),
-        };
-        if !matches!(self.books.decide(request, self.now), Ok((Stage::Reserved, _))) {
-            self.tally.denied += 1;
-            return None;
-        }
-        self.tally.allowed += 1;
-        let spend = Spend {
-            transaction: self.fresh(),
-            currency,
-            amount,
-            destination,
-            creates_token_account: false,
-        };
-        self.books.reserve(spend.transaction.clone(), asset, amount, self.now);
-        let message = self
-            .wallet
-            .message(tip.blockhash, &self.wallet.spend(&spend).unwrap())
-            .unwrap();
-        let request = Request::SignSpend {
-            transaction: spend.transaction.clone(),
-            agent: self.wallet.keys().agent.clone(),
-            message: Bytes(message.as_bytes().to_vec()),
-        };
-        let answer = match self.desk.ask(&request, self.now) {
-            Ok(Answer::Spend(answer)) => answer,
-            other => {
-                self.fail(format!(
-                    "the signer does not sign {amount} of {asset}, which the server allowed: {other:?}"
-                ));
-                return None;
-            }
-        };
-        self.books
-            .signed(&spend.transaction, answer.signed_at, answer.counts_until_base);
-        let id = spend.transaction.clone();
-        let under_way = UnderWay {
-            spend,
-            transaction: assembled(message, &answer.signatures),
-            last_valid: tip.last_valid,
-        };
-        self.under_way.insert(id.clone(), under_way);
-        if later { None } else { self.land(&id) }
-    }
-
-    fn land(&mut self, id: &TransactionId) -> Option<Transaction> {
-        let UnderWay { spend, transaction, .. } = self.under_way.get(id)?;
-        let transaction = transaction.clone();
-        let coin = if spend.asset() == self.world.asset(Coin::Sol) {
-            Coin::Sol
-        } else {
-            Coin::Token
-        };
-        let (at, to, amount) = (self.limit(coin), spend.destination, spend.amount.units());
-        let expected = self.foretold(|model, unix, agent| model.spend(at, unix, agent, to, amount));
-        self.sent = Some(Sent {
-            errand: Errand::Payment(id.clone()),
-            expected,
-        });
-        Some(transaction)
-    }
-
-    /// Has a configuration signed by the signer's rules.
-    fn configure(
-        &mut self,
-        actions: &[Action],
-        tip: &Tip,
-        request: impl Fn(AgentId, Bytes) -> Request,
-    ) -> Option<Transaction> {
-        let message = self.wallet.message(tip.blockhash, actions).unwrap();
-        let request = request(self.wallet.keys().agent.clone(), Bytes(message.as_bytes().to_vec()));
-        match self.desk.configure(&request, self.now) {
-            Ok(signatures) => {
-                let expected = self.foretold(|model, unix, _| configured(model, actions, unix));
-                self.sent = Some(Sent {
-                    errand: Errand::Configuration,
-                    expected,
-                });
-                Some(assembled(message, &signatures))
-            }
-            Err(refusal) => {
-                self.fail(format!("the signer does not sign {actions:?}: {refusal:?}"));
-                None
-            }
-        }
-    }
-
-    /// A new policy, and the order in which server, signer and chain learn of it: what loosens goes to the chain first,
-    /// what tightens to the server first, and then everything that the old one allowed lands before the chain follows.
-    fn edit(&mut self, edit: &Edit) {
-        let old = self.books.policy.clone();
-        let mut new = old.clone();
-        new.version += 1;
-        match edit {
-            Edit::Daily { coin, day } => {
-                let limits = match coin {
-                    Coin::Sol => &mut new.limits,
-                    Coin::Token => &mut new.tokens.get_mut(&self.world.mint()).unwrap().limits,
-                };
-                let daily = Amount::new(day * self.plan.scale).unwrap();
-                *limits = PolicyLimits {
-                    per_transaction: limits.per_transaction.min(daily),
-                    daily,
-                    weekly: limits.weekly.max(daily),
-                    monthly: limits.monthly.max(daily),
-                };
-            }
-            Edit::Shops(shops) => new.whitelist.allowed_destinations = self.addresses(shops),
-            Edit::Interval(seconds) => new.min_interval_seconds = *seconds,
-            Edit::Nothing(_) => {}
-        }
-        let (loosened, new) = (loosens(&old, &new), Box::new(new));
-        let again = match edit {
-            Edit::Nothing(coin) => Some(self.world.asset(*coin)),
-            _ => None,
-        };
-        let before = limits_on_chain(&old);
-        let changed = |spec: &LimitSpec| !before.contains(spec) || again == Some(spec.asset);
-        let specs: Vec<LimitSpec> = limits_on_chain(&new).into_iter().filter(changed).collect();
-        let (drain, put) = match specs.is_empty() {
-            true => (None, None),
-            // Suspended there is no limit to replace; what is under way ends all the same before the next one is put.
-            false => (Some(Step::Drain), self.books.active.then_some(Step::Put(specs))),
-        };
-        let steps = if loosened {
-            vec![Some(Step::Approve(new.clone())), put, Some(Step::Serve(new))]
-        } else {
-            let (serve, approve) = (Step::Serve(new.clone()), Step::Approve(new));
-            vec![Some(serve), Some(approve), drain, put]
-        };
-        for step in steps.into_iter().rev().flatten() {
-            self.queue.push_front(step);
-        }
-    }
-
-    /// Spends on chain without asking the server.
-    fn attempt(
-        &mut self,
-        coin: Coin,
-        at: Address,
-        amount: u64,
-        to: u8,
-        as_agent: bool,
-        tip: &Tip,
-    ) -> Option<Transaction> {
-        let (world, purse) = (self.world, &self.world.household.purse);
-        let member = if as_agent {
-            self.desk.agent_key().public()
-        } else {
-            world.household.stranger.public()
-        };
-        let to = self.shop(to);
-        let action = UseSpendingLimit {
-            multisig: self.wallet.multisig(),
-            member,
-            limit: at,
-            destination: to,
-            currency: world.currency(coin),
-            amount: Amount::new(amount).unwrap(),
-            memo: Some(self.fresh().to_string()),
-        };
-        let message = compile(&Programs::default(), purse.public(), tip.blockhash, &[action.into()]).unwrap();
-        let expected = self.foretold(|model, unix, _| model.spend(at, unix, member, to, amount));
-        let theft = expected.is_ok() && self.ours().any(|(_, ours)| ours == at);
-        self.sent = Some(Sent {
-            errand: if theft { Errand::Theft } else { Errand::Attempt },
-            expected,
-        });
-        let key = if as_agent {
-            self.desk.agent_key()
-        } else {
-            &world.household.stranger
-        };
-        Some(signed(message, &[purse, key]))
-    }
-
-    fn add_beside(&mut self, coin: Coin, period: u8, amount: u64, closed: bool, tip: &Tip) -> Option<Transaction> {
-        let period = [Period::OneTime, Period::Day, Period::Week, Period::Month][usize::from(period)];
-        let mut create_key = [9; 32];
-        create_key[..8].copy_from_slice(&self.plan.number.to_le_bytes());
-        create_key[8..16].copy_from_slice(&self.counter.to_le_bytes());
-        self.counter += 1;
-        let create_key = Address::new(create_key);
-        let asset = self.world.asset(coin);
-        let spec = limits_on_chain(&self.books.policy)
-            .into_iter()
-            .find(|spec| spec.asset == asset)?;
-        let stranger = self.world.household.stranger.public();
-        let add = AddSpendingLimit {
-            create_key,
-            amount: Amount::new(amount * self.plan.scale).unwrap(),
-            period,
-            members: vec![self.wallet.keys().agent_key, stranger],
-            destinations: if closed { vec![self.shop(0)] } else { Vec::new() },
-            ..self.wallet.add_limit(&spec).unwrap()
-        };
-        let at = pda::spending_limit(&Programs::default(), &add.multisig, &create_key);
-        self.beside.push(Beside { at, coin });
-        self.past_us(add.into(), tip)
-    }
-
-    /// What the owner's key does without the signer's rules.
-    fn past_us(&mut self, action: Action, tip: &Tip) -> Option<Transaction> {
-        let keys = [&self.world.household.fee_payer, &self.world.household.owner];
-        let actions = [action];
-        let message = compile(&Programs::default(), keys[0].public(), tip.blockhash, &actions).unwrap();
-        let expected = self.foretold(|model, unix, _| configured(model, &actions, unix));
-        self.sent = Some(Sent {
-            errand: Errand::Attempt,
-            expected,
-        });
-        Some(signed(message, &keys))
-    }
-
-    /// What became of what [`Self::next`] gave.
-    pub(crate) fn told(&mut self, outcome: &Outcome, height: u64) {
-        let Sent { errand, expected } = self.sent.take().unwrap();
-        if let Errand::Payment(id) = &errand {
-            self.hold_to_the_law(id, outcome, height);
-            if *outcome == Outcome::Never && self.trouble.is_none() {
-                return;
-            }
-        } else if *outcome == Outcome::Never {
-            self.fail("a transaction vanished".to_owned());
-        }
-        match (&expected, outcome) {
-            (Ok(_), Outcome::Landed { .. }) => {}
-            (Err(refusal), Outcome::Failed { error, .. }) if custom(error) == Some(refusal.number()) => {
-                self.tally.refused_by_chain += 1;
-            }
-            _ => {
-                let expected = expected.as_ref().map(|_| "yes");
-                self.fail(format!("the model says {expected:?}, the program {outcome:?}"));
-            }
-        }
-        if self.trouble.is_some() {
-            return;
-        }
-        if let Ok(model) = expected {
-            self.model = model;
-            match errand {
-                Errand::Payment(_) => self.tally.landed += 1,
-                Errand::Configuration => self.tally.configured += 1,
-                Errand::Theft => {
-                    self.tally.stolen += 1;
-                    self.robbed = true;
-                }
-                Errand::Attempt => self.tally.attempts += 1,
-            }
-        }
-    }
-
-    /// What the server allowed, the chain does not refuse: as long as the agent is active and nobody spent past us.
-    fn hold_to_the_law(&mut self, id: &TransactionId, outcome: &Outcome, height: u64) {
-        let Some(UnderWay { spend, last_valid, .. }) = self.under_way.remove(id) else {
-            return self.fail(format!("{id} was not under way"));
-        };
-        match outcome {
-            Outcome::Landed { .. } => self.books.landed(id, Timestamp::from_seconds(self.unix), self.now),
-            Outcome::Failed { slot, error } => {
-                self.books.released(id, &Proof::FailedOnChain { slot: *slot });
-                if self.books.active && !self.robbed {
-                    self.fail(format!(
-                        "the chain refuses what the server allowed: {error} for {spend:?}"
-                    ));
-                }
-            }
-            Outcome::Never if height > last_valid => {
-                self.tally.lost += 1;
-                self.books.released(id, &expired(last_valid));
-            }
-            Outcome::Never => self.fail(format!("{id} vanished before its blockhash expired")),
-        }
-    }
-
-    /// At the end of a round: what is reserved and what would still be allowed fits under the chain's limit, and the
-    /// accounts on chain hold what the model says.
-    pub(crate) fn compare(&mut self, accounts: &BTreeMap<Address, Option<Vec<u8>>>) {
-        for (coin, at) in self.ours().collect::<Vec<_>>() {
-            if self.robbed || !self.books.active {
-                continue;
-            }
-            let asset = self.world.asset(coin);
-            let program = self.world.currency(coin).program();
-            for shop in &self.world.shops {
-                let most = self.books.most(asset, *shop, program, self.now);
-                let (ours, left) = (self.books.pending(asset) + most, self.model.left(at, self.unix));
-                let listed = self.model.destinations(at);
-                if most > 0 && (ours > left || !(listed.is_empty() || listed.contains(shop))) {
-                    self.fail(format!(
-                        "the server would let {ours} of {asset} go to {shop}, the chain {left} to {listed:?}"
-                    ));
-                    return;
-                }
-            }
-        }
-        for at in self.addresses_on_chain() {
-            let found = accounts[&at]
-                .as_deref()
-                .map(|data| SpendingLimit::decode(data).unwrap());
-            let trouble = match (self.model.get(at), found) {
-                (None, None) => None,
-                (Some(limit), Some(found)) => limit.difference(&found),
-                (expected, found) => Some(format!("the model says {expected:?}, the program {found:?}")),
-            };
-            self.tally.compared += 1;
-            if let Some(trouble) = trouble {
-                return self.fail(trouble);
-            }
-        }
-    }
-
     /// Every limit that is, or that ours would be.
     pub(crate) fn addresses_on_chain(&self) -> Vec<Address> {
         let all: BTreeSet<Address> = self
@@ -689,42 +343,12 @@ impl<'a> Life<'a> {
     }
 }
 
-fn first_policy(world: &World, plan: &Plan) -> AgentPolicy {
-    let limits = |sums: Sums| {
-        let text = |units: u64| (units * plan.scale).to_string();
-        json!({"perTransaction": text(sums.once), "daily": text(sums.day), "weekly": text(sums.week), "monthly": text(sums.month)})
-    };
-    let terms = &plan.terms;
-    let mint = world.mint().to_string();
-    let shops: Vec<String> = terms
-        .shops
-        .iter()
-        .map(|shop| world.shops[usize::from(*shop)].to_string())
-        .collect();
-    let hours = terms.hours.map(|(start, end)| json!({"start": start, "end": end}));
-    let input = json!({
-        "preset": "custom",
-        "limits": limits(terms.sol),
-        "tokens": {mint: {"limits": limits(terms.token)}},
-        "whitelist": {"allowedDestinations": shops},
-        "timeControl": {"operatingHoursUtc": hours},
-        "minIntervalSeconds": terms.interval,
-    });
-    let input: PolicyInput = serde_json::from_value(input).unwrap();
-    input.resolve(1).unwrap()
-}
-
 /// Our clocks: none shows a time that the true time has not reached, but for the fastest; none goes back.
 fn read_clocks(before: Now, unix: i64, skew: Skew) -> Now {
     let truth = Timestamp::from_seconds(unix).plus_millis(skew.millis.into());
     let slowest = truth.plus_millis(-i64::from(skew.behind)).max(before.for_release());
     let fastest = truth.plus_millis(skew.ahead.into()).max(before.for_expiry());
     Now::between(slowest, fastest)
-}
-
-fn assembled(message: Message, signatures: &[KeySignature]) -> Transaction {
-    let signed: Vec<_> = signatures.iter().map(|one| (one.key, one.signature)).collect();
-    Transaction::assemble(message, &signed).unwrap()
 }
 
 /// What a configuration does to the limits: all of it or nothing.
@@ -742,11 +366,6 @@ fn configured(model: &mut Limits, actions: &[Action], unix: i64) -> Result<(), R
     Ok(())
 }
 
-/// The program's own number in the chain's error.
-fn custom(error: &Value) -> Option<u64> {
-    error["InstructionError"][1]["Custom"].as_u64()
-}
-
 /// Proof that what was never sent, or came too late, is dead.
 fn expired(last_valid: u64) -> Proof {
     let evidence = OperatorEvidence {
@@ -755,4 +374,9 @@ fn expired(last_valid: u64) -> Proof {
         signature_seen: false,
     };
     Proof::Expired(ExpiredProof::new(last_valid, &[evidence], 1).unwrap())
+}
+
+fn assembled(message: Message, signatures: &[KeySignature]) -> Transaction {
+    let signed: Vec<_> = signatures.iter().map(|one| (one.key, one.signature)).collect();
+    Transaction::assemble(message, &signed).unwrap()
 }
