@@ -1,0 +1,54 @@
+//! OAuth 2.1 without a server: what a request asks, what a client may, what a code, a refresh token and a device code
+//! become. No I/O, no clock, no chance: rows and time come in, the next row or a refusal goes out.
+//!
+//! What must stay true:
+//!
+//! - every parameter is read once; a repeated one is refused before anything is decided,
+//! - a redirect goes to an address that its client registered, byte for byte, or nowhere,
+//! - a code buys at most one grant, and only with the verifier whose hash came with the request,
+//! - a grant never widens: not by a refresh, not by another resource,
+//! - what an error says is fixed text; nothing of the request is ever reflected.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::arithmetic_side_effects,
+        reason = "a test that fails may panic, which is what we want"
+    )
+)]
+
+mod authorize;
+mod claims;
+mod client;
+mod client_auth;
+mod code;
+mod device;
+mod error;
+mod header;
+mod metadata;
+mod params;
+mod pkce;
+mod redirect;
+mod refresh;
+mod registration;
+mod resource;
+mod token;
+
+pub use {
+    authorize::{Asked, Denied, Page, answer_with_code, answer_with_error, asked},
+    claims::{AccessClaims, ClaimsError, Expected},
+    client::{AuthMethod, Client, ClientId, Grant, GrantSet},
+    client_auth::{AssertionClaims, Presented, SecretHash, presented},
+    code::{Code, CodeTtl, Redeemed, redeem},
+    device::{Device, DeviceState, Polled, UserCode, polled},
+    error::{ErrorCode, OAuthError},
+    header::{Algorithm, HeaderError, TokenHeader},
+    metadata::{JsonWebKey, JsonWebKeySet, ProtectedResource, ServerMetadata},
+    params::Params,
+    pkce::{Challenge, Verifier},
+    redirect::RedirectUri,
+    refresh::{Family, Presentation, Refreshed, present, successor},
+    registration::{Registration, registered},
+    resource::Resource,
+    token::{TokenRequest, token_request},
+};
