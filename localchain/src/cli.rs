@@ -26,6 +26,7 @@ Calls beside Solana's own (POST JSON-RPC, parameters in an array):
   localnet_warpSlots [slots]            let slots pass, the clock stands; 151 expire every blockhash
   localnet_createMint [{decimals, program?, address?, extensions?}]   a token; program: token or token2022
   localnet_mintTo [mint, owner, amount] as many of it as wanted, in the owner's token account
+  localnet_setLamports [address, lamports]  leave an account with so many
   localnet_freeze [true|false]          time and slots move only by warps and transactions
   localnet_setFault [name, {settings}]  switch a fault on
   localnet_clearFaults []               switch all off; also [name]

@@ -1,10 +1,10 @@
-//! What the chain begins with: its name, the Squads configuration and a faucet.
+//! What the chain begins with: its name, the Squads configuration, wrapped SOL and a faucet.
 //!
 //! Invariant: the genesis hash never changes. The server and the signer know the local chain by it, and only there do
 //! they take their time from the chain.
 
 use {
-    crate::squads,
+    crate::{chain::tokens, squads},
     litesvm::{LiteSVM, error::LiteSVMError},
     solana_account::Account,
     solana_address::Address,
@@ -44,7 +44,22 @@ pub(crate) fn seed(svm: &mut LiteSVM, creation_fee: u64) -> Result<(), LiteSVMEr
             ..Account::default()
         },
     )?;
+    seed_wrapped_sol(svm)?;
     seed_program_config(svm, creation_fee)
+}
+
+/// SOL as a token. Nobody can make more of it but by wrapping lamports.
+fn seed_wrapped_sol(svm: &mut LiteSVM) -> Result<(), LiteSVMError> {
+    // No authority, no supply, nine decimals, initialised, no freezing.
+    let data = [[0; 44].as_slice(), &[9, 1], &[0; 36]].concat();
+    let account = Account {
+        lamports: svm.minimum_balance_for_rent_exemption(data.len()),
+        data,
+        owner: tokens::TOKEN,
+        executable: false,
+        rent_epoch: u64::MAX,
+    };
+    svm.set_account(tokens::WRAPPED_SOL, account)
 }
 
 /// `multisig_create_v2` reads the program config and pays its treasury; both must exist before the first call.

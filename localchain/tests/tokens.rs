@@ -225,6 +225,13 @@ fn mints_of_any_shape_and_their_tokens_come_out_of_nothing() {
         let data = chain.data(&account.as_str().unwrap().parse().unwrap()).unwrap();
         assert_eq!(data.len(), bytes, "the real program has made it: {shape}");
     }
+    let wrapped = chain.ok(
+        "localnet_mintTo",
+        json!(["So11111111111111111111111111111111111111112", owner, 7]),
+    );
+    assert_eq!(chain.value("getTokenAccountBalance", json!([wrapped]))["amount"], "7");
+    chain.ok("localnet_setLamports", json!([owner, 5]));
+    assert_eq!(chain.balance(&owner.parse().unwrap()), 5);
     assert_ne!(
         chain.ok("localnet_createMint", json!([{"decimals": 6}])),
         chain.ok("localnet_createMint", json!([{"decimals": 6}]))

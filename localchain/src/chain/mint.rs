@@ -25,6 +25,7 @@ const KIND_MINT: u8 = 1;
 
 const CREATE_IDEMPOTENT: u8 = 1;
 const MINT_TO: u8 = 7;
+const SYNC_NATIVE: u8 = 17;
 
 /// A mint to be made.
 #[derive(Debug, Clone)]
@@ -75,11 +76,26 @@ impl Chain {
             executable: false,
             rent_epoch: u64::MAX,
         };
+        self.put(mint.address, account)
+    }
+
+    /// Leaves `address` with so many lamports, whatever it had.
+    /// # Errors
+    /// When the VM refuses the account.
+    pub(crate) fn set_lamports(&mut self, address: &Address, lamports: u64) -> Result<(), LiteSVMError> {
+        let account = Account {
+            lamports,
+            ..self.svm.get_account(address).unwrap_or_default()
+        };
+        self.put(*address, account)
+    }
+
+    fn put(&mut self, address: Address, account: Account) -> Result<(), LiteSVMError> {
         if self.finality.0 > 0 {
-            let before = self.svm.get_account(&mint.address);
-            self.undo.remember(self.slot, mint.address, before);
+            let before = self.svm.get_account(&address);
+            self.undo.remember(self.slot, address, before);
         }
-        self.svm.set_account(mint.address, account)?;
+        self.svm.set_account(address, account)?;
         self.advance(1);
         Ok(())
     }
@@ -116,9 +132,21 @@ impl Chain {
             ],
             data: [&[MINT_TO], amount.to_le_bytes().as_slice()].concat(),
         };
-        let all = [open, fill];
-        let wanted = if amount == 0 { &all[..1] } else { &all[..] };
-        self.by_faucet(wanted).map(|_| account)
+        let wrap = [
+            solana_system_interface::instruction::transfer(&faucet.pubkey(), &account, amount),
+            Instruction {
+                program_id: program,
+                accounts: vec![AccountMeta::new(account, false)],
+                data: vec![SYNC_NATIVE],
+            },
+        ];
+        let mut wanted = vec![open];
+        match amount {
+            0 => {}
+            _ if *mint == tokens::WRAPPED_SOL => wanted.extend(wrap),
+            _ => wanted.push(fill),
+        }
+        self.by_faucet(&wanted).map(|_| account)
     }
 
     /// Has the faucet do something. Tried first, so that what fails costs nothing and leaves no trace.

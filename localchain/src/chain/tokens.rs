@@ -7,6 +7,9 @@ pub(crate) const TOKEN: Address = Address::from_str_const("TokenkegQfeZyiNwAJbNb
 /// Token-2022: the same layouts with extensions behind them.
 pub(crate) const TOKEN_2022: Address = Address::from_str_const("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb");
 
+/// The mint of SOL as a token.
+pub(crate) const WRAPPED_SOL: Address = Address::from_str_const("So11111111111111111111111111111111111111112");
+
 /// Bytes of a token account without extensions.
 const ACCOUNT_LEN: usize = 165;
 /// Where Token-2022 says what an account with extensions is; 2 is a token account.

@@ -107,6 +107,14 @@ pub(super) fn create_mint(node: &mut Node, params: Params) -> Answer {
     Ok(json!(address.to_string()))
 }
 
+pub(super) fn set_lamports(node: &mut Node, params: Params) -> Answer {
+    let (address, lamports) = (params.key(0)?, params.u64(1)?);
+    node.chain
+        .set_lamports(&address, lamports)
+        .map_err(|error| RpcError::bad_params(error.to_string()))?;
+    clock(node.chain)
+}
+
 /// Answers the token account.
 pub(super) fn mint_to(node: &mut Node, params: Params) -> Answer {
     let (mint, owner, amount) = (params.key(0)?, params.key(1)?, params.u64(2)?);

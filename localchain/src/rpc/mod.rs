@@ -176,6 +176,7 @@ fn dispatch(node: &mut Node, method: &str, params: Params) -> Answer {
         "localnet_mintTo" => local::mint_to(node, params),
         "localnet_releaseHeld" => local::release_held(node, params),
         "localnet_setFault" => local::set_fault(node, params),
+        "localnet_setLamports" => local::set_lamports(node, params),
         "localnet_warpSeconds" => local::warp_seconds(node, params),
         "localnet_warpSlots" => local::warp_slots(node, params),
         _ => Err(RpcError::no_such_method()),
