@@ -30,6 +30,8 @@ pub struct Payment {
     pub stage: Stage,
     /// When it was decided.
     pub created_at: Timestamp,
+    /// How often its agent had been suspended by then.
+    pub suspensions: u64,
     /// The last block height at which its bytes can land; `None` until they are fixed.
     pub last_valid_height: Option<u64>,
 }
@@ -39,15 +41,16 @@ pub struct Payment {
 pub struct Standing {
     /// True when it may pay.
     pub active: bool,
-    /// Since when it may, or may not.
-    pub since: Timestamp,
+    /// How often it has been suspended so far. Counted, because two moments of one clock may be the same.
+    pub suspensions: u64,
 }
 
 impl Standing {
-    /// Whether it still pays what was decided then: not while it is suspended, and not after it was in between.
+    /// Whether it still pays what was decided when it had been suspended so often: not while it is suspended, and not
+    /// after it was in between.
     #[must_use]
-    pub fn pays_for(self, decided_at: Timestamp) -> bool {
-        self.active && self.since <= decided_at
+    pub const fn pays_for(self, suspensions: u64) -> bool {
+        self.active && self.suspensions == suspensions
     }
 }
 
@@ -200,7 +203,7 @@ impl Payment {
     }
 
     fn is_paid_by(&self, agent: Option<Standing>) -> bool {
-        agent.is_some_and(|agent| agent.pays_for(self.created_at))
+        agent.is_some_and(|agent| agent.pays_for(self.suspensions))
     }
 }
 
@@ -283,6 +286,7 @@ mod tests {
         Payment {
             stage,
             created_at: T,
+            suspensions: 2,
             last_valid_height: Some(1_000),
         }
     }
@@ -340,18 +344,17 @@ mod tests {
 
     #[test]
     fn an_agent_pays_only_what_was_decided_since_it_last_became_active() {
-        let active = |since| Standing { active: true, since };
-        assert!(active(T).pays_for(T));
-        assert!(!active(T.plus_millis(1)).pays_for(T), "it was suspended in between");
-        let suspended = Standing {
-            active: false,
-            since: Timestamp::EPOCH,
-        };
-        assert!(!suspended.pays_for(T));
+        let standing = |active, suspensions| Standing { active, suspensions };
         let payment = payment(Stage::Signing);
-        assert_eq!(payment.may_be_signed(Some(active(T))), Next::LookAtHeight);
-        assert_eq!(payment.may_be_fixed(Some(active(T))), None);
-        for none in [None, Some(suspended)] {
+        assert_eq!(payment.may_be_signed(Some(standing(true, 2))), Next::LookAtHeight);
+        assert_eq!(payment.may_be_fixed(Some(standing(true, 2))), None);
+        let in_between = standing(true, 3);
+        for none in [
+            None,
+            Some(standing(false, 2)),
+            Some(standing(false, 3)),
+            Some(in_between),
+        ] {
             assert!(matches!(payment.may_be_signed(none), Next::Void(_)));
             assert!(payment.may_be_fixed(none).is_some());
         }

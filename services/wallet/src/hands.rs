@@ -62,6 +62,7 @@ impl Hands {
         // Consent to end an earlier suspension is not consent to end this one.
         agent.resume_proof = None;
         agent.status_changed_at = now;
+        agent.suspensions = agent.suspensions.saturating_add(1);
         agent.chain_sync = ChainSync::Pending;
         agent.updated_at = now;
         agent.update(tx).await?;

@@ -132,6 +132,7 @@ pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -
         stage: Some(AgentStage::AwaitingPolicyApproval),
         status_reason: None,
         status_changed_at: now,
+        suspensions: 0,
         public_key: None,
         multisig: None,
         vault: None,
@@ -322,7 +323,7 @@ pub(crate) async fn resume(
         hands.still_good(tx, &credential).await?;
         may_be_resumed(&agent)?;
         // Consent to end the suspension that was seen ends no later one.
-        if agent.status_changed_at != seen.status_changed_at {
+        if agent.suspensions != seen.suspensions {
             return Err(Code::AgentStateConflict.into());
         }
         agent.stage = Some(AgentStage::Resuming);

@@ -20,6 +20,8 @@ pub(crate) struct AgentRow {
     pub(crate) stage: Option<AgentStage>,
     pub(crate) status_reason: Option<String>,
     pub(crate) status_changed_at: Timestamp,
+    /// How often it has been suspended.
+    pub(crate) suspensions: u64,
     pub(crate) public_key: Option<Address>,
     pub(crate) multisig: Option<Address>,
     pub(crate) vault: Option<Address>,
@@ -52,7 +54,7 @@ macro_rules! select_agents {
     ($rest:literal) => {
         concat!(
             "SELECT id, project_id, owner_id, nickname, tags, status, stage, status_reason, status_changed_at, ",
-            "public_key, multisig, vault, policy_version, last_spend_at, chain_sync, last_synced_at, key_destroyed, ",
+            "suspensions, public_key, multisig, vault, policy_version, last_spend_at, chain_sync, last_synced_at, key_destroyed, ",
             "resume_proof, limits_until, created_at, updated_at FROM agents ",
             $rest
         )
@@ -71,6 +73,7 @@ impl AgentRow {
             stage: row.parsed("stage")?,
             status_reason: row.get_optional("status_reason")?,
             status_changed_at: row.get("status_changed_at")?,
+            suspensions: row.get("suspensions")?,
             public_key: row.get_optional("public_key")?,
             multisig: row.get_optional("multisig")?,
             vault: row.get_optional("vault")?,
@@ -99,7 +102,7 @@ impl AgentRow {
     pub(crate) fn standing(&self) -> Standing {
         Standing {
             active: self.status == AgentStatus::Active,
-            since: self.status_changed_at,
+            suspensions: self.suspensions,
         }
     }
 
@@ -114,8 +117,8 @@ impl AgentRow {
         let sql = Sql::new(
             "UPDATE agents SET status = $1, stage = $2, status_reason = $3, status_changed_at = $4, public_key = $5, \
              multisig = $6, vault = $7, policy_version = $8, last_spend_at = $9, chain_sync = $10, \
-             last_synced_at = $11, key_destroyed = $12, resume_proof = $13, limits_until = $14, updated_at = $15 \
-             WHERE id = $16",
+             last_synced_at = $11, key_destroyed = $12, resume_proof = $13, limits_until = $14, updated_at = $15, \
+             suspensions = $16 WHERE id = $17",
         );
         let sql = sql
             .bind(self.status.as_str())
@@ -137,6 +140,7 @@ impl AgentRow {
             )
             .bind(self.limits_until)
             .bind(self.updated_at)
+            .bind(self.suspensions)
             .bind(&self.id);
         match tx.execute(sql).await? {
             1 => Ok(()),

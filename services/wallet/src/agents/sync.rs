@@ -196,7 +196,7 @@ async fn finish(
     let unit = async move |tx: &mut Tx| {
         let now = own.hands().clock.now().for_expiry();
         let mut agent = row::lock(tx, &seen.id).await?.ok_or(StoreError::Missing)?;
-        let asks = |agent: &AgentRow| (agent.status, agent.stage, agent.status_changed_at, agent.key_destroyed);
+        let asks = |agent: &AgentRow| (agent.status, agent.stage, agent.suspensions, agent.key_destroyed);
         if asks(&agent) != asks(&seen) {
             return own.hands().sync(tx, &seen.id).await;
         }

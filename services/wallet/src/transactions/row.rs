@@ -34,6 +34,8 @@ pub(crate) struct TransactionRow {
     pub(crate) failure: Option<(Code, String)>,
     /// What the policy said when it was asked.
     pub(crate) decision: DecisionView,
+    /// How often its agent had been suspended by then.
+    pub(crate) suspensions: u64,
     /// The bytes the signer is asked to sign, from SIGNING on.
     pub(crate) message: Option<Vec<u8>>,
     /// The last block height at which they can land.
@@ -47,13 +49,13 @@ pub(crate) struct TransactionRow {
 
 const COLUMNS: &str = "INSERT INTO transactions (id, project_id, owner_id, agent_id, idempotency_key, body_hash, \
      requested_by, asset, amount, destination, token_program, decimals, opens_account, memo, stage, code, detail, \
-     decision, created_at, updated_at)";
+     decision, suspensions, created_at, updated_at)";
 
 macro_rules! select_transactions {
     ($rest:literal) => {
         concat!(
             "SELECT id, project_id, owner_id, agent_id, idempotency_key, body_hash, requested_by, asset, amount, ",
-            "destination, token_program, decimals, opens_account, memo, stage, code, detail, decision, message, last_valid_height, wire, signature, created_at, ",
+            "destination, token_program, decimals, opens_account, memo, stage, code, detail, decision, suspensions, message, last_valid_height, wire, signature, created_at, ",
             "confirmed_at FROM transactions ",
             $rest
         )
@@ -81,6 +83,7 @@ impl TransactionRow {
             stage: row.parsed("stage")?.ok_or(StoreError::Missing)?,
             failure: code.map(|code| (code, detail.unwrap_or_default())),
             decision: row.json("decision")?,
+            suspensions: row.get("suspensions")?,
             message: row.get_optional("message")?,
             last_valid_height: row.get_optional("last_valid_height")?,
             wire: row.get_optional("wire")?,
@@ -115,6 +118,7 @@ impl TransactionRow {
             code.value(),
             detail.value(),
             serde_json::to_string(&self.decision).map_or_else(|error| Value::Unfit(error.to_string()), Bind::value),
+            self.suspensions.value(),
             self.created_at.value(),
             self.created_at.value(),
         ]
@@ -125,6 +129,7 @@ impl TransactionRow {
         Payment {
             stage: self.stage,
             created_at: self.created_at,
+            suspensions: self.suspensions,
             last_valid_height: self.last_valid_height,
         }
     }

@@ -56,18 +56,26 @@ struct World {
     agent: AgentId,
 }
 
-fn decider(database: &Database, clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Batcher<Decider> {
+fn hands(clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Hands {
     let (credentials, checks) = (Arc::clone(keys), Arc::clone(keys));
-    database.batcher(Decider::new(Hands {
+    Hands {
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         wall: Arc::clone(clock) as Arc<dyn Clock>,
         entropy: Arc::new(Seeded::new(seed)),
         credentials,
         checks,
-    }))
+    }
+}
+
+fn decider(database: &Database, clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Batcher<Decider> {
+    database.batcher(Decider::new(hands(clock, keys, seed)))
 }
 
 impl World {
+    fn hands(&self) -> Hands {
+        hands(&self.clock, &self.keys, 13)
+    }
+
     async fn new(test: TestDatabase, policy: &str) -> Self {
         let database = test.open().await.unwrap();
         let clock = Arc::new(ManualClock::at(START));
@@ -90,6 +98,7 @@ impl World {
             stage: None,
             status_reason: None,
             status_changed_at: START,
+            suspensions: 0,
             public_key: None,
             multisig: None,
             vault: None,
@@ -500,6 +509,27 @@ async fn each_token_has_windows_of_its_own_and_one_without_limits_is_refused(tes
     world.end().await;
 }
 
+/// All of it happens in one moment of the clock: what counts is the order.
+async fn what_was_decided_before_a_suspension_is_not_paid_after_it(test: TestDatabase) {
+    let world = World::new(test, STANDARD).await;
+    let before = new(world.ask("before", SOL).await);
+    let hands = world.hands();
+    let id = world.agent.clone();
+    let unit = async move |tx: &mut Tx| {
+        let mut agent = agents::lock_all(tx, [&id]).await?.remove(0);
+        hands.suspend(tx, &mut agent, None, "key", START).await?;
+        agent.status = AgentStatus::Active;
+        agent.update(tx).await
+    };
+    world.database.write::<_, StoreError, _>(unit).await.unwrap();
+    let after = new(world.ask("after", SOL).await);
+    assert_eq!(before.created_at, after.created_at);
+    let agent = Some(world.agent().await.standing());
+    assert!(before.course().may_be_fixed(agent).is_some());
+    assert_eq!(after.course().may_be_fixed(agent), None);
+    world.end().await;
+}
+
 macro_rules! on_both_databases {
     ($($fact:ident)+) => {
         mod sqlite {
@@ -521,6 +551,7 @@ macro_rules! on_both_databases {
     };
 }
 on_both_databases! {
+    what_was_decided_before_a_suspension_is_not_paid_after_it
     a_race_admits_exactly_what_the_limit_allows
     one_key_is_one_payment_for_ever
     a_denial_says_when_the_same_payment_would_pass

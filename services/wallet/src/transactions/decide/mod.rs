@@ -332,6 +332,7 @@ impl Decider {
             stage: begins_at(decision.outcome),
             failure: decision.code().map(|code| (code, spend.why(code))),
             decision: DecisionView::new(&decision, &policy),
+            suspensions: agent.suspensions,
             message: None,
             last_valid_height: None,
             wire: None,
