@@ -223,6 +223,23 @@ impl Estate {
         )
     }
 
+    /// Asks for a payment in a token with the agent's own key. `None` when the server goes away before it answers.
+    pub fn try_pay_token(&self, agent: &Agent, to: &str, (mint, units): (&str, u64), key: &str) -> Option<Answer> {
+        let body = json!({"to": to, "amount": units.to_string(), "mint": mint});
+        self.house.api(&agent.key).try_send(
+            minreq::Method::Post,
+            "/api/v1/transactions",
+            Some(&body),
+            &[("Idempotency-Key", key)],
+        )
+    }
+
+    /// Asks for a payment in a token with the agent's own key.
+    #[track_caller]
+    pub fn pay_token(&self, agent: &Agent, to: &str, token: (&str, u64), key: &str) -> Answer {
+        self.try_pay_token(agent, to, token, key).unwrap()
+    }
+
     /// Asks for a payment with the agent's own key.
     #[track_caller]
     pub fn pay(&self, agent: &Agent, to: &str, lamports: u64, key: &str) -> Answer {
@@ -251,10 +268,16 @@ impl Estate {
     /// Lamports that count against the day's limit, as the API says.
     #[track_caller]
     pub fn used_today(&self, agent: &AgentId) -> u64 {
+        self.used_today_of(agent, "SOL")
+    }
+
+    /// The same of any asset, in its base units.
+    #[track_caller]
+    pub fn used_today_of(&self, agent: &AgentId, asset: &str) -> u64 {
         let usage = self.owner().get(&format!("/api/v1/agents/{agent}/policy/usage"));
         let assets = usage.is(200)["assets"].as_array().unwrap();
-        let sol = assets.iter().find(|one| one["asset"] == "SOL").unwrap();
-        sol["day"]["used"].as_str().unwrap().parse().unwrap()
+        let found = assets.iter().find(|one| one["asset"] == asset).unwrap();
+        found["day"]["used"].as_str().unwrap().parse().unwrap()
     }
 }
 

@@ -122,6 +122,9 @@ pub(crate) async fn find(chain: &dyn Chain, order: &Order, policy: &AgentPolicy)
             .detail(format_args!("`{mint}` is no token mint on this chain"))
             .param("mint")
     })?;
+    let pinned = policy.pinned_of(order.asset).map(|pinned| pinned.decimals);
+    let changed = pinned.is_some_and(|decimals| decimals != token.mint.decimals);
+    let changed = changed.then_some(Concern::Obstacle("has other decimals than the owner approved"));
     let listed = policy.whitelist.allowed_destinations.contains(&order.to);
     let account = match token.program {
         TokenProgram::Token => plain,
@@ -135,7 +138,7 @@ pub(crate) async fn find(chain: &dyn Chain, order: &Order, policy: &AgentPolicy)
             decimals: token.mint.decimals,
             opens_account,
         },
-        concern: token.concern(),
+        concern: changed.max(token.concern()),
     }))
 }
 

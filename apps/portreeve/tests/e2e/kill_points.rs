@@ -9,13 +9,13 @@ mod act;
 mod stage;
 
 use {
-    act::Act::{self, Approve, Create, Expire, GiveUp, Pay, Resume, Suspend},
+    act::Act::{self, Approve, Create, Expire, GiveUp, Pay, PayToken, Resume, Suspend},
     stage::{Stage, Victim},
     std::{collections::BTreeSet, fs, path::Path},
 };
 
-const EVERY: &[Act] = &[Create, Approve, Pay, Expire, GiveUp, Suspend, Resume];
-const SIGNED: &[Act] = &[Approve, Pay, GiveUp, Suspend, Resume];
+const EVERY: &[Act] = &[Create, Approve, Pay, PayToken, Expire, GiveUp, Suspend, Resume];
+const SIGNED: &[Act] = &[Approve, Pay, PayToken, GiveUp, Suspend, Resume];
 const CONFIGURED: &[Act] = &[Approve, Suspend, Resume];
 
 /// Every place, and the acts that come by.
@@ -28,14 +28,14 @@ const TABLE: &[(&str, &[Act])] = &[
     ("wallet.configure.signed", CONFIGURED),
     ("wallet.configure.landed", CONFIGURED),
     ("wallet.build.landed", &[Approve]),
-    ("wallet.pay.reserved", &[Pay]),
-    ("wallet.sign.before", &[Pay]),
-    ("wallet.sign.signed", &[Pay]),
-    ("wallet.sign.kept", &[Pay]),
+    ("wallet.pay.reserved", &[Pay, PayToken]),
+    ("wallet.sign.before", &[Pay, PayToken]),
+    ("wallet.sign.signed", &[Pay, PayToken]),
+    ("wallet.sign.kept", &[Pay, PayToken]),
     ("wallet.sign.voided", &[GiveUp]),
-    ("wallet.submit.before", &[Pay, Expire]),
-    ("wallet.submit.sent", &[Pay, Expire]),
-    ("wallet.settled", &[Pay]),
+    ("wallet.submit.before", &[Pay, PayToken, Expire]),
+    ("wallet.submit.sent", &[Pay, PayToken, Expire]),
+    ("wallet.settled", &[Pay, PayToken]),
     ("wallet.released", &[Expire, GiveUp]),
     ("wallet.suspend.signer", &[Suspend]),
     ("wallet.suspend.landed", &[Suspend]),
@@ -77,6 +77,13 @@ fn wherever_the_server_dies_an_agent_is_made_once_and_whole() {
 #[cfg_attr(not(kill_points), ignore = "needs kill points, which `cargo xtask test` compiles in")]
 fn wherever_the_server_dies_a_payment_is_made_once_or_given_up() {
     die_everywhere(Victim::Server, &[Pay, Expire, GiveUp]);
+}
+
+#[test]
+#[cfg_attr(not(kill_points), ignore = "needs kill points, which `cargo xtask test` compiles in")]
+fn wherever_a_process_dies_a_payment_in_a_token_is_made_once() {
+    die_everywhere(Victim::Server, &[PayToken]);
+    die_everywhere(Victim::Signer, &[PayToken]);
 }
 
 #[test]

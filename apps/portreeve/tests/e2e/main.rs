@@ -26,3 +26,4 @@ mod operators;
 mod payments;
 mod postgres;
 mod setup;
+mod tokens;

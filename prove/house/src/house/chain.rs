@@ -90,6 +90,41 @@ impl Chain {
         self.call("getBalance", &json!([address]))["value"].as_u64().unwrap()
     }
 
+    /// Makes a token: `{decimals, program?, address?, extensions?}`. Answers its mint.
+    #[track_caller]
+    pub fn create_mint(&self, shape: &Value) -> String {
+        let mint = self.call("localnet_createMint", &json!([shape]));
+        mint.as_str().unwrap().to_owned()
+    }
+
+    /// Gives tokens away. Answers the token account; 0 only opens it.
+    #[track_caller]
+    pub fn mint_to(&self, mint: &str, owner: &str, units: u64) -> String {
+        let account = self.call("localnet_mintTo", &json!([mint, owner, units]));
+        account.as_str().unwrap().to_owned()
+    }
+
+    /// Leaves `address` with so many lamports, whatever it had.
+    #[track_caller]
+    pub fn set_balance(&self, address: &str, lamports: u64) {
+        self.call("localnet_setLamports", &json!([address, lamports]));
+    }
+
+    /// What `owner` has of a token, in base units; `None` without a token account for it.
+    #[track_caller]
+    pub fn tokens(&self, mint: &str, owner: &str) -> Option<u64> {
+        let found = self.call(
+            "getTokenAccountsByOwner",
+            &json!([owner, {"mint": mint}, {"encoding": "jsonParsed"}]),
+        );
+        let accounts = found["value"].as_array().unwrap();
+        let units = |account: &Value| {
+            let amount = &account["account"]["data"]["parsed"]["info"]["tokenAmount"]["amount"];
+            amount.as_str().unwrap().parse::<u64>().unwrap()
+        };
+        (!accounts.is_empty()).then(|| accounts.iter().map(units).sum())
+    }
+
     /// Moves the clock forward.
     #[track_caller]
     pub fn warp(&self, seconds: u64) {

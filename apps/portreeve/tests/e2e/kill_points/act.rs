@@ -4,11 +4,14 @@
 use {
     super::stage::Stage,
     crate::{
-        estate::{Agent, Estate, until},
+        estate::{Agent, Estate, policy, until},
         house::SOL,
     },
     portreeve_kernel::{Address, AgentId, Asset},
-    portreeve_signing::protocol::{Answer, Request},
+    portreeve_signing::{
+        key::SecretKey,
+        protocol::{Answer, Request},
+    },
     serde_json::{Value, json},
     std::collections::{BTreeMap, BTreeSet},
 };
@@ -22,6 +25,27 @@ const DEAD: u64 = 200;
 /// A wallet of this many limits and destinations takes more than one transaction to set up.
 const TOKENS: u8 = 3;
 
+/// What every payment in a token moves, and what there is of it.
+const ONE_TOKEN: u64 = 1_000_000;
+pub(super) const TOKENS_HELD: u64 = 100 * ONE_TOKEN;
+
+/// Mints for the policies here.
+pub(super) fn mints() -> impl Iterator<Item = String> {
+    (1..=TOKENS).map(|number| Address::new([number; 32]).to_string())
+}
+
+/// The one that is paid in.
+pub(super) fn token() -> String {
+    mints().next().unwrap()
+}
+
+/// The usual policy, and as much of the token a day as there is.
+pub(super) fn with_a_token() -> Value {
+    let mut policy = policy();
+    policy["tokens"] = json!({token(): {"limits": {"daily": TOKENS_HELD.to_string()}}});
+    policy
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
     /// An agent is asked for.
@@ -30,6 +54,8 @@ pub(super) enum Act {
     Approve,
     /// It pays.
     Pay,
+    /// Another pays in a token, now and then to somebody who has no account for it.
+    PayToken,
     /// A payment that the chain swallowed is given up when that is proven.
     Expire,
     /// A payment that nobody had time to sign is given up.
@@ -44,7 +70,7 @@ impl Act {
     /// Brings the stage to where the act begins; the agent that it is about, if that is a new one.
     pub(super) fn prepare(self, stage: &mut Stage) -> Option<AgentId> {
         match self {
-            Self::Create | Self::Pay => {}
+            Self::Create | Self::Pay | Self::PayToken => {}
             Self::Approve => return Some(stage.estate.ask_for_agent(&stage.name(), &wide_policy())),
             Self::Expire => stage.begin_swallowed_payment(),
             Self::GiveUp => stage.begin_late_payment(),
@@ -77,6 +103,18 @@ impl Act {
                 stage.watch("the payment is made or given up", |estate| {
                     has_ended(estate, &taken.body)
                 });
+            }
+            Self::PayToken => {
+                let payee = stage.payee();
+                let paid = (token(), ONE_TOKEN);
+                let name = stage.name();
+                let answer = stage
+                    .estate
+                    .try_pay_token(&stage.buyer, &payee, (&paid.0, paid.1), &name);
+                let Some(taken) = answer.filter(|answer| answer.status == 202) else {
+                    return;
+                };
+                stage.watch("the payment is made", |estate| has_ended(estate, &taken.body));
             }
             Self::Suspend => {
                 let path = format!("{}/suspend", agent.path());
@@ -117,6 +155,11 @@ impl Act {
                 assert_eq!(stage.ended_payment()["status"], "CONFIRMED");
                 stage.landed += UNIT;
                 stage.signed += UNIT;
+            }
+            Self::PayToken => {
+                let ended = stage.ended_token_payment();
+                assert_eq!(ended["status"], "CONFIRMED", "{ended}");
+                stage.tokens_landed += ONE_TOKEN;
             }
             Self::Expire => {
                 let ended = stage.ended_payment();
@@ -175,6 +218,7 @@ impl Act {
                 assert!(!stage.is_stopped_at_the_signer(&agent));
             }
             Self::Pay | Self::Expire | Self::GiveUp => stage.balanced(),
+            Self::PayToken => stage.balanced_in_tokens(),
             Self::Suspend => {
                 assert_eq!(estate.limits(agent), []);
                 assert!(stage.is_stopped_at_the_signer(agent));
@@ -194,13 +238,8 @@ impl Act {
 
 /// Limits on SOL and some tokens, to 16 destinations: more than one transaction holds.
 fn wide_policy() -> Value {
-    let tokens: BTreeMap<String, Value> = (1..=TOKENS)
-        .map(|number| {
-            (
-                Address::new([number; 32]).to_string(),
-                json!({"limits": {"daily": "1000"}}),
-            )
-        })
+    let tokens: BTreeMap<String, Value> = mints()
+        .map(|mint| (mint, json!({"limits": {"daily": "1000"}})))
         .collect();
     let shops: BTreeSet<String> = (1..=16)
         .map(|number| Address::new([100 + number; 32]).to_string())
@@ -256,6 +295,45 @@ impl Stage {
             (answer.status == 202).then_some(answer.body)
         });
         self.estate.until_ended(&taken)
+    }
+
+    /// Who is paid in a token now. Every fourth is somebody new; more than that the fee payer would not open accounts for.
+    fn payee(&self) -> String {
+        let known = self.number - self.number % 4;
+        let mut bytes = [9; 32];
+        bytes[..4].copy_from_slice(&known.to_be_bytes());
+        SecretKey::from_seed(&bytes).public().to_string()
+    }
+
+    /// The same in a token.
+    fn ended_token_payment(&self) -> Value {
+        let (payee, token) = (self.payee(), token());
+        let taken = until("the payment is taken under the same key", || {
+            let paid = self
+                .estate
+                .pay_token(&self.buyer, &payee, (&token, ONE_TOKEN), &self.name());
+            assert!(paid.status == 202 || paid.body["retryable"] == true, "{}", paid.body);
+            (paid.status == 202).then_some(paid.body)
+        });
+        self.estate.until_ended(&taken)
+    }
+
+    /// The chain, the books and the signer all hold what was paid in the token, once.
+    fn balanced_in_tokens(&self) {
+        let Self { estate, buyer, .. } = self;
+        let held = |owner: &str| estate.house.chain.tokens(&token(), owner);
+        let had = u64::from(self.number % 4);
+        assert!(held(&self.payee()) <= Some((had + 1) * ONE_TOKEN), "paid twice");
+        assert_eq!(held(&buyer.vault()), Some(TOKENS_HELD - self.tokens_landed), "left");
+        assert_eq!(estate.used_today_of(&buyer.id, &token()), self.tokens_landed, "booked");
+        let request = Request::Headroom {
+            agent: buyer.id.clone(),
+            asset: Asset::Token(token().parse().unwrap()),
+        };
+        match estate.house.signer_client().ask(&request) {
+            Ok(Answer::Headroom(room)) => assert_eq!(room.day.units(), self.tokens_landed, "the signer itself"),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// A payment that was signed and sent, that the chain keeps to itself, and whose blockhash has died while the power

@@ -2,11 +2,12 @@
 //! death. Both start in a moment, so that there can be many.
 
 use {
-    super::act::Act,
+    super::act::{Act, TOKENS_HELD, mints, token, with_a_token},
     crate::{
         estate::{Agent, Estate, policy, until},
         house::{House, Running, SOL},
     },
+    serde_json::json,
     std::{
         collections::BTreeMap,
         panic::{AssertUnwindSafe, catch_unwind},
@@ -40,9 +41,13 @@ pub(super) struct Stage {
     signer: Option<Running>,
     /// Pays, and is suspended and resumed.
     pub(super) agent: Agent,
+    /// Pays in a token.
+    pub(super) buyer: Agent,
     pub(super) shop: String,
     /// Lamports that have been paid.
     pub(super) landed: u64,
+    /// Units of the token that have been paid.
+    pub(super) tokens_landed: u64,
     /// Lamports that the signer has signed for; what never landed counts there all the same.
     pub(super) signed: u64,
     /// False while the server is down.
@@ -59,13 +64,21 @@ impl Stage {
         let estate = Estate::of(house);
         let shop = estate.house.somebody();
         estate.house.chain.airdrop(&shop, SOL);
+        let chain = &estate.house.chain;
+        for mint in mints() {
+            chain.create_mint(&json!({"address": mint, "decimals": 6}));
+        }
         let agent = estate.agent("tester", &policy());
+        let buyer = estate.agent("buyer", &with_a_token());
+        chain.mint_to(&token(), &buyer.vault(), TOKENS_HELD);
         Self {
             estate,
             signer: Some(signer),
             agent,
+            buyer,
             shop,
             landed: 0,
+            tokens_landed: 0,
             signed: 0,
             serving: true,
             number: 0,
