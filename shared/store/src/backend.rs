@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | a write begins | `BEGIN IMMEDIATE`: one writer at a time | `BEGIN`, read committed |
 //! | rows are locked | by that already | `FOR UPDATE` |
+//! | units that share a commit | up to 256 | one, or their locks would be out of order |
 //! | migrations are kept apart | by that already | an advisory lock |
 //! | a failed commit | is known, unless the disk failed: then only a restart tells | is unknown unless the server said no |
 
@@ -61,6 +62,16 @@ impl Backend {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",
             Self::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        }
+    }
+
+    /// The most units in one commit. Where others write at the same time it is one: a unit locks its rows in an order,
+    /// but two units, one after the other, do not, and then two nodes would wait for each other until the database undoes
+    /// one of them. What has to be many in one commit there is a [`Batch`](crate::Batch), which locks all its rows at once.
+    pub(crate) const fn units_at_once(self) -> usize {
+        match self {
+            Self::Sqlite => 256,
+            Self::Postgres => 1,
         }
     }
 

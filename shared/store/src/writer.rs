@@ -1,4 +1,5 @@
-//! The one task that writes. It takes what waits, runs it in one transaction, commits, and only then answers.
+//! The one task that writes. It takes what waits (on PostgreSQL one unit at a time), runs it in one transaction, commits,
+//! and only then answers.
 //!
 //! Every unit of a group runs under a savepoint, so that its failure undoes only itself. When more than that goes
 //! wrong before the commit (a deadlock, a lost connection, a command that spoils its batch), the group is undone and
@@ -29,9 +30,6 @@ use {
         time::{sleep, timeout},
     },
 };
-
-/// The most units in one group: it bounds how long the first of them waits for the last.
-const GROUP: usize = 256;
 
 /// How often a unit that runs alone is tried when locks or the connection fail it, with 10, 20, 40, 80 ms between.
 const TRIES: u32 = 5;
@@ -65,7 +63,7 @@ impl Writer {
     pub(crate) async fn serve(mut self, mut queue: UnboundedReceiver<Box<dyn Unit>>) {
         while let Some(first) = queue.recv().await {
             let mut group = vec![first];
-            while group.len() < GROUP {
+            while group.len() < self.backend.units_at_once() {
                 match queue.try_recv() {
                     Ok(next) => group.push(next),
                     Err(_) => break,

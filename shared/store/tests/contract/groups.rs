@@ -225,6 +225,43 @@ pub(crate) async fn nodes_that_lock_in_opposite_order_both_get_through(place: &T
     assert_eq!(sum, 4, "each happened once, however often it ran ({runs:?})");
 }
 
+/// The units of a group lock one row each, on the other node in opposite order. Each of them keeps the order of locks; the
+/// groups together must keep it too.
+pub(crate) async fn groups_of_two_nodes_never_undo_each_other(place: &TestDatabase) {
+    let nodes = [place.open().await.unwrap(), place.open().await.unwrap()];
+    for id in ["a", "b"] {
+        write(&nodes[0], id).await.unwrap();
+    }
+    let (barrier, runs) = (Arc::new(Barrier::new(2)), Arc::new(AtomicU32::new(0)));
+    let group = |database: &Database, first: &'static str, second: &'static str| {
+        let (database, barrier, runs) = (database.clone(), Arc::clone(&barrier), Arc::clone(&runs));
+        tokio::spawn(async move {
+            let lock = |id: &'static str| {
+                let (barrier, runs) = (Arc::clone(&barrier), Arc::clone(&runs));
+                async move |tx: &mut Tx| {
+                    runs.fetch_add(1, Ordering::SeqCst);
+                    let lock = Sql::new("SELECT created_at FROM projects WHERE id = $1").for_update();
+                    tx.fetch_one(lock.bind(id)).await?;
+                    // Until the other node has its first row as well, as far as the database lets two write at once.
+                    let _ = tokio::time::timeout(Duration::from_millis(300), barrier.wait()).await;
+                    Ok::<_, StoreError>(())
+                }
+            };
+            // What comes while this one runs makes one group.
+            let before = database.write(async |_: &mut Tx| {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok::<_, StoreError>(())
+            });
+            tokio::join!(before, database.write(lock(first)), database.write(lock(second)))
+        })
+    };
+    let (one, other) = (group(&nodes[0], "a", "b"), group(&nodes[1], "b", "a"));
+    for (before, first, second) in [one.await.unwrap(), other.await.unwrap()] {
+        before.and(first).and(second).unwrap();
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 4, "nobody has to run twice");
+}
+
 pub(crate) async fn a_wakeup_comes_with_the_commit_and_not_for_what_was_undone(place: &TestDatabase) {
     let database = place.open().await.unwrap();
     let wakeups = database.wakeups();

@@ -65,6 +65,7 @@ contract! {
         connections_for_reading_cannot_write,
         a_closed_database_finishes_what_waits_and_refuses_the_rest,
         nodes_that_lock_in_opposite_order_both_get_through,
+        groups_of_two_nodes_never_undo_each_other,
         a_wakeup_comes_with_the_commit_and_not_for_what_was_undone,
     ;
     batch:
