@@ -75,29 +75,53 @@ impl Books {
 
     /// What the server decides.
     pub(crate) fn decide(&self, request: SpendRequest, now: Now) -> Result<(Stage, Decision), Code> {
-        let purse = self.purses.get(&request.asset).cloned().unwrap_or_default();
+        let (server, signer) = (self.used(request.asset, now), self.mirrored(request.asset, now));
+        self.judge(request, server, signer, now)
+    }
+
+    fn judge(
+        &self,
+        request: SpendRequest,
+        server: WindowUse,
+        signer: WindowUse,
+        now: Now,
+    ) -> Result<(Stage, Decision), Code> {
         let case = Case {
             may_pay: if self.active { Ok(()) } else { Err(Code::AgentSuspended) },
             policy: &self.policy,
             request,
-            server: purse.server.used(now),
-            signer: purse.signer.used(now),
+            server,
+            signer,
             last_spend_at: self.last_spend_at,
             unsigned: self.reserved.values().filter(|reserved| !reserved.signed).count() as u64,
         };
         case.decide(now)
     }
 
-    /// The most that would be paid to `to` now.
-    pub(crate) fn most(&self, asset: Asset, to: Address, program: Address, now: Now) -> u64 {
+    /// The most that would be paid to `to` now, if this is what counts.
+    pub(crate) fn most(&self, asset: Asset, to: Address, program: Address, counted: WindowUse, now: Now) -> u64 {
         let request = SpendRequest {
             asset,
             amount: Amount::new(1).unwrap(),
             destination: to,
             program,
         };
-        self.decide(request, now)
+        self.judge(request, counted, WindowUse::default(), now)
             .map_or(0, |(_, decision)| decision.max_amount_now.units())
+    }
+
+    /// What the server's own ledger counts.
+    pub(crate) fn used(&self, asset: Asset, now: Now) -> WindowUse {
+        self.purses
+            .get(&asset)
+            .map_or_else(WindowUse::default, |purse| purse.server.used(now))
+    }
+
+    /// What its mirror of the signer's books counts.
+    pub(crate) fn mirrored(&self, asset: Asset, now: Now) -> WindowUse {
+        self.purses
+            .get(&asset)
+            .map_or_else(WindowUse::default, |purse| purse.signer.used(now))
     }
 
     /// What is reserved of `asset` and may still land.

@@ -2,7 +2,8 @@
 
 use {
     portreeve_chain::{AgentWallet, Programs, Signature},
-    portreeve_kernel::{Address, AgentId, Cluster, Now, OwnerProof, Timestamp},
+    portreeve_kernel::{Address, AgentId, Asset, Cluster, Now, OwnerProof, Timestamp},
+    portreeve_ledger::WindowUse,
     portreeve_policy::{AgentPolicy, approval_challenge, loosens},
     portreeve_signing::{
         Context, Event, KeyError, Keys, Record, Refusal, Signatory, SignerState,
@@ -91,6 +92,11 @@ impl<'a> Desk<'a> {
     /// The agent's key, for those who steal it.
     pub(crate) const fn agent_key(&self) -> &SecretKey {
         &self.ring.agent_key
+    }
+
+    /// What the signer itself counts.
+    pub(crate) fn used(&self, asset: Asset, now: Now) -> WindowUse {
+        self.state.agents().next().unwrap().1.used(&asset, now)
     }
 
     pub(crate) fn wallet(&self) -> AgentWallet {

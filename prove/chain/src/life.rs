@@ -37,6 +37,10 @@ use {
     std::collections::{BTreeMap, BTreeSet, VecDeque},
 };
 
+/// Seconds within which what is signed lands or never does, which the signer relies on. Not taken from its rules: they
+/// are what is being proven.
+const LANDS_WITHIN: u64 = 300;
+
 /// What is still to be done, before the next act of the plan.
 #[derive(Debug, Clone)]
 enum Step {
@@ -70,6 +74,7 @@ struct UnderWay {
     spend: Spend,
     transaction: Transaction,
     last_valid: u64,
+    signed_at: i64,
 }
 
 /// A limit beside ours.
@@ -95,6 +100,8 @@ pub(crate) struct Life<'a> {
     now: Now,
     counter: u64,
     robbed: bool,
+    /// Something was under way for longer than the signer waits for it.
+    late: bool,
     pub(crate) tally: Tally,
     pub(crate) trouble: Option<String>,
 }
@@ -128,6 +135,7 @@ impl<'a> Life<'a> {
             now,
             counter: 0,
             robbed: false,
+            late: false,
             tally: Tally::default(),
             trouble: None,
         }
@@ -139,10 +147,15 @@ impl<'a> Life<'a> {
 
     /// The next round: the chain's clock shows `unix`.
     pub(crate) fn begin(&mut self, round: usize, unix: i64) {
-        let round = &self.plan.rounds[round];
+        let (round, next) = (&self.plan.rounds[round], self.plan.rounds.get(round + 1));
         self.unix = unix;
+        let late = |one: &UnderWay| unix - one.signed_at > LANDS_WITHIN.cast_signed();
+        self.late |= self.under_way.values().any(late);
         self.now = read_clocks(self.now, unix, round.clock);
         self.queue.extend(round.acts.iter().cloned().map(Step::Act));
+        if self.plan.brisk && next.is_some_and(|next| next.wait > LANDS_WITHIN) {
+            self.queue.push_back(Step::Drain);
+        }
     }
 
     /// Goes on until there is something for the chain to do, or nothing left to do in this round.

@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     /// What all amounts are multiplied with.
     pub(crate) scale: u64,
     pub(crate) terms: Terms,
+    /// What is under way lands within minutes, as on a real chain, and not rounds later.
+    pub(crate) brisk: bool,
     pub(crate) rounds: Vec<Round>,
 }
 
@@ -125,7 +127,7 @@ pub(crate) enum Edit {
 pub(crate) fn draw(seed: u64, number: u64) -> Plan {
     let waits = waits(&mut Dice::new(seed, number / GROUP));
     let mut dice = Dice::new(seed, (1 << 40) + number);
-    let robbed = dice.chance(1, 4);
+    let (robbed, delayed, brisk) = (dice.chance(1, 4), dice.chance(2, 3), dice.chance(1, 2));
     let terms = terms(&mut dice);
     let rounds = waits.into_iter().enumerate().map(|(place, wait)| {
         let thieves = robbed && place > 9;
@@ -133,7 +135,7 @@ pub(crate) fn draw(seed: u64, number: u64) -> Plan {
         Round {
             wait,
             clock: skew(&mut dice),
-            acts: (0..count).map(|_| act(&mut dice, thieves)).collect(),
+            acts: (0..count).map(|_| act(&mut dice, thieves, delayed)).collect(),
         }
     });
     let rounds = rounds.collect();
@@ -141,6 +143,7 @@ pub(crate) fn draw(seed: u64, number: u64) -> Plan {
         number,
         scale: dice.pick(&[1, 1, 1, 1_000, 9_973]),
         terms,
+        brisk,
         rounds,
     }
 }
@@ -150,24 +153,44 @@ fn waits(dice: &mut Dice) -> Vec<u64> {
     let mut waits = vec![0];
     for _ in 0..dice.between(14, 26) {
         let last = at[at.len() - 1];
-        let edge = |dice: &mut Dice| {
-            let from = dice.pick(&at);
-            let window = dice.pick(&[DAY, DAY, DAY, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 30 * DAY]);
-            // The signer counts from five minutes after it signed.
-            let near = dice.pick(&[0, 0, 0, 0, 300]);
-            (from + window + near + dice.between(0, 3)).saturating_sub(1 + last)
-        };
-        let wait = match dice.below(10) {
-            0..=5 => edge(dice),
+        let mut wait = match dice.below(10) {
+            0..=5 => edge(dice, &at).saturating_sub(last),
             6 => dice.between(0, 3),
-            7 => dice.between(0, 3_600),
+            7 => dice.between(1, 300),
             8 => dice.between(0, DAY),
             _ => dice.between(0, 3 * DAY),
         };
+        // What is signed just before an edge may land after it.
+        let short = wait > 300 && dice.chance(1, 5);
+        if short {
+            wait -= dice.between(1, 250);
+        }
         at.push(last + wait);
         waits.push(wait);
+        if short {
+            let soon = dice.between(1, 300);
+            // And what was signed then leaves its window before what landed then leaves the chain's.
+            let later = DAY - soon + dice.between(0, 2);
+            at.extend([last + wait + soon, last + wait + soon + later]);
+            waits.extend([soon, later]);
+        }
     }
     waits
+}
+
+/// A window after an earlier round, often one of the last, give or take a second.
+fn edge(dice: &mut Dice, at: &[u64]) -> u64 {
+    let (recent, last) = (at.len().saturating_sub(4), at[at.len() - 1]);
+    let from = match dice.below(4) {
+        // The chain's days step from the wallet's first second.
+        0 => return (last / DAY + dice.between(1, 2)) * DAY + dice.between(0, 2) - 1,
+        1 => dice.pick(at),
+        _ => dice.pick(&at[recent..]),
+    };
+    let window = dice.pick(&[DAY, DAY, DAY, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 30 * DAY]);
+    // The signer counts from five minutes after it signed.
+    let margin = dice.pick(&[0, 0, 0, 300]);
+    from + window + margin + dice.between(0, 3) - 1
 }
 
 fn skew(dice: &mut Dice) -> Skew {
@@ -242,7 +265,7 @@ fn small(dice: &mut Dice) -> u8 {
     u8::try_from(dice.below(8)).unwrap()
 }
 
-fn act(dice: &mut Dice, thieves: bool) -> Act {
+fn act(dice: &mut Dice, thieves: bool, delayed: bool) -> Act {
     if thieves && dice.chance(1, 3) {
         let (coin, ask, to) = (coin(dice), ask(dice), shop(dice));
         return Act::Steal { coin, ask, to };
@@ -252,7 +275,7 @@ fn act(dice: &mut Dice, thieves: bool) -> Act {
             coin: coin(dice),
             ask: ask(dice),
             to: shop(dice),
-            later: dice.chance(1, 4),
+            later: delayed && dice.chance(1, 3),
         },
         27..=29 => Act::Land(small(dice)),
         30 => Act::Lose(small(dice)),

@@ -2,10 +2,10 @@
 
 use {
     super::{Errand, Life, Sent, UnderWay, expired},
-    crate::node::Outcome,
+    crate::{node::Outcome, plan::Coin},
     portreeve_chain::account::SpendingLimit,
     portreeve_kernel::{Address, Timestamp, TransactionId},
-    portreeve_ledger::Proof,
+    portreeve_ledger::{Proof, WindowUse},
     serde_json::Value,
     std::collections::BTreeMap,
 };
@@ -72,25 +72,19 @@ impl Life<'_> {
         }
     }
 
-    /// At the end of a round: what is reserved and what would still be allowed fits under the chain's limit, and the
-    /// accounts on chain hold what the model says.
+    /// At the end of a round: what the server would still allow, and what the signer would still sign, each by its own
+    /// books alone, fits under the chain's limit; and the accounts on chain hold what the model says.
     pub(crate) fn compare(&mut self, accounts: &BTreeMap<Address, Option<Vec<u8>>>) {
-        for (coin, at) in self.ours().collect::<Vec<_>>() {
-            if self.robbed || !self.books.active {
-                continue;
-            }
-            let asset = self.world.asset(coin);
-            let program = self.world.currency(coin).program();
-            for shop in &self.world.shops {
-                let most = self.books.most(asset, *shop, program, self.now);
-                let (ours, left) = (self.books.pending(asset) + most, self.model.left(at, self.unix));
-                let listed = self.model.destinations(at);
-                if most > 0 && (ours > left || !(listed.is_empty() || listed.contains(shop))) {
-                    self.fail(format!(
-                        "the server would let {ours} of {asset} go to {shop}, the chain {left} to {listed:?}"
-                    ));
-                    return;
-                }
+        for (coin, at) in self
+            .ours()
+            .filter(|_| self.books.active && !self.robbed)
+            .collect::<Vec<_>>()
+        {
+            let (asset, now) = (self.world.asset(coin), self.now);
+            self.fits("server", coin, at, self.books.used(asset, now));
+            // The signer relies on it that what it signs lands within minutes or never.
+            if !self.late {
+                self.fits("signer", coin, at, self.desk.used(asset, now));
             }
         }
         for at in self.addresses_on_chain() {
@@ -105,6 +99,22 @@ impl Life<'_> {
             self.tally.compared += 1;
             if let Some(trouble) = trouble {
                 return self.fail(trouble);
+            }
+        }
+    }
+
+    /// By what `counted` says, and with all that is under way, no shop gets more than the chain would give it.
+    fn fits(&mut self, who: &str, coin: Coin, at: Address, counted: WindowUse) {
+        let (asset, program) = (self.world.asset(coin), self.world.currency(coin).program());
+        let (pending, left) = (self.books.pending(asset), self.model.left(at, self.unix));
+        let listed = self.model.destinations(at).to_vec();
+        for shop in &self.world.shops {
+            let most = self.books.most(asset, *shop, program, counted, self.now);
+            if most > 0 && (pending + most > left || !(listed.is_empty() || listed.contains(shop))) {
+                return self.fail(format!(
+                    "by the {who} {most} of {asset} may go to {shop} beside {pending} that are pending, by the chain \
+                     {left} to {listed:?}"
+                ));
             }
         }
     }

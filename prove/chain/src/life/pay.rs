@@ -20,7 +20,13 @@ impl Life<'_> {
     /// Asks the server; what it allows is signed, and lands now or later.
     pub(super) fn pay(&mut self, coin: Coin, ask: Ask, to: u8, later: bool, tip: &Tip) -> Option<Transaction> {
         let (asset, currency, destination) = (self.world.asset(coin), self.world.currency(coin), self.shop(to));
-        let most = self.books.most(asset, destination, currency.program(), self.now);
+        let counted = self
+            .books
+            .used(asset, self.now)
+            .max(self.books.mirrored(asset, self.now));
+        let most = self
+            .books
+            .most(asset, destination, currency.program(), counted, self.now);
         let amount = Amount::new(self.amount(ask, most)?).unwrap();
         let request = SpendRequest {
             asset,
@@ -66,6 +72,7 @@ impl Life<'_> {
             spend,
             transaction: assembled(message, &answer.signatures),
             last_valid: tip.last_valid,
+            signed_at: self.unix,
         };
         self.under_way.insert(id.clone(), under_way);
         if later { None } else { self.land(&id) }
