@@ -91,11 +91,17 @@ impl Recording {
         self.count() >= u64::from_le_bytes(number)
     }
 
+    /// Does `act` while nobody is in the middle of asking the disk for something.
+    pub fn while_nobody_asks<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.control.lock().unwrap();
+        let done = act();
+        self.control.unlock().unwrap();
+        done
+    }
+
     /// Writes down that somebody outside knows `what`, before anything else is asked of the disk.
     pub fn note(&self, what: &str) {
-        self.control.lock().unwrap();
-        self.append(Kind::Note, what.as_bytes());
-        self.control.unlock().unwrap();
+        self.while_nobody_asks(|| self.append(Kind::Note, what.as_bytes()));
     }
 
     fn append(&self, kind: Kind, payload: &[u8]) {
