@@ -168,8 +168,17 @@ fn write_dates<S: Serializer>(dates: &BTreeSet<Date>, to: S) -> Result<S::Ok, S:
 
 /// Only `2026-12-31`: the parser of the library takes many forms, and two texts for one date invite mistakes.
 pub(crate) fn read_dates<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeSet<Date>, D::Error> {
-    let texts = Vec::<Cow<'de, str>>::deserialize(from)?;
-    texts.iter().map(|text| read_date(text)).collect()
+    let dates = Vec::<WrittenDate>::deserialize(from)?;
+    Ok(dates.into_iter().map(|WrittenDate(date)| date).collect())
+}
+
+/// One of them, so that an error says which.
+struct WrittenDate(Date);
+
+impl<'de> Deserialize<'de> for WrittenDate {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        read_date(&Cow::<'de, str>::deserialize(from)?).map(Self)
+    }
 }
 
 fn read_date<E: serde::de::Error>(text: &str) -> Result<Date, E> {

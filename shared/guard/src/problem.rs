@@ -160,6 +160,17 @@ impl Problem {
     }
 }
 
+/// What is wrong and where, in one line.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let detail = self.0.detail.as_deref().unwrap_or(self.0.code.help());
+        match &self.0.param {
+            Some(param) => write!(f, "`{param}`: {detail}"),
+            None => f.write_str(detail),
+        }
+    }
+}
+
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
         Self::new(code)

@@ -5,11 +5,12 @@ use {
     portreeve_kernel::{AgentId, Asset, Now, Timestamp},
     portreeve_ledger::AccountKey,
     portreeve_store::{
-        Database, StoreError, Tx,
+        Database, Fetch, Row, Sql, StoreError, Tx,
         audit::{self, AuditRow, Query},
         ledger,
     },
     serde_json::json,
+    std::collections::BTreeMap,
     tokio::runtime::Runtime,
 };
 
@@ -61,6 +62,26 @@ impl Books {
         T: Send + 'static,
     {
         self.runtime.block_on(self.database.write(work)).unwrap()
+    }
+
+    /// How many rows each table has that tells what was asked and decided. Two tables are left out that change by
+    /// themselves: background work, and when keys were used.
+    pub fn sizes(&self) -> BTreeMap<String, u64> {
+        let sql = Sql::new(
+            "SELECT 'agents' AS name, COUNT(*) AS size FROM agents UNION ALL \
+             SELECT 'policies', COUNT(*) FROM policies UNION ALL \
+             SELECT 'transactions', COUNT(*) FROM transactions UNION ALL \
+             SELECT 'api_keys', COUNT(*) FROM api_keys UNION ALL \
+             SELECT 'ledger_accounts', COUNT(*) FROM ledger_accounts UNION ALL \
+             SELECT 'ledger_entries', COUNT(*) FROM ledger_entries UNION ALL \
+             SELECT 'reservations', COUNT(*) FROM reservations UNION ALL \
+             SELECT 'audit_log', COUNT(*) FROM audit_log UNION ALL \
+             SELECT 'outbox', COUNT(*) FROM outbox",
+        );
+        let read = &mut self.database.read();
+        let rows = self.runtime.block_on(read.fetch_all(sql)).unwrap();
+        let pair = |row: &Row| (row.get("name").unwrap(), row.get("size").unwrap());
+        rows.iter().map(pair).collect()
     }
 
     /// Every entry of the audit log, oldest first, once it is shown to be one chain.

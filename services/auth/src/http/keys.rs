@@ -11,6 +11,7 @@ use {
     portreeve_guard::{
         Caller, Id, Json, Network, Page, Paging, PagingQuery, Problem,
         openapi::{BodyRefusals, Refusals},
+        text,
     },
     portreeve_kernel::{AgentId, Code, Environment, KeyId, Role, ScopeSet, Secret, Timestamp},
     serde::{Deserialize, Serialize, Serializer},
@@ -182,17 +183,7 @@ impl Key {
 impl NewKeyBody {
     fn check(self) -> Result<NewKey, Problem> {
         let refuse = |param: &str, detail: String| Problem::new(Code::ValidationOutOfRange).param(param).detail(detail);
-        let length = self.name.chars().count();
-        if length == 0 || length > MAX_NAME {
-            return Err(refuse(
-                "name",
-                format!("a name has 1 to {MAX_NAME} characters, this one has {length}"),
-            ));
-        }
-        if self.name.chars().any(char::is_control) {
-            let problem = Problem::new(Code::ValidationInvalidFormat).param("name");
-            return Err(problem.detail("a name has no control characters"));
-        }
+        text::check("name", "a name", &self.name, 1..=MAX_NAME)?;
         if self.scopes.is_empty() {
             return Err(refuse("scopes", "a key without scopes is good for nothing".to_owned()));
         }

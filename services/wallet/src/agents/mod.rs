@@ -24,9 +24,8 @@ use {
         events,
         http::schema,
         tokens::{self, TokenBalance},
-        transactions::is_note,
     },
-    portreeve_guard::{Page, Paging, Problem, not_found},
+    portreeve_guard::{Page, Paging, Problem, not_found, text},
     portreeve_kernel::{AgentId, Code, Mint, OwnerProof, Principal, Timestamp, kill},
     portreeve_policy::{AgentPolicy, lint},
     portreeve_signing::{key::proves, resume_challenge},
@@ -263,12 +262,8 @@ pub(crate) async fn suspend(
     id: &AgentId,
     reason: Option<String>,
 ) -> Result<AgentView, Problem> {
-    if reason.as_deref().is_some_and(|reason| !is_note(reason, REASON_MAX)) {
-        return Err(Problem::new(Code::ValidationOutOfRange)
-            .detail(format_args!(
-                "a reason has at most {REASON_MAX} characters, none of them a control character"
-            ))
-            .param("reason"));
+    if let Some(reason) = &reason {
+        text::check("reason", "a reason", reason, 0..=REASON_MAX)?;
     }
     reach(&mut wallet.database().read(), caller, id).await?;
     // Not `wallet.now()`: stopping must not wait for a chain that does not answer.

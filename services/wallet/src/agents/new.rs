@@ -1,8 +1,7 @@
 //! What a new agent may be called and allowed, checked before anything is written.
 
 use {
-    crate::transactions::is_plain,
-    portreeve_guard::Problem,
+    portreeve_guard::{Problem, text},
     portreeve_kernel::Code,
     portreeve_policy::{AgentPolicy, FieldError, PolicyInput},
     serde::Serialize,
@@ -34,12 +33,10 @@ impl NewAgent {
     /// # Errors
     /// A problem that names the field; for a policy all fields at once.
     pub(crate) fn check(nickname: String, tags: Vec<String>, policy: PolicyInput) -> Result<Self, Problem> {
-        let length = nickname.chars().count();
-        if !(1..=NICKNAME_MAX).contains(&length) || !nickname.chars().all(is_plain) || nickname.trim() != nickname {
-            return Err(Problem::new(Code::ValidationOutOfRange)
-                .detail(format_args!(
-                    "a nickname has 1 to {NICKNAME_MAX} characters, none of them a control character, and no space at its ends"
-                ))
+        text::check("nickname", "a nickname", &nickname, 1..=NICKNAME_MAX)?;
+        if nickname.trim() != nickname {
+            return Err(Problem::new(Code::ValidationInvalidFormat)
+                .detail("a nickname has no space at its ends")
                 .param("nickname"));
         }
         if tags.len() > TAGS_MAX {
@@ -100,12 +97,16 @@ mod tests {
     fn names_and_tags_are_bounded() {
         assert!(check("a", &["x", "가나-1_B"], STANDARD).is_ok());
         assert!(check(&"é".repeat(50), &[], STANDARD).is_ok());
-        for nickname in ["", " ", "a ", "a\nb", "a\u{202E}b", "\u{200B}", &"x".repeat(51)] {
-            assert_eq!(
-                check(nickname, &[], STANDARD).unwrap_err(),
-                Code::ValidationOutOfRange,
-                "{nickname:?}"
-            );
+        for (nickname, code) in [
+            ("", Code::ValidationOutOfRange),
+            (&"x".repeat(51), Code::ValidationOutOfRange),
+            (" ", Code::ValidationInvalidFormat),
+            ("a ", Code::ValidationInvalidFormat),
+            ("a\nb", Code::ValidationInvalidFormat),
+            ("a\u{202E}b", Code::ValidationInvalidFormat),
+            ("\u{200B}", Code::ValidationInvalidFormat),
+        ] {
+            assert_eq!(check(nickname, &[], STANDARD).unwrap_err(), code, "{nickname:?}");
         }
         assert_eq!(
             check("a", &["x"; 11], STANDARD).unwrap_err(),

@@ -12,8 +12,8 @@ mod view;
 pub use portreeve_payment::{Stage, Status};
 pub(crate) use {
     advance::{JOB, advance},
-    decide::{Decided, Decider, Spend},
-    order::{IdempotencyKey, Order, is_note, is_plain},
+    decide::Decider,
+    order::{IdempotencyKey, Order},
     row::{TransactionRow, in_flight, is_open},
     usage::{UsageView, check, usage},
     view::{DecisionView, TransactionView},
@@ -26,6 +26,7 @@ use {
         ports::SignerError,
         tokens,
     },
+    decide::{Decided, Spend},
     portreeve_guard::{Page, Paging, Problem, caller, not_found},
     portreeve_kernel::{AgentId, Code, Now, Principal, TransactionId},
     portreeve_ledger::{AccountKey, WindowUse},
@@ -74,11 +75,7 @@ pub(crate) async fn pay(
         return Err(Code::SystemRecovering.into());
     }
     agent.status.may_pay()?;
-    if [agent.vault, agent.multisig].contains(&Some(order.to)) {
-        return Err(Problem::new(Code::ValidationOutOfRange)
-            .detail("that is the agent's own wallet; a payment to it would go nowhere")
-            .param("to"));
-    }
+    order.is_to_somebody_else(&agent)?;
     let now = wallet.now().await?;
     // Asked now, because once something is reserved it is too late to answer that the signer is away.
     wallet.enrolment().await?;
@@ -219,4 +216,6 @@ fn denied(row: &TransactionRow) -> Problem {
         .with("outcome", &row.decision.outcome)
         .with("escalation", &row.decision.level)
         .with("policyVersion", row.decision.policy_version)
+        .with("mint", row.mint())
+        .with("decimals", row.decimals())
 }

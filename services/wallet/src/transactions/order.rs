@@ -1,8 +1,9 @@
 //! What a client asks for, checked before any rule is asked.
 
 use {
+    crate::agents::AgentRow,
     axum::http::HeaderMap,
-    portreeve_guard::{Problem, not_found},
+    portreeve_guard::{Problem, not_found, text},
     portreeve_kernel::{Address, AgentId, Amount, Asset, Code, Mint, Principal},
     sha2::{Digest, Sha256},
 };
@@ -82,12 +83,8 @@ impl Order {
                 .detail("the system program is no wallet; money sent there is lost")
                 .param("to"));
         }
-        if memo.as_deref().is_some_and(|memo| !is_note(memo, MEMO_MAX)) {
-            return Err(Problem::new(Code::ValidationOutOfRange)
-                .detail(format_args!(
-                    "a memo has at most {MEMO_MAX} characters, none of them a control character"
-                ))
-                .param("memo"));
+        if let Some(memo) = &memo {
+            text::check("memo", "a memo", memo, 0..=MEMO_MAX)?;
         }
         Ok(Self {
             agent,
@@ -96,6 +93,19 @@ impl Order {
             to,
             memo,
         })
+    }
+
+    /// Checks that it does not pay the agent itself.
+    ///
+    /// # Errors
+    /// A problem that names the field.
+    pub(crate) fn is_to_somebody_else(&self, agent: &AgentRow) -> Result<(), Problem> {
+        if [agent.vault, agent.multisig].contains(&Some(self.to)) {
+            return Err(Problem::new(Code::ValidationOutOfRange)
+                .detail("that is the agent's own wallet; a payment goes to somebody else")
+                .param("to"));
+        }
+        Ok(())
     }
 
     /// The same in a token.
@@ -120,17 +130,6 @@ impl Order {
         }
         Address::new(hash.finalize().into()).to_string()
     }
-}
-
-/// Words by people for people: bounded, and nothing that a database or a terminal trips over.
-pub(crate) fn is_note(text: &str, max: usize) -> bool {
-    text.chars().count() <= max && text.chars().all(is_plain)
-}
-
-/// Not a control character, and none of those that are invisible, end a line, or turn the text around.
-pub(crate) fn is_plain(c: char) -> bool {
-    let hidden = matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
-    !c.is_control() && !hidden
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ pub(crate) struct AssetUsage {
     /// `SOL`, or a token's mint.
     #[schema(example = "SOL")]
     asset: String,
+    /// Digits after the point in whole SOL or tokens; null for a token that nobody has looked at.
+    decimals: Option<u8>,
     /// The limit of one payment.
     per_transaction: String,
     /// Any 24 hours.
@@ -80,7 +82,11 @@ pub(crate) async fn usage(wallet: &Wallet, caller: &Principal, id: &AgentId) -> 
     let mut assets = Vec::new();
     for asset in policy.assets() {
         if let Some(limits) = policy.limits_of(asset) {
-            assets.push(asset_usage(&mut read, &agent, asset, limits, now).await?);
+            let decimals = match asset {
+                Asset::Sol => Some(row::SOL_DECIMALS),
+                Asset::Token(_) => policy.pinned_of(asset).map(|pinned| pinned.decimals),
+            };
+            assets.push(asset_usage(&mut read, &agent, (asset, decimals), limits, now).await?);
         }
     }
     Ok(UsageView {
@@ -94,7 +100,7 @@ pub(crate) async fn usage(wallet: &Wallet, caller: &Principal, id: &AgentId) -> 
 async fn asset_usage(
     read: &mut Reader,
     agent: &AgentRow,
-    asset: Asset,
+    (asset, decimals): (Asset, Option<u8>),
     limits: &Limits,
     now: Now,
 ) -> Result<AssetUsage, Failure> {
@@ -118,6 +124,7 @@ async fn asset_usage(
     };
     Ok(AssetUsage {
         asset: asset.to_string(),
+        decimals,
         per_transaction: limits.per_transaction.to_string(),
         day,
         week,
@@ -146,6 +153,7 @@ pub(crate) async fn check(
     let mut read = wallet.database().read();
     let agent = agents::reach(&mut read, caller, id).await?;
     let order = Order::check(caller, Some(agent.id.clone()), to, amount, None)?;
+    order.is_to_somebody_else(&agent)?;
     let order = match mint {
         Some(mint) => order.in_token(mint),
         None => order,

@@ -22,16 +22,16 @@ use {
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let malformed = |detail: &str| Problem::new(Code::ValidationInvalidFormat).detail(detail);
     if bytes.trim_ascii().is_empty() {
-        return Err(malformed("the body is empty; send a JSON object"));
+        return Err(malformed("there is nothing; a JSON object is expected"));
     }
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         return Err(malformed(
-            "the body starts with a byte order mark; send it without the bytes EF BB BF",
+            "it starts with a byte order mark; leave out the bytes EF BB BF",
         ));
     }
     if let Err(error) = str::from_utf8(bytes) {
         let place = error.valid_up_to();
-        return Err(malformed(&format!("the body is not UTF-8 from byte {place} on")));
+        return Err(malformed(&format!("from byte {place} on it is not UTF-8")));
     }
     fill(Strict(tree::read(bytes).map_err(told)?))
 }
@@ -43,7 +43,7 @@ fn told(unread: Unread) -> Problem {
     let problem = match cause.classify() {
         Category::Data => problem.detail(&cause),
         Category::Syntax | Category::Eof | Category::Io => {
-            problem.detail(format_args!("the body is no JSON document: {cause}"))
+            problem.detail(format_args!("this is no JSON: {cause}"))
         }
     };
     match place {
