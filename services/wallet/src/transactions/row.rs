@@ -6,12 +6,15 @@ use {
     portreeve_chain::{TokenProgram, squads::Currency},
     portreeve_guard::Problem,
     portreeve_kernel::{
-        Address, AgentId, Amount, Asset, Code, OwnerId, Principal, ProjectId, Timestamp, TransactionId,
+        Address, AgentId, Amount, Asset, Code, Mint, OwnerId, Principal, ProjectId, Timestamp, TransactionId,
     },
     portreeve_payment::{Payment, Stage},
     portreeve_store::{Bind, Fetch, Row, Sql, StoreError, Tx, Value},
     std::collections::BTreeMap,
 };
+
+/// Lamports per SOL as a power of ten.
+pub(super) const SOL_DECIMALS: u8 = 9;
 
 /// One payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +146,22 @@ impl TransactionRow {
             (Asset::Sol, _) => Ok(Currency::Sol),
             (Asset::Token(mint), Some(route)) => Ok(route.currency(mint)),
             (Asset::Token(_), None) => Err(Problem::internal("a payment in a token without its program")),
+        }
+    }
+
+    /// The token's mint; `None` for SOL.
+    pub(crate) fn mint(&self) -> Option<Mint> {
+        match self.asset {
+            Asset::Sol => None,
+            Asset::Token(mint) => Some(mint),
+        }
+    }
+
+    /// Digits after the point in whole SOL or tokens.
+    pub(crate) fn decimals(&self) -> Option<u8> {
+        match self.asset {
+            Asset::Sol => Some(SOL_DECIMALS),
+            Asset::Token(_) => self.route.map(|route| route.decimals),
         }
     }
 

@@ -10,9 +10,6 @@ use {
     utoipa::ToSchema,
 };
 
-/// Lamports per SOL as a power of ten.
-const SOL_DECIMALS: u8 = 9;
-
 /// One rule that says no.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -186,14 +183,8 @@ impl From<&TransactionRow> for TransactionView {
             },
             to: row.destination.to_string(),
             amount: row.amount.to_string(),
-            mint: match row.asset {
-                Asset::Sol => None,
-                Asset::Token(mint) => Some(mint.to_string()),
-            },
-            decimals: match row.asset {
-                Asset::Sol => Some(SOL_DECIMALS),
-                Asset::Token(_) => row.route.map(|route| route.decimals),
-            },
+            mint: row.mint().map(|mint| mint.to_string()),
+            decimals: row.decimals(),
             opens_token_account: row.opens_account(),
             memo: row.memo.clone(),
             status: stage.status(),
