@@ -74,14 +74,14 @@ impl Journal {
             torn,
         } = recover(BufReader::new(&file), key, mark, &path)?;
         if torn {
-            file.set_len(length)
-                .and_then(|()| file.sync_all())
-                .map_err(FileError::io("cut", &path))?;
+            file.set_len(length).map_err(FileError::io("cut", &path))?;
             crate::note(&format_args!(
                 "cut a torn record off the journal, after record {}",
                 state.sequence()
             ));
         }
+        // A record that a killed process wrote is seen here and may not be on disk yet. From here on it counts.
+        file.sync_all().map_err(FileError::io("sync", &path))?;
         io::Seek::seek(&mut file, io::SeekFrom::Start(length)).map_err(FileError::io("read", &path))?;
         let mut journal = Self {
             path,
