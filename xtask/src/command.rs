@@ -55,6 +55,9 @@ pub(crate) enum ChoreError {
         /// What it wrote.
         log: String,
     },
+    /// A proof does not find what is wrong, so it proves nothing.
+    #[error("not found: {0}")]
+    Missed(String),
     /// Standard output is closed.
     #[error("cannot write: {0}")]
     Output(io::Error),

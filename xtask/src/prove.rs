@@ -3,6 +3,8 @@
 //! The proofs that drive real processes run against the same build as the tests do, kill points and all. The simulation
 //! needs none of them, only speed.
 
+mod seeded;
+
 use {
     crate::{
         command::{self, ChoreError},
@@ -20,7 +22,8 @@ Examples:
   cargo xtask prove all                       everything, in the size that continuous integration runs
   cargo xtask prove sim --seeds 1000000       what the simulation takes is passed on to it
   cargo xtask prove sim -- --help             the options of one proof
-  cargo xtask prove power --cuts 500 --seed 7";
+  cargo xtask prove power --cuts 500 --seed 7
+  cargo xtask prove seeded                    whether the proofs find bugs that are put in on purpose";
 
 /// What to prove, and how much of it.
 #[derive(Debug, clap::Args)]
@@ -44,6 +47,8 @@ enum What {
     Power,
     /// The server's idea of a spending limit against the real program's
     Chain,
+    /// Bugs that are put in, one after another: each has to be found
+    Seeded,
     /// All of them, each in its small size
     All,
 }
@@ -67,6 +72,16 @@ impl Proof {
             Self::Race => "portreeve-race",
             Self::Power => "portreeve-power",
             Self::Chain => "portreeve-chain-proof",
+        }
+    }
+
+    /// What it runs, and itself.
+    const fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Sim => &["portreeve-sim"],
+            Self::Race => &["portreeve", "portreeve-signer", "portreeve-race"],
+            Self::Power => &["portreeve", "portreeve-signer", "portreeve-recorder", "portreeve-power"],
+            Self::Chain => &["portreeve-chain-proof"],
         }
     }
 
@@ -96,7 +111,7 @@ impl Proof {
 
     fn run<S: AsRef<std::ffi::OsStr>>(self, layout: &Layout, args: &[S]) -> Result<(), ChoreError> {
         let mut proof = Command::new(self.build(layout)?);
-        test::with_companions(&mut proof, layout).args(args);
+        test::with_companions(&mut proof, layout, Flavour::KillPoints).args(args);
         if self.needs_postgres() {
             let postgres = Postgres::start()?;
             return command::run(proof.env("TEST_POSTGRES_URL", postgres.url()));
@@ -112,6 +127,7 @@ pub(crate) fn run(layout: &Layout, args: &Args) -> Result<(), ChoreError> {
         What::Race => Proof::Race,
         What::Power => Proof::Power,
         What::Chain => Proof::Chain,
+        What::Seeded => return seeded::run(layout),
         What::All => return all(layout),
     };
     proof.run(layout, &args.pass_on)
@@ -121,5 +137,6 @@ pub(crate) fn run(layout: &Layout, args: &Args) -> Result<(), ChoreError> {
 pub(crate) fn all(layout: &Layout) -> Result<(), ChoreError> {
     Proof::ALL
         .into_iter()
-        .try_for_each(|proof| proof.run(layout, proof.small()))
+        .try_for_each(|proof| proof.run(layout, proof.small()))?;
+    seeded::run(layout)
 }

@@ -71,7 +71,7 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
             let mut test = kill_points(layout, &["test", "--locked", "--workspace", "--test", END_TO_END])?;
             test.args(["--", "--include-ignored"]).args(pass_on);
             test.env("TEST_POSTGRES_URL", postgres.url());
-            command::run(with_companions(&mut test, layout))
+            command::run(with_companions(&mut test, layout, Flavour::KillPoints))
         }
         Stage::Prove => prove::all(layout),
         Stage::Demo => {
@@ -117,7 +117,7 @@ fn unit(layout: &Layout, pass_on: &[String]) -> Result<(), ChoreError> {
     test.args(["--", "--include-ignored"])
         .args(pass_on)
         .env("TEST_POSTGRES_URL", &url);
-    command::run(with_companions(&mut test, layout))?;
+    command::run(with_companions(&mut test, layout, Flavour::KillPoints))?;
     if !pass_on.is_empty() {
         return Ok(());
     }
@@ -129,8 +129,8 @@ fn kill_points(layout: &Layout, args: &[&str]) -> Result<Command, ChoreError> {
 }
 
 /// Tells a test or proof where the programs of its build are.
-pub(crate) fn with_companions<'a>(test: &'a mut Command, layout: &Layout) -> &'a mut Command {
-    let programs = layout.binaries_of(Flavour::KillPoints);
+pub(crate) fn with_companions<'a>(test: &'a mut Command, layout: &Layout, flavour: Flavour) -> &'a mut Command {
+    let programs = layout.binaries_of(flavour);
     test.env("PORTREEVE_BIN", programs.join("portreeve"))
         .env("PORTREEVE_SIGNER_BIN", programs.join("portreeve-signer"))
         .env("PORTREEVE_LOCALCHAIN_BIN", layout.localchain())
