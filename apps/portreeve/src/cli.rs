@@ -9,6 +9,7 @@ mod key;
 mod pages;
 mod policy;
 mod serve;
+mod token;
 mod tx;
 mod watch;
 
@@ -216,6 +217,9 @@ pub(crate) enum CliError {
         /// Why.
         cause: serde_json::Error,
     },
+    /// Arguments that do not fit together.
+    #[error("{0}")]
+    Usage(String),
     /// What was asked for did not come about.
     #[error("{0}")]
     NotDone(String),
@@ -228,6 +232,7 @@ impl CliError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::ByPolicy(_) => ExitCode::from(3),
+            Self::Usage(_) => ExitCode::from(2),
             Self::Client(ClientError::Refused(refusal)) if refusal.is_policy() => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }

@@ -1,7 +1,8 @@
 //! The API as the commands call it: one request, one answer, and an error that says what to do.
 
 use {
-    portreeve_kernel::{Code, Secret},
+    crate::money::Unit,
+    portreeve_kernel::{Asset, Code, Mint, Secret},
     reqwest::{Method, StatusCode, redirect},
     serde::{Deserialize, Serialize, de::DeserializeOwned},
     serde_json::Value,
@@ -87,6 +88,16 @@ struct Problem {
     max_amount_now: Option<String>,
     passes_at: Option<String>,
     transaction_id: Option<String>,
+    mint: Option<Mint>,
+    decimals: Option<u8>,
+}
+
+impl Problem {
+    /// What its amounts are counted in.
+    fn unit(&self) -> Unit {
+        self.mint
+            .map_or(Unit::SOL, |mint| Unit::of(Asset::Token(mint), self.decimals))
+    }
 }
 
 impl ClientError {
@@ -131,14 +142,14 @@ impl fmt::Display for Refusal {
         };
         line("field", self.problem.param.as_deref())?;
         for violation in &self.problem.violations {
-            line("rule", Some(&rule(violation)))?;
+            line("rule", Some(&rule(violation, self.problem.unit())))?;
         }
         line(
             "would pass now",
             self.problem
                 .max_amount_now
                 .as_deref()
-                .map(crate::money::show_text)
+                .map(|units| self.problem.unit().show_whole(units))
                 .as_deref(),
         )?;
         line("would pass at", self.problem.passes_at.as_deref())?;
@@ -149,9 +160,9 @@ impl fmt::Display for Refusal {
 }
 
 /// One violation in a line: its code, and the numbers it has. A field error has a parameter and a detail instead.
-pub(crate) fn rule(violation: &Value) -> String {
+pub(crate) fn rule(violation: &Value, unit: Unit) -> String {
     let text = |name: &str| violation.get(name).and_then(Value::as_str);
-    let money = |name: &str| text(name).map(|amount| format!("{name} {}", crate::money::show_text(amount)));
+    let money = |name: &str| text(name).map(|amount| format!("{name} {}", unit.show(amount)));
     let numbers: Vec<String> = ["limit", "used", "requested", "remaining"]
         .into_iter()
         .filter_map(money)

@@ -1,14 +1,15 @@
 //! `portreeve agent`: agents, from the wish to a wallet on chain.
 
 use {
-    super::{CliError, Context, Paging, approve, encoded, watch::Watch},
+    super::{CliError, Context, Paging, approve, encoded, token, watch::Watch},
     crate::{
         client::{Answer, Client, Page},
-        home, money,
+        home,
+        money::{self, Unit},
         output::{View, fields, list},
     },
     clap::Subcommand,
-    portreeve_kernel::{Address, AgentId, Amount},
+    portreeve_kernel::{Address, AgentId, Amount, Asset, Mint},
     portreeve_policy::{AgentPolicy, PolicyInput},
     serde::Deserialize,
     serde_json::{Map, Value, json},
@@ -149,7 +150,15 @@ struct Warning {
 struct Balance {
     vault_address: String,
     lamports: String,
+    tokens: Vec<TokenBalance>,
     slot: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct TokenBalance {
+    mint: Mint,
+    amount: String,
+    decimals: u8,
 }
 
 pub(super) async fn run(context: &Context, command: AgentCommand) -> Result<(), CliError> {
@@ -200,12 +209,19 @@ pub(super) async fn run(context: &Context, command: AgentCommand) -> Result<(), 
             let Balance {
                 vault_address,
                 lamports,
+                tokens,
                 slot,
             } = &balance.view;
+            let held = |one: &TokenBalance| {
+                let unit = Unit::of(Asset::Token(one.mint), Some(one.decimals));
+                unit.show_whole(&one.amount)
+            };
+            let tokens: Vec<String> = tokens.iter().map(held).collect();
             context.out.result(&balance.raw, || {
                 fields([
                     ("vault", Some(vault_address.clone())),
                     ("balance", Some(money::show_text(lamports))),
+                    ("tokens", (!tokens.is_empty()).then(|| tokens.join("\n"))),
                     ("slot", Some(slot.to_string())),
                 ])
             })?;
@@ -228,12 +244,18 @@ async fn create(context: &Context, client: &Client, args: CreateArgs) -> Result<
         .ok()
         .and_then(|policy| policy.resolve(1).ok());
     let shown = made.view.policy_approval.as_ref().map(|approval| &approval.policy);
+    let meant = meant.zip(shown).map(|(meant, shown)| token::pinned_as(meant, shown));
     if meant.is_none() || meant.as_ref() != shown {
         return Err(CliError::NotDone(format!(
             "the server made `{}` with another policy than asked for, so it was not approved; look at it with `portreeve \
              policy show {}`",
             made.view.id, made.view.id
         )));
+    }
+    for (mint, token) in meant.iter().flat_map(|policy| &policy.tokens) {
+        if let Some(pinned) = &token.pinned {
+            context.out.note(format!("{mint}: {}", token::pinned_text(pinned)));
+        }
     }
     approve::policy(context, client, &made.view).await?;
     let ready = settle(context, client, made, "ACTIVE", "putting the wallet on chain").await?;

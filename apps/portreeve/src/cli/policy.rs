@@ -1,14 +1,14 @@
 //! `portreeve policy`: what an agent may spend, and the owner's word on it.
 
 use {
-    super::{CliError, Context, agent, approve, watch::Watch},
+    super::{CliError, Context, agent, approve, token, watch::Watch},
     crate::{
         client::rule,
-        money,
+        money::{self, Unit, Wish},
         output::{View, fields, list},
     },
     clap::Subcommand,
-    portreeve_kernel::{Address, AgentId, Amount, Asset},
+    portreeve_kernel::{Address, AgentId, Amount, Asset, Mint},
     portreeve_policy::{AgentPolicy, Escalation, Limits},
     serde::Deserialize,
     serde_json::{Value, json},
@@ -47,9 +47,13 @@ Example:
         #[arg(long, value_name = "ADDRESS")]
         to: Address,
 
-        /// How much, such as 1sol or 1000000000
-        #[arg(long, value_parser = money::parse)]
-        amount: Amount,
+        /// How much, such as 1sol or 1000000000; with --mint in whole tokens, such as 1.5
+        #[arg(long, value_parser = money::wish)]
+        amount: Wish,
+
+        /// In which token [default: SOL]
+        #[arg(long, value_name = "MINT")]
+        mint: Option<Mint>,
     },
     /// Look at the policy that waits for approval and sign it with the owner's approval key
     #[command(after_help = "Example:\n  portreeve policy approve agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W")]
@@ -78,6 +82,8 @@ struct Usage {
 #[serde(rename_all = "camelCase")]
 struct AssetUsage {
     asset: Asset,
+    #[serde(default)]
+    decimals: Option<u8>,
     day: WindowUsage,
     week: WindowUsage,
     month: WindowUsage,
@@ -119,8 +125,17 @@ pub(super) async fn run(context: &Context, command: PolicyCommand) -> Result<(),
             let look = async || Ok(client.get::<Usage>(&path).await?);
             watch.show(context, look, Usage::view, |_| false).await?;
         }
-        PolicyCommand::Check { agent, to, amount } => {
-            let body = json!({"to": to, "amount": amount});
+        PolicyCommand::Check {
+            agent,
+            to,
+            amount,
+            mint,
+        } => {
+            let (amount, unit) = token::amount(&client, Some(&agent), mint, &amount).await?;
+            let mut body = json!({"to": to, "amount": amount});
+            if let (Some(mint), Some(members)) = (mint, body.as_object_mut()) {
+                members.insert("mint".to_owned(), json!(mint));
+            }
             let answer = client
                 .post::<Decision>(&format!("/agents/{agent}/policy/check"), &body)
                 .await?;
@@ -131,11 +146,11 @@ pub(super) async fn run(context: &Context, command: PolicyCommand) -> Result<(),
                 passes_at,
             } = &answer.view;
             context.out.result(&answer.raw, || {
-                let rules: Vec<String> = violations.iter().map(rule).collect();
+                let rules: Vec<String> = violations.iter().map(|one| rule(one, unit)).collect();
                 fields([
                     ("outcome", Some(outcome.clone())),
                     ("rules", (!rules.is_empty()).then(|| rules.join("\n"))),
-                    ("would pass now", Some(money::show_text(max_amount_now))),
+                    ("would pass now", Some(unit.show_whole(max_amount_now))),
                     ("would pass at", passes_at.clone()),
                 ])
             })?;
@@ -163,7 +178,7 @@ impl Usage {
     fn view(&self) -> View {
         let rows = self.assets.iter().flat_map(|one| {
             [("24 hours", &one.day), ("7 days", &one.week), ("30 days", &one.month)].map(|(name, window)| {
-                let show = |amount: &str| amount_of(one.asset, amount);
+                let show = |amount: &str| Unit::of(one.asset, one.decimals).show(amount);
                 let WindowUsage { limit, used, remaining } = window;
                 [
                     one.asset.to_string(),
@@ -191,14 +206,6 @@ fn confirmed(context: &Context) -> Result<bool, CliError> {
     Ok(answer.trim() == "yes")
 }
 
-/// An amount in the unit people use.
-fn amount_of(asset: Asset, units: &str) -> String {
-    match asset {
-        Asset::Sol => money::show_text(units),
-        Asset::Token(_) => units.to_owned(),
-    }
-}
-
 /// A policy in a few lines, nothing left out.
 fn text(policy: &AgentPolicy) -> String {
     let AgentPolicy {
@@ -213,13 +220,20 @@ fn text(policy: &AgentPolicy) -> String {
         chain_destinations,
     } = policy;
     let mut lines = vec![("version", version.to_string())];
-    lines.push(("limits in SOL", limits_text(Asset::Sol, limits)));
-    lines.push(("alarms in SOL", escalation_text(Asset::Sol, escalation)));
+    lines.push(("limits in SOL", limits_text(Unit::SOL, limits)));
+    lines.push(("alarms in SOL", escalation_text(Unit::SOL, escalation)));
     for (mint, token) in tokens {
-        let asset = Asset::Token(*mint);
+        let unit = Unit::of(Asset::Token(*mint), token.pinned.map(|pinned| pinned.decimals));
         lines.push(("token", mint.to_string()));
-        lines.push(("  limits", limits_text(asset, &token.limits)));
-        lines.push(("  alarms", escalation_text(asset, &token.escalation)));
+        lines.push((
+            "  counted in",
+            token
+                .pinned
+                .as_ref()
+                .map_or_else(|| "base units".to_owned(), token::pinned_text),
+        ));
+        lines.push(("  limits", limits_text(unit, &token.limits)));
+        lines.push(("  alarms", escalation_text(unit, &token.escalation)));
     }
     lines.push(("destinations", any_or(whitelist.allowed_destinations.iter())));
     lines.push(("programs", any_or(whitelist.allowed_programs.iter())));
@@ -244,14 +258,14 @@ fn text(policy: &AgentPolicy) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn limits_text(asset: Asset, limits: &Limits) -> String {
+fn limits_text(unit: Unit, limits: &Limits) -> String {
     let Limits {
         per_transaction,
         daily,
         weekly,
         monthly,
     } = limits;
-    let show = |amount: &Amount| amount_of(asset, &amount.to_string());
+    let show = |amount: &Amount| unit.show(&amount.to_string());
     format!(
         "{} a payment, {} in 24 hours, {} in 7 days, {} in 30 days",
         show(per_transaction),
@@ -261,7 +275,7 @@ fn limits_text(asset: Asset, limits: &Limits) -> String {
     )
 }
 
-fn escalation_text(asset: Asset, escalation: &Escalation) -> String {
+fn escalation_text(unit: Unit, escalation: &Escalation) -> String {
     let Escalation {
         low,
         medium,
@@ -276,7 +290,7 @@ fn escalation_text(asset: Asset, escalation: &Escalation) -> String {
     ];
     let levels = levels.into_iter().filter_map(|(word, amount)| {
         let amount = amount.as_ref()?;
-        Some(format!("{word} {}", amount_of(asset, &amount.to_string())))
+        Some(format!("{word} {}", unit.show(&amount.to_string())))
     });
     let text = levels.collect::<Vec<_>>().join(", ");
     if text.is_empty() { "none".to_owned() } else { text }
@@ -289,7 +303,10 @@ fn any_or(items: impl Iterator<Item = impl ToString>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use {super::*, portreeve_policy::PolicyInput};
+    use {
+        super::*,
+        portreeve_policy::{PinnedToken, PolicyInput},
+    };
 
     #[test]
     fn a_policy_is_shown_whole_before_it_is_signed() {
@@ -301,7 +318,17 @@ mod tests {
             "timeControl": {"operatingHoursUtc": {"start": 9, "end": 17}, "weekdays": ["monday"], "blackoutDates": ["2026-12-25"]},
             "minIntervalSeconds": 60, "approvalMayExceedPerTransaction": true
         }"#;
-        let policy = serde_json::from_str::<PolicyInput>(json).unwrap().resolve(3).unwrap();
+        let mut policy = serde_json::from_str::<PolicyInput>(json).unwrap().resolve(3).unwrap();
+        assert!(
+            text(&policy).contains("counted in           base units"),
+            "before the chain was asked"
+        );
+        for token in policy.tokens.values_mut() {
+            token.pinned = Some(PinnedToken {
+                program: "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA".parse().unwrap(),
+                decimals: 6,
+            });
+        }
         assert_eq!(
             text(&policy),
             "\
@@ -309,7 +336,8 @@ version                3
 limits in SOL          1 SOL a payment, 5 SOL in 24 hours, 35 SOL in 7 days, 150 SOL in 30 days
 alarms in SOL          suspend from 4 SOL
 token                  EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v
-  limits               7 a payment, 7 in 24 hours, 49 in 7 days, 210 in 30 days
+  counted in           whole tokens of 6 decimals, SPL Token
+  limits               0.000007 a payment, 0.000007 in 24 hours, 0.000049 in 7 days, 0.00021 in 30 days
   alarms               none
 destinations           SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf
 programs               any

@@ -1,15 +1,15 @@
 //! `portreeve tx`: payments.
 
 use {
-    super::{CliError, Context, Paging, encoded, watch::Watch},
+    super::{CliError, Context, Paging, encoded, token, watch::Watch},
     crate::{
         client::{Answer, Client, Page, rule},
-        money,
+        money::{self, Unit, Wish},
         output::{View, fields, list},
         world::SystemEntropy,
     },
     clap::Subcommand,
-    portreeve_kernel::{Address, AgentId, Amount, TransactionId, id::random_base32},
+    portreeve_kernel::{Address, AgentId, Asset, Mint, TransactionId, id::random_base32},
     serde::Deserialize,
     serde_json::{Value, json},
     std::time::Duration,
@@ -26,6 +26,7 @@ pub(super) enum TxCommand {
 Examples:
   portreeve tx send --agent AGENT --to ADDRESS --amount 1sol --memo \"invoice 42\"
   portreeve tx send --to ADDRESS --amount 1000000000 --no-wait     with an agent's own key
+  portreeve tx send --agent AGENT --to ADDRESS --mint MINT --amount 1.5     in whole tokens
 
 A payment that may or may not have been made is repeated safely with the same --idempotency-key.")]
     Send {
@@ -37,9 +38,13 @@ A payment that may or may not have been made is repeated safely with the same --
         #[arg(long, value_name = "ADDRESS")]
         to: Address,
 
-        /// How much, such as 1sol or 1000000000
-        #[arg(long, value_parser = money::parse)]
-        amount: Amount,
+        /// How much, such as 1sol or 1000000000; with --mint in whole tokens, such as 1.5
+        #[arg(long, value_parser = money::wish)]
+        amount: Wish,
+
+        /// In which token [default: SOL]
+        #[arg(long, value_name = "MINT")]
+        mint: Option<Mint>,
 
         /// A note that is kept with the payment, at most 200 characters
         #[arg(long)]
@@ -94,7 +99,9 @@ struct Transaction {
     agent_id: String,
     to: String,
     amount: String,
-    mint: Option<String>,
+    mint: Option<Mint>,
+    #[serde(default)]
+    decimals: Option<u8>,
     memo: Option<String>,
     status: String,
     stage: String,
@@ -117,11 +124,16 @@ pub(super) async fn run(context: &Context, command: TxCommand) -> Result<(), Cli
             agent,
             to,
             amount,
+            mint,
             memo,
             idempotency_key,
             no_wait,
         } => {
-            let body = json!({"agentId": agent, "to": to, "amount": amount, "memo": memo});
+            let (amount, _) = token::amount(&client, agent.as_ref(), mint, &amount).await?;
+            let mut body = json!({"agentId": agent, "to": to, "amount": amount, "memo": memo});
+            if let (Some(mint), Some(members)) = (mint, body.as_object_mut()) {
+                members.insert("mint".to_owned(), json!(mint));
+            }
             let key = idempotency_key.unwrap_or_else(|| random_base32(25, &SystemEntropy));
             let sent = client.post_once::<Transaction>("/transactions", &key, &body).await;
             let sent = sent.inspect_err(|error| {
@@ -221,7 +233,7 @@ impl Transaction {
     }
 
     fn view(&self) -> View {
-        let rules: Vec<String> = self.violations.iter().map(rule).collect();
+        let rules: Vec<String> = self.violations.iter().map(|one| rule(one, self.unit())).collect();
         let failure = self.failure.as_ref();
         fields([
             ("id", Some(self.id.clone())),
@@ -241,10 +253,12 @@ impl Transaction {
     }
 
     fn amount_text(&self) -> String {
-        match &self.mint {
-            None => money::show_text(&self.amount),
-            Some(mint) => format!("{} of {mint}", self.amount),
-        }
+        self.unit().show_whole(&self.amount)
+    }
+
+    fn unit(&self) -> Unit {
+        self.mint
+            .map_or(Unit::SOL, |mint| Unit::of(Asset::Token(mint), self.decimals))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Payments in tokens, from the order to the chain: limits of their own, accounts at the fee payer's cost, mints that are
 //! not plain, and the signer that believes the owner alone.
 
+mod cli;
 mod hostile;
 mod kinds;
 
