@@ -22,6 +22,7 @@ mod overspend;
 mod purse;
 mod support;
 mod tenancy;
+mod twins;
 mod wire;
 mod wire_faults;
 
