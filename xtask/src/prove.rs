@@ -96,7 +96,7 @@ impl Proof {
     }
 
     const fn needs_postgres(self) -> bool {
-        matches!(self, Self::Race | Self::Chain)
+        matches!(self, Self::Race)
     }
 
     /// Builds what it needs, and says where it lies.
