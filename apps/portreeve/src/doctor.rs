@@ -116,6 +116,7 @@ pub(crate) async fn examine(patient: &Patient, now_looking_at: impl Fn(&str)) ->
     now_looking_at("the signer");
     let (enrolment, of_signer) = parts::signer(patient, config, runs).await;
     found.push(of_signer);
+    found.extend(parts::isolation(patient, config).await);
     now_looking_at("the chain");
     found.extend(chain::look(config, project.as_ref(), enrolment.as_ref()).await);
     found

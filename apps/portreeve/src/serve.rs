@@ -13,7 +13,7 @@ use {
         config::Config,
         home::{FileError, Home},
         schema::SCHEMAS,
-        signer_process::{Run, SignerProcessError, SignerProgram, stopped},
+        signer_process::{CURE, Isolation, Run, SignerChild, SignerProcessError, SignerProgram, stopped},
         world::SystemEntropy,
     },
     cluster::{ClusterError, Time},
@@ -22,7 +22,10 @@ use {
     node::{Node, NodeError},
     portreeve_auth::{Agents, Auth, Keys, RefusalLog},
     portreeve_chain::Programs,
-    portreeve_guard::{Gate, GateParts, serve as guard},
+    portreeve_guard::{
+        Gate, GateParts,
+        serve::{self as guard, Listener},
+    },
     portreeve_jobs::Runner,
     portreeve_kernel::Entropy,
     portreeve_store::{
@@ -30,7 +33,7 @@ use {
         tenancy::{self, Project},
     },
     portreeve_wallet::{Parts, Wallet, ports::Signer, signer_client::SignerClient},
-    std::{io, path::PathBuf, sync::Arc, time::Duration},
+    std::{io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration},
     tokio::{
         signal::unix::{SignalKind, signal},
         sync::watch,
@@ -69,6 +72,12 @@ pub(crate) enum ServeError {
     /// Another server.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The disk.
+    #[error(
+        "the disk failed while committing: what is on it only a new start can tell, so start the server again, as a \
+         service manager does by itself"
+    )]
+    Disk,
     /// The API's description.
     #[error("the API's description cannot be written: {0}")]
     Description(#[from] serde_json::Error),
@@ -81,19 +90,45 @@ pub(crate) enum ServeError {
 pub(crate) async fn serve(
     home: &Home,
     config: Config,
-    listening: impl FnOnce(std::net::SocketAddr) -> io::Result<()>,
+    listening: impl FnOnce(SocketAddr) -> io::Result<()>,
 ) -> Result<(), ServeError> {
-    let asked_to_stop = signals()?;
+    let mut asked_to_stop = pin!(signals()?);
     let node = Node::claim(home)?;
     let listener = guard::bind(config.server.listen).await?;
-    let address = listener.local_addr()?;
+    let mut child = None;
+    let outcome = tokio::select! {
+        biased;
+        // Nothing is served yet, so there is nothing to finish.
+        () = &mut asked_to_stop => Ok(()),
+        outcome = begin(home, config, &mut child) => Err(outcome),
+    };
+    let outcome = match outcome {
+        Ok(()) => Ok(()),
+        Err(Ok(begun)) => go_on(begun, &node, listener, listening, asked_to_stop).await,
+        Err(Err(error)) => Err(error),
+    };
+    if let Some(child) = child {
+        child.stop().await;
+    }
+    tracing::info!("stopped");
+    outcome
+}
+
+/// All that has to be there before requests are answered.
+struct Begun {
+    database: Database,
+    time: Time,
+    house: House,
+}
+
+/// Opens and reaches everything. The signer that it starts is left in `child`, because it goes last, also when the start
+/// is given up in the middle.
+async fn begin(home: &Home, config: Config, child: &mut Option<SignerChild>) -> Result<Begun, ServeError> {
     let database = Database::open(config.database_url(home).expose(), SCHEMAS).await?;
     let project = project(&database).await?;
-    let (say_stop, stop) = watch::channel(false);
-
     let (chain, time) = cluster::reach(&config.chain, project.cluster).await?;
-    let (socket, signer_process) = match config.signer.socket {
-        Some(socket) => (socket, None),
+    let socket = match &config.signer.socket {
+        Some(socket) => socket.clone(),
         None => {
             let program = SignerProgram::find(config.signer.binary.as_deref())?;
             let run = Run {
@@ -102,16 +137,12 @@ pub(crate) async fn serve(
                 socket: home.signer_socket(),
                 local_chain: time.is_chain().then(|| config.chain.rpc.first().cloned()).flatten(),
             };
-            // Its own stop, because it goes last: what is under way still needs it.
-            let (say, stop) = watch::channel(false);
-            (
-                run.socket.clone(),
-                Some((say, tokio::spawn(program.keep_alive(run, stopped(&stop))))),
-            )
+            let socket = run.socket.clone();
+            *child = Some(SignerChild::start(program, run));
+            socket
         }
     };
-    let signer = client(&database, socket).await?;
-
+    let signer = client(&database, socket.clone()).await?;
     let parts = HouseParts {
         database: database.clone(),
         chain: Arc::new(chain),
@@ -124,10 +155,25 @@ pub(crate) async fn serve(
         proxies: config.server.proxies,
     };
     wait_for_signer(&*parts.signer).await;
+    if let Some(weakness) = Isolation::look(home, &socket).await.weakness() {
+        tracing::warn!(signer.isolated = false, "{weakness}; {CURE}");
+    }
     let house = House::build(parts)?;
     let in_flight = house.wallet.recover().await?;
     tracing::info!(project = %project.id, cluster = %project.cluster, in_flight, "recovered");
+    Ok(Begun { database, time, house })
+}
 
+/// Answers requests and does what is to be done beside them, until somebody says to stop, or the disk fails.
+async fn go_on(
+    begun: Begun,
+    node: &Node,
+    listener: Listener,
+    listening: impl FnOnce(SocketAddr) -> io::Result<()>,
+    asked_to_stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let Begun { database, time, house } = begun;
+    let (say_stop, stop) = watch::channel(false);
     let mut background = JoinSet::new();
     // Two, so that stopping an agent does not wait behind payments.
     let runner = |work: &str| Runner::new(database.clone(), format!("{}/{work}", node.name()), time.wall());
@@ -136,21 +182,21 @@ pub(crate) async fn serve(
     background.spawn(portreeve_auth::upkeep(house.keys, house.refusals, stopped(&stop)));
     background.spawn(time.keep_up(house.chain, stopped(&stop)));
 
-    listening(address)?;
-    let all_answered = guard::serve(listener, house.router, asked_to_stop).await;
-    if !all_answered {
+    listening(listener.local_addr()?)?;
+    let mut broken = false;
+    let end = async {
+        tokio::select! {
+            () = asked_to_stop => {}
+            () = database.broken() => broken = true,
+        }
+    };
+    if !guard::serve(listener, house.router, end).await {
         tracing::warn!("some requests were cut off");
     }
     say_stop.send_replace(true);
     background.join_all().await;
     database.close().await;
-    if let Some((say, ended)) = signer_process {
-        say.send_replace(true);
-        // It only fails when it panicked, which it has then logged.
-        let _ = ended.await;
-    }
-    tracing::info!("stopped");
-    Ok(())
+    if broken { Err(ServeError::Disk) } else { Ok(()) }
 }
 
 /// What the house is built of.

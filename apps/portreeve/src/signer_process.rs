@@ -1,5 +1,7 @@
 //! The signer as a child: found beside this program, set up once by `init`, and kept alive by `serve`.
 
+mod isolation;
+
 use {
     portreeve_kernel::{Address, Cluster, Secret},
     portreeve_signing::protocol::Enrolment,
@@ -14,9 +16,12 @@ use {
     tokio::{
         process::{Child, Command},
         sync::watch,
+        task::JoinHandle,
         time::{sleep, timeout},
     },
 };
+
+pub(crate) use isolation::{CURE, Isolation};
 
 /// How the program is called when nothing says where it is.
 const NAME: &str = "portreeve-signer";
@@ -199,6 +204,29 @@ impl SignerProgram {
     fn cannot_start(&self) -> impl FnOnce(io::Error) -> SignerProcessError {
         let path = self.0.clone();
         move |cause| SignerProcessError::Start { path, cause }
+    }
+}
+
+/// A signer that is kept running.
+#[derive(Debug)]
+pub(crate) struct SignerChild {
+    say: watch::Sender<bool>,
+    kept: JoinHandle<()>,
+}
+
+impl SignerChild {
+    /// Starts one and keeps it running.
+    pub(crate) fn start(program: SignerProgram, run: Run) -> Self {
+        let (say, stop) = watch::channel(false);
+        let kept = tokio::spawn(program.keep_alive(run, stopped(&stop)));
+        Self { say, kept }
+    }
+
+    /// Stops it, and returns when it has ended.
+    pub(crate) async fn stop(self) {
+        self.say.send_replace(true);
+        // It only fails when it panicked, which it has then logged.
+        let _ = self.kept.await;
     }
 }
 

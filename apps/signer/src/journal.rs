@@ -71,6 +71,7 @@ impl Journal {
             state,
             tail,
             length,
+            marked,
             torn,
         } = recover(BufReader::new(&file), key, mark, &path)?;
         if torn {
@@ -81,7 +82,9 @@ impl Journal {
             ));
         }
         // A record that a killed process wrote is seen here and may not be on disk yet. From here on it counts.
-        file.sync_all().map_err(FileError::io("sync", &path))?;
+        write_anew(&file, marked, length)
+            .and_then(|()| file.sync_all())
+            .map_err(FileError::io("sync", &path))?;
         io::Seek::seek(&mut file, io::SeekFrom::Start(length)).map_err(FileError::io("read", &path))?;
         let mut journal = Self {
             path,
@@ -136,6 +139,14 @@ impl Journal {
         self.next_slot ^= 1;
         Ok(())
     }
+}
+
+/// Writes again what lies between two places. It may have been written by a process that ended because the disk would
+/// not sync it: it can be read then and is not on the disk, and a sync alone would do nothing about that, and succeed.
+fn write_anew(file: &File, from: u64, to: u64) -> io::Result<()> {
+    let mut bytes = vec![0; usize::try_from(to.saturating_sub(from)).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, from)?;
+    file.write_all_at(&bytes, from)
 }
 
 /// The mark that is furthest on, and the slot it stands in.

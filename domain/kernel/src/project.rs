@@ -33,6 +33,9 @@ pub enum Environment {
 pub struct UnknownName(String, &'static str);
 
 impl Cluster {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Mainnet, Self::Devnet, Self::Local];
+
     /// Its name in configuration and database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +54,12 @@ impl Cluster {
             Self::Devnet => "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG",
             Self::Local => "51VtkXEMH419GpzhP1bZb4nNrFY6xWt9NzZ55VeSAKkz",
         }
+    }
+
+    /// The chain whose first block has this hash.
+    #[must_use]
+    pub fn of_genesis(hash: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cluster| cluster.genesis_hash() == hash)
     }
 
     /// Which keys may act here.
@@ -77,7 +86,7 @@ impl Environment {
 impl FromStr for Cluster {
     type Err = UnknownName;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Mainnet, Self::Devnet, Self::Local]
+        Self::ALL
             .into_iter()
             .find(|cluster| cluster.as_str() == text)
             .ok_or_else(|| UnknownName(text.chars().take(64).collect(), "mainnet, devnet, local"))
@@ -116,5 +125,14 @@ mod tests {
         assert_eq!(Cluster::Devnet.environment(), Environment::Test);
         assert_eq!(Cluster::Local.environment(), Environment::Test);
         assert!("testnet".parse::<Cluster>().is_err());
+    }
+
+    #[test]
+    fn a_chain_is_known_by_its_first_block() {
+        for cluster in Cluster::ALL {
+            assert_eq!(Cluster::of_genesis(cluster.genesis_hash()), Some(cluster));
+            assert_eq!(cluster.as_str().parse(), Ok(cluster));
+        }
+        assert_eq!(Cluster::of_genesis("1111"), None);
     }
 }

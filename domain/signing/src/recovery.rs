@@ -48,6 +48,8 @@ pub struct Recovered {
     pub tail: Tail,
     /// Bytes of whole records.
     pub length: u64,
+    /// Bytes of those of them that are marked. The others were written, and perhaps not synced.
+    pub marked: u64,
     /// True when something follows them that is to be cut off.
     pub torn: bool,
 }
@@ -58,6 +60,7 @@ pub struct Recovery {
     state: Option<SignerState>,
     mark: Mark,
     length: u64,
+    marked: u64,
     torn: bool,
 }
 
@@ -80,6 +83,7 @@ impl Recovery {
             state: None,
             mark,
             length: 0,
+            marked: 0,
             torn: false,
         }
     }
@@ -107,6 +111,9 @@ impl Recovery {
         if here.sequence == self.mark.sequence && here != self.mark {
             return Err(Unrecoverable::Other(here.sequence));
         }
+        if here.sequence == self.mark.sequence {
+            self.marked = self.length;
+        }
         Ok(true)
     }
 
@@ -121,6 +128,7 @@ impl Recovery {
                 state,
                 tail: self.tail,
                 length: self.length,
+                marked: self.marked,
                 torn: self.torn,
             }),
             _ => Err(Unrecoverable::Older {

@@ -218,12 +218,24 @@ impl RpcChain {
         })
     }
 
-    /// The genesis hash: which chain this is.
+    /// The genesis hash that each operator tells, of those that answer: which chain each is on.
     ///
     /// # Errors
-    /// [`ChainError`] when no operator answers.
-    pub async fn genesis_hash(&self) -> Result<String, ChainError> {
-        text(&self.ask("getGenesisHash", json!([])).await?, "genesis hash")
+    /// [`ChainError`] when none answers.
+    pub async fn genesis_hashes(&self) -> Result<Vec<String>, ChainError> {
+        let mut all = Vec::with_capacity(self.operators.len());
+        let mut lost = String::new();
+        for operator in &self.operators {
+            match self.call_one(operator, "getGenesisHash", &json!([])).await {
+                Ok(hash) => all.push(text(&hash, "genesis hash")?),
+                Err(CallError::Rpc(error)) => lost = error.to_string(),
+                Err(CallError::Transport(why)) => lost = why,
+            }
+        }
+        if all.is_empty() {
+            return Err(ChainError::Unavailable(lost));
+        }
+        Ok(all)
     }
 }
 

@@ -164,7 +164,8 @@ impl Backend {
                 if parse_version(&version).is_none_or(|version| version < OLDEST_SQLITE) {
                     return Err(StoreError::Setup(format!("SQLite {version} is older than 3.51.3")));
                 }
-                self.expect(connection, "PRAGMA journal_mode", "wal").await
+                self.expect(connection, "PRAGMA journal_mode", "wal").await?;
+                self.empty_log(connection).await
             }
             Self::Postgres => {
                 let durable = self
@@ -180,6 +181,27 @@ impl Backend {
                     .await
             }
         }
+    }
+
+    /// Moves all of the log into the file. An earlier process may have ended because the disk would not sync the log;
+    /// what it wrote there can be read, and is not on the disk, and syncing it again changes nothing about that.
+    async fn empty_log(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let error = |cause| self.error(cause);
+        let emptied = async {
+            loop {
+                let done = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await;
+                let busy: i32 = done.map_err(error)?.try_get(0).map_err(error)?;
+                if busy == 0 {
+                    return Ok(());
+                }
+                // Somebody reads an old state, or empties it too; SQLite does not wait for that by itself.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let why = "another program keeps reading the database; the log can be emptied when it has ended";
+        tokio::time::timeout(CONNECT_LIMIT, emptied)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Setup(why.to_owned())))
     }
 
     async fn expect(

@@ -48,6 +48,7 @@ pub struct Database {
     queue: mpsc::UnboundedSender<Box<dyn Unit>>,
     places: Arc<Semaphore>,
     wakeups: watch::Receiver<u64>,
+    broken: watch::Receiver<bool>,
     writer: ThreadId,
 }
 
@@ -71,13 +72,14 @@ impl Database {
         let backend = Backend::of(url)?;
         let (queue, waiting) = mpsc::unbounded_channel();
         let (counter, wakeups) = watch::channel(0);
+        let (alarm, broken) = watch::channel(false);
         let writer = Writer {
             url: url.to_owned(),
             backend,
             limit: options.unit_limit,
             wakeups: counter,
             tx: None,
-            stopped: false,
+            broken: alarm,
         };
         let writer = start(writer, waiting, schemas.to_vec()).await?;
         let pool = AnyPoolOptions::new()
@@ -91,6 +93,7 @@ impl Database {
             queue,
             places: Arc::new(Semaphore::new(QUEUE)),
             wakeups,
+            broken,
             writer,
         })
     }
@@ -131,6 +134,16 @@ impl Database {
     #[must_use]
     pub fn wakeups(&self) -> watch::Receiver<u64> {
         self.wakeups.clone()
+    }
+
+    /// Ready once the disk has failed while committing. What is on it then only a new process can find out; until there
+    /// is one, every write is refused.
+    pub async fn broken(&self) {
+        let mut broken = self.broken.clone();
+        if broken.wait_for(|broken| *broken).await.is_err() {
+            // The writer has gone in peace.
+            std::future::pending().await
+        }
     }
 
     /// True answer to "can it write now?", by way of an empty transaction.

@@ -45,7 +45,7 @@ pub(crate) struct Writer {
     /// `None` while there is no connection.
     pub(crate) tx: Option<Tx>,
     /// True once a commit failed in a way that only a restart can explain.
-    pub(crate) stopped: bool,
+    pub(crate) broken: watch::Sender<bool>,
 }
 
 /// How an attempt at a group ended when not with a commit.
@@ -127,7 +127,7 @@ impl Writer {
 
     /// A transaction that has begun, on the old connection or, when that is gone, on a new one.
     async fn begin(&mut self) -> Result<Tx, StoreError> {
-        if self.stopped {
+        if *self.broken.borrow() {
             return Err(StoreError::Stopped);
         }
         if let Some(mut tx) = self.tx.take() {
@@ -241,7 +241,7 @@ impl Writer {
         match failure {
             CommitFailure::Undone => return Err(Failure::Undone(self.backend.error(error))),
             CommitFailure::Unknown => {}
-            CommitFailure::UnknownUntilRestart => self.stopped = true,
+            CommitFailure::UnknownUntilRestart => drop(self.broken.send_replace(true)),
         }
         Err(Failure::Unknown(StoreError::OutcomeUnknown(Arc::new(error))))
     }

@@ -68,15 +68,14 @@ async fn within<T>(asked: impl Future<Output = Result<T, ChainError>>) -> Result
 
 /// Whether it answers, and for the chain that the project is on. True when it does.
 async fn operator(one: &RpcChain, name: &str, cluster: Option<Cluster>) -> (Finding, bool) {
-    let hash = match within(one.genesis_hash()).await {
-        Ok(hash) => hash,
+    let hash = match within(one.genesis_hashes()).await {
+        Ok(hashes) => hashes.concat(),
         Err(why) => {
             let todo = "start it, or correct `chain.rpc` in the settings";
             return (Finding::fail("chain", format!("{name}: {why}"), todo), false);
         }
     };
-    let all = [Cluster::Local, Cluster::Devnet, Cluster::Mainnet];
-    let known = all.into_iter().find(|one| one.genesis_hash() == hash);
+    let known = Cluster::of_genesis(&hash);
     let found = known.map_or_else(
         || format!("an unknown chain (genesis {hash})"),
         |known| known.to_string(),

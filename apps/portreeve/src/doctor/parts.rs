@@ -7,7 +7,7 @@ use {
         config::Config,
         home,
         schema::SCHEMAS,
-        signer_process::SignerProgram,
+        signer_process::{CURE, Isolation, SignerProgram},
     },
     portreeve_kernel::Secret,
     portreeve_signing::protocol::Enrolment,
@@ -198,6 +198,20 @@ async fn ask(url: &str, path: &str) -> Result<Value, String> {
         .await
         .map_err(why)?;
     answer.json().await.map_err(why)
+}
+
+/// Whether the signer holds when the server's process is taken over; `None` while that cannot be seen.
+pub(super) async fn isolation(patient: &Patient, config: &Config) -> Option<Finding> {
+    let ours = patient.home.signer_socket();
+    let found = Isolation::look(&patient.home, config.signer.socket.as_ref().unwrap_or(&ours)).await;
+    let weak = found.weakness().map(|why| Finding::warn("isolation", why, CURE));
+    let holds = || {
+        Finding::ok(
+            "isolation",
+            "the signer has a user of its own, and its passphrase to itself",
+        )
+    };
+    weak.or_else(|| found.holds().then(holds))
 }
 
 /// Whether the signer answers and may sign, and the keys it was set up with. `server_runs`: then there should be one.

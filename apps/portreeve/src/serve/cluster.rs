@@ -105,7 +105,7 @@ pub(super) async fn reach(settings: &Chain, cluster: Cluster) -> Result<(RpcChai
     let chain = (cluster == Cluster::Local).then(|| Arc::new(ChainTime::default()));
     let rpc = RpcChain::new(operators, least, chain.clone()).map_err(ClusterError::Settings)?;
     match (genesis(&rpc, cluster).await, cluster) {
-        (Ok(hash), _) => check(cluster, &hash)?,
+        (Ok(hashes), _) => hashes.iter().try_for_each(|hash| check(cluster, hash))?,
         (Err(error), Cluster::Local) => return Err(ClusterError::Silent(error)),
         // Elsewhere the chain tells no time, so we can begin without it and say 503 where it is needed.
         (Err(error), _) => tracing::error!(%error, "the chain does not answer; nothing can be paid until it does"),
@@ -116,30 +116,28 @@ pub(super) async fn reach(settings: &Chain, cluster: Cluster) -> Result<(RpcChai
     Ok((rpc, Time { wall, chain }))
 }
 
-/// Asks which chain it is; the local one, which may just be starting, repeatedly.
-async fn genesis(rpc: &RpcChain, cluster: Cluster) -> Result<String, ChainError> {
-    let first = rpc.genesis_hash().await;
+/// Asks every operator which chain it is on; on the local one, which may just be starting, repeatedly.
+async fn genesis(rpc: &RpcChain, cluster: Cluster) -> Result<Vec<String>, ChainError> {
+    let first = rpc.genesis_hashes().await;
     if first.is_ok() || cluster != Cluster::Local {
         return first;
     }
     let again = async {
         loop {
             sleep(Duration::from_millis(100)).await;
-            if let Ok(hash) = rpc.genesis_hash().await {
-                return hash;
+            if let Ok(hashes) = rpc.genesis_hashes().await {
+                return hashes;
             }
         }
     };
     match timeout(PATIENCE, again).await {
-        Ok(hash) => Ok(hash),
+        Ok(hashes) => Ok(hashes),
         Err(_) => first,
     }
 }
 
 fn check(expected: Cluster, hash: &str) -> Result<(), ClusterError> {
-    let found = [Cluster::Local, Cluster::Devnet, Cluster::Mainnet]
-        .into_iter()
-        .find(|one| one.genesis_hash() == hash);
+    let found = Cluster::of_genesis(hash);
     if found == Some(expected) {
         return Ok(());
     }
@@ -155,11 +153,8 @@ mod tests {
 
     #[test]
     fn a_project_acts_on_its_own_chain_alone() {
-        let all = [Cluster::Local, Cluster::Devnet, Cluster::Mainnet];
-        for (expected, answers) in all
-            .iter()
-            .flat_map(|expected| all.iter().map(move |answers| (*expected, *answers)))
-        {
+        let answers = |expected| Cluster::ALL.map(|answers| (expected, answers));
+        for (expected, answers) in Cluster::ALL.into_iter().flat_map(answers) {
             let checked = check(expected, answers.genesis_hash());
             assert_eq!(checked.is_ok(), expected == answers, "{expected} {answers}");
         }

@@ -16,6 +16,7 @@ mod agents;
 mod attack;
 mod coverage;
 mod demo;
+mod disk;
 mod faults;
 mod help;
 mod hostile;

@@ -7,7 +7,13 @@ use {
         house::House,
     },
     serde_json::{Value, json},
-    std::fs,
+    std::{
+        fs,
+        io::{BufRead, BufReader, Read, Write},
+        net::TcpListener,
+        process::{Command, Stdio},
+        thread,
+    },
 };
 
 /// A house on two operators, the one that can lie first, of which `least` make a proof; and an agent in it.
@@ -123,4 +129,71 @@ fn a_limit_that_may_still_come_is_not_gone() {
     estate.until_settled(&agent.id, "SUSPENDED");
     assert_eq!(release(&restore), "BlockhashNotFound");
     assert_eq!(estate.limits(&agent), []);
+}
+
+/// Answers every question with `result`, on a port of its own.
+fn operator(result: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut length, mut line) = (0, String::new());
+            while stream.read_line(&mut line).unwrap() > 2 {
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            let asked: Value = serde_json::from_slice(&body).unwrap();
+            let answer = json!({"jsonrpc": "2.0", "id": asked["id"], "result": result}).to_string();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                answer.len()
+            );
+            stream.get_mut().write_all((head + &answer).as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn an_operator_of_another_chain_stops_the_start_wherever_it_stands_in_the_list() {
+    let house = House::built_quick();
+    let other = operator("EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG");
+    let both = json!([house.chain.url, other]).to_string();
+    let refused = house.cli_with(
+        &["serve", "--listen", "127.0.0.1:0"],
+        &[("PORTREEVE__CHAIN__RPC", &both)],
+    );
+    let why = refused.fails_with(1);
+    assert!(
+        why.contains("the project is for local, and the chain at `chain.rpc` is devnet"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_before_it_is_ready_stops() {
+    let house = House::built_quick();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut command = house.command();
+    command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .env("PORTREEVE__CHAIN__RPC", url);
+    let server = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _asked = silent.accept().unwrap();
+    let pid = server.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let ended = server.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && ended.stdout.is_empty(), "{said}");
 }

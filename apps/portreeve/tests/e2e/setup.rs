@@ -241,3 +241,28 @@ fn flags_name_the_server_and_the_key_as_variables_do() {
     house.cli(&["key", "list", "--key", "wai_test_garbage"]).fails_with(1);
     house.cli(&["key", "list", "--key", ""]).fails_with(2);
 }
+
+#[test]
+fn a_server_whose_signer_is_not_kept_apart_says_so_once_and_the_doctor_too() {
+    let mut house = House::built_quick();
+    house.serve(&[]);
+    let finding = |house: &House| {
+        let found = house.cli(&["doctor", "--json"]);
+        let found: serde_json::Value = serde_json::from_str(&found.stdout).unwrap();
+        let all = found["checks"].as_array().unwrap_or_else(|| panic!("{found}")).clone();
+        all.into_iter().find(|one| one["check"] == "isolation")
+    };
+    let found = finding(&house).unwrap();
+    assert_eq!(found["status"], "warn");
+    assert!(found["detail"].as_str().unwrap().contains("run as one user"), "{found}");
+    let log = house.stop().stderr;
+    assert_eq!(log.matches("no limit holds, not even the chain's").count(), 1, "{log}");
+
+    // Its passphrase is elsewhere, and it is somebody else's child, but still the same user's.
+    let signer = house.lone_signer(&[]);
+    fs::rename(house.home().join("signer.pass"), house.home().with_file_name("away")).unwrap();
+    assert!(house.try_serve_beside(&[]));
+    let log = house.stop().stderr;
+    assert_eq!(log.matches("read and change the signer's files").count(), 1, "{log}");
+    drop(signer);
+}
