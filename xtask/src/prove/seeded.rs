@@ -83,7 +83,6 @@ fn find(layout: &Layout, bug: Bug) -> Result<Finding, ChoreError> {
     let log = folder.path().join("log");
     let output = File::create(&log).map_err(file)?;
     let mut command = Command::new(layout.binaries_of(flavour).join(proof.program()));
-    let mut command = Command::new(layout.binaries_of(flavour).join(proof.program()));
     // What it leaves behind goes with the folder.
     command.args(arguments).stdin(Stdio::null()).current_dir(folder.path());
     command.stdout(output.try_clone().map_err(file)?).stderr(output);
@@ -118,11 +117,16 @@ fn run_for(command: &mut Command) -> Result<(Duration, Option<i32>), ChoreError>
     Ok((took, None))
 }
 
-/// The last line that says something, as far as it fits.
+/// The first line that says what is broken, or else the last one, as far as it fits.
 fn last_words(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
-    let line = text.lines().rev().find(|line| !line.trim().is_empty());
-    line.unwrap_or_default().trim().chars().take(160).collect()
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines.clone().find(|line| line.to_lowercase().contains("broken: "));
+    line.or_else(|| lines.next_back())
+        .unwrap_or_default()
+        .chars()
+        .take(160)
+        .collect()
 }
 
 /// One line per bug.
@@ -172,10 +176,16 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_that_says_something_is_told() {
+    fn the_line_that_says_what_is_broken_is_told_or_else_the_last() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        fs::write(&log, "one\nbroken: two\n\n").unwrap();
-        assert_eq!(last_words(&log), "broken: two");
+        for (text, told) in [
+            ("one\n BROKEN: two\nthree\n", "BROKEN: two"),
+            ("one\ntwo\n\n", "two"),
+            ("", ""),
+        ] {
+            fs::write(&log, text).unwrap();
+            assert_eq!(last_words(&log), told);
+        }
     }
 }
