@@ -214,8 +214,8 @@ pub(crate) enum CliError {
     NotAPolicy {
         /// Which.
         file: PathBuf,
-        /// Why.
-        cause: serde_json::Error,
+        /// Why, and where.
+        cause: String,
     },
     /// Arguments that do not fit together.
     #[error("{0}")]
@@ -313,7 +313,7 @@ fn command(args: Args) -> Result<(), CliError> {
     match args.command {
         Command::Init(args) => runtime()?.block_on(init::run(&context, args)),
         Command::Serve(args) => serve::run(&context, args),
-        Command::Demo(args) => runtime()?.block_on(demo::run(args)),
+        Command::Demo(args) => runtime()?.block_on(demo::run(&context, args)),
         Command::Key(command) => runtime()?.block_on(key::run(&context, command)),
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),
         Command::Policy(command) => runtime()?.block_on(policy::run(&context, command)),

@@ -47,6 +47,12 @@ impl Unit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wish(String);
 
+impl std::fmt::Display for Wish {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Reads an amount of SOL, or of a token that is not known yet.
 pub(crate) fn wish(text: &str) -> Result<Wish, String> {
     let wish = Wish(text.to_owned());

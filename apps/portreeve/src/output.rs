@@ -59,6 +59,17 @@ impl Output {
         writeln!(io::stdout().lock(), "{text}")
     }
 
+    /// One line of several that come as things happen.
+    pub(crate) fn line(self, raw: &Value, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{}", escaped(&raw.to_string()))?;
+        } else {
+            writeln!(out, "{text}")?;
+        }
+        out.flush()
+    }
+
     /// Where something is shown again whenever it has changed.
     pub(crate) const fn screen(self) -> Screen {
         Screen {

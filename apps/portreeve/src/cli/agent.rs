@@ -95,11 +95,11 @@ pub(super) struct CreateArgs {
     preset: String,
 
     /// At most this much in one payment, such as 1sol
-    #[arg(long, value_name = "AMOUNT", value_parser = money::parse)]
+    #[arg(long, value_name = "AMOUNT", value_parser = money::parse, allow_negative_numbers = true)]
     per_transaction: Option<Amount>,
 
     /// At most this much in any 24 hours
-    #[arg(long, value_name = "AMOUNT", value_parser = money::parse)]
+    #[arg(long, value_name = "AMOUNT", value_parser = money::parse, allow_negative_numbers = true)]
     daily: Option<Amount>,
 
     /// A wallet that may be paid; can be repeated. None means any, except with the preset `conservative`
@@ -266,9 +266,10 @@ async fn create(context: &Context, client: &Client, args: CreateArgs) -> Result<
 fn policy_of(args: &CreateArgs) -> Result<Value, CliError> {
     if let Some(file) = &args.policy {
         let text = home::read(file)?;
-        return serde_json::from_str(&text).map_err(|cause| CliError::NotAPolicy {
+        // As strictly as the server reads, for of two limits of one name only the last would reach it.
+        return portreeve_guard::json::from_slice(text.as_bytes()).map_err(|problem| CliError::NotAPolicy {
             file: file.clone(),
-            cause,
+            cause: problem.to_string(),
         });
     }
     let mut limits = Map::new();

@@ -1,7 +1,7 @@
 //! `portreeve demo`.
 
 use {
-    super::CliError,
+    super::{CliError, Context},
     crate::demo::{self, Programs},
     std::path::PathBuf,
 };
@@ -10,6 +10,7 @@ const AFTER_HELP: &str = "\
 Examples:
   portreeve demo
   portreeve demo --keep      leave the server running afterwards, with a key to play with
+  portreeve demo --json      the same story, a line of JSON for each part of it
 
 It needs no network and no settings, and touches nothing outside a temporary folder. It exits with 1 when anything
 is not as promised.";
@@ -31,10 +32,10 @@ pub(super) struct DemoArgs {
     signer_bin: Option<PathBuf>,
 }
 
-pub(super) async fn run(args: DemoArgs) -> Result<(), CliError> {
+pub(super) async fn run(context: &Context, args: DemoArgs) -> Result<(), CliError> {
     let programs = Programs {
         localchain: args.localchain_bin,
         signer: args.signer_bin,
     };
-    Ok(demo::run(&programs, args.keep).await.map_err(Box::new)?)
+    Ok(demo::run(&programs, args.keep, context.out).await.map_err(Box::new)?)
 }

@@ -48,7 +48,7 @@ Example:
         to: Address,
 
         /// How much, such as 1sol or 1000000000; with --mint in whole tokens, such as 1.5
-        #[arg(long, value_parser = money::wish)]
+        #[arg(long, value_parser = money::wish, allow_negative_numbers = true)]
         amount: Wish,
 
         /// In which token [default: SOL]

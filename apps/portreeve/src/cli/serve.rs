@@ -6,8 +6,9 @@ use {
         config::{Flags, Log},
         serve,
     },
+    serde_json::json,
     std::{
-        io::{self, IsTerminal, Write},
+        io::{self, IsTerminal},
         net::SocketAddr,
         path::PathBuf,
     },
@@ -43,9 +44,10 @@ pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), CliError> {
     let config = context.config(flags)?;
     log_to_stderr(&config.log)?;
     let listening = |address: SocketAddr| {
-        let mut out = io::stdout().lock();
-        writeln!(out, "listening on http://{address}")?;
-        out.flush()
+        let url = format!("http://{address}");
+        context
+            .out
+            .line(&json!({"listening": url}), &format!("listening on {url}"))
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime

@@ -39,7 +39,7 @@ A payment that may or may not have been made is repeated safely with the same --
         to: Address,
 
         /// How much, such as 1sol or 1000000000; with --mint in whole tokens, such as 1.5
-        #[arg(long, value_parser = money::wish)]
+        #[arg(long, value_parser = money::wish, allow_negative_numbers = true)]
         amount: Wish,
 
         /// In which token [default: SOL]
@@ -51,7 +51,7 @@ A payment that may or may not have been made is repeated safely with the same --
         memo: Option<String>,
 
         /// The same key never pays twice [default: a new one]
-        #[arg(long, value_name = "KEY")]
+        #[arg(long, value_name = "KEY", value_parser = idempotency_key)]
         idempotency_key: Option<String>,
 
         /// Do not wait for the chain
@@ -187,6 +187,16 @@ fn page(page: &Page<Transaction>) -> View {
         rows,
         page.cursor.as_deref(),
     )
+}
+
+/// As the server takes it, so that what cannot be a header is told apart from a server that is away.
+fn idempotency_key(text: &str) -> Result<String, &'static str> {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if (1..=255).contains(&text.len()) && visible {
+        Ok(text.to_owned())
+    } else {
+        Err("it has 1 to 255 visible ASCII characters")
+    }
 }
 
 async fn fetch(client: &Client, id: &str) -> Result<Answer<Transaction>, CliError> {

@@ -9,7 +9,9 @@ mod story;
 mod thief;
 
 use {
-    crate::{client::ClientError, home::FileError, init::InitError, signer_process::SignerProcessError},
+    crate::{
+        client::ClientError, home::FileError, init::InitError, output::Output, signer_process::SignerProcessError,
+    },
     portreeve_signing::sealed::SealError,
     portreeve_wallet::ports::SignerError,
     stage::Stage,
@@ -81,8 +83,8 @@ impl DemoError {
 }
 
 /// Tells the whole story. With `keep` the server goes on running until it is interrupted.
-pub(crate) async fn run(programs: &Programs, keep: bool) -> Result<(), DemoError> {
-    let mut stage = Stage::set(programs).await?;
+pub(crate) async fn run(programs: &Programs, keep: bool, out: Output) -> Result<(), DemoError> {
+    let mut stage = Stage::set(programs, out).await?;
     let agent = story::tell(&stage).await?;
     if keep {
         story::leave_running(&stage, &agent)?;

@@ -6,11 +6,13 @@ use {
         client::Client,
         home::Home,
         init::{self, Wish},
+        output::Output,
         owner::ApprovalKey,
         signer_process::SignerProgram,
     },
     portreeve_kernel::{Address, Cluster, Secret},
-    std::{env, path::PathBuf, process::Stdio, time::Duration},
+    serde_json::json,
+    std::{env, io, path::PathBuf, process::Stdio, time::Duration},
     tempfile::TempDir,
     tokio::{
         io::{AsyncBufReadExt, BufReader},
@@ -37,6 +39,7 @@ pub(super) struct Stage {
     pub(super) approval_key: ApprovalKey,
     pub(super) server_url: String,
     pub(super) fee_payer: Address,
+    out: Output,
     server: Program,
     localchain: Program,
     _folder: TempDir,
@@ -90,7 +93,7 @@ impl Program {
 
 impl Stage {
     /// Starts everything. Nothing outside a new temporary folder is touched.
-    pub(super) async fn set(programs: &Programs) -> Result<Self, DemoError> {
+    pub(super) async fn set(programs: &Programs, out: Output) -> Result<Self, DemoError> {
         let folder = tempfile::Builder::new().prefix("portreeve-demo-").tempdir()?;
         let signer = SignerProgram::find(programs.signer.as_deref())?;
 
@@ -137,10 +140,23 @@ impl Stage {
             chain,
             server_url,
             fee_payer,
+            out,
             server,
             localchain,
             _folder: folder,
         })
+    }
+
+    /// What happens next, or what came of it all.
+    pub(super) fn say(&self, line: &str) -> io::Result<()> {
+        self.out.line(&json!({"story": line.trim()}), line)
+    }
+
+    /// A promise that held.
+    pub(super) fn done(&self, what: &str, detail: &str) -> io::Result<()> {
+        let gap = if detail.is_empty() { "" } else { "\n      " };
+        let line = format!("  ✔ {what}{gap}{detail}");
+        self.out.line(&json!({"held": what, "detail": detail}), &line)
     }
 
     /// For `--keep`.

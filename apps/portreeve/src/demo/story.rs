@@ -11,10 +11,7 @@ use {
     portreeve_policy::AgentPolicy,
     serde::Deserialize,
     serde_json::{Value, json},
-    std::{
-        io::{self, Write},
-        time::Duration,
-    },
+    std::{io, time::Duration},
     tokio::time::sleep,
 };
 
@@ -60,35 +57,36 @@ struct Payment {
 /// Tells it.
 pub(super) async fn tell(stage: &Stage) -> Result<Agent, DemoError> {
     let (shop, stranger) = (fresh_address(), fresh_address());
-    say("An owner makes an agent that may spend 1 SOL a payment, 2 SOL in 24 hours, at one shop.")?;
+    stage.say("An owner makes an agent that may spend 1 SOL a payment, 2 SOL in 24 hours, at one shop.")?;
     let (agent, view) = make_agent(stage, shop).await?;
     let client = Client::new(&stage.server_url, agent.key.clone())?;
     stage.chain.airdrop(agent.vault, 10 * SOL).await?;
-    done(
+    stage.done(
         "its wallet is on chain, funded with 10 SOL",
         &format!("vault {}", agent.vault),
     )?;
 
-    say("\nThe agent pays.")?;
+    stage.say("\nThe agent pays.")?;
     let signature = pay(stage, &client, &agent, SOL).await?;
-    done(
+    stage.done(
         "1 SOL paid: vault 9 SOL, shop 1 SOL, read back from the chain",
         &format!("signature {signature}"),
     )?;
     pay(stage, &client, &agent, 800_000_000).await?;
-    done("0.8 SOL paid", "")?;
+    stage.done("0.8 SOL paid", "")?;
 
-    say("\nLayer 1, the server, refuses and says what would pass.")?;
+    stage.say("\nLayer 1, the server, refuses and says what would pass.")?;
     let refusal = refused(&client, agent.shop, 1_500_000_000, "POLICY_PER_TX_LIMIT_EXCEEDED").await?;
-    no("1.5 SOL at once", &refusal)?;
+    no(stage, "1.5 SOL at once", &refusal)?;
     let daily = refused(&client, agent.shop, 500_000_000, "POLICY_DAILY_LIMIT_EXCEEDED").await?;
-    no("0.5 SOL more today", &daily)?;
+    no(stage, "0.5 SOL more today", &daily)?;
     no(
+        stage,
         "0.1 SOL to a stranger",
         &refused(&client, stranger, 100_000_000, "POLICY_DESTINATION_NOT_ALLOWED").await?,
     )?;
 
-    say("\nThe server is broken into: forged requests go straight to layer 2, the signer.")?;
+    stage.say("\nThe server is broken into: forged requests go straight to layer 2, the signer.")?;
     let agent_key = view
         .agent_public_key
         .ok_or_else(|| DemoError::not_as_promised("the agent has a key", "none"))?;
@@ -98,20 +96,20 @@ pub(super) async fn tell(stage: &Stage) -> Result<Agent, DemoError> {
         ("0.1 SOL to a stranger", stranger, 100_000_000),
     ] {
         let refusal = thief.ask_signer(to, units(amount)?).await?;
-        done(&format!("refused: {what}"), &format!("signer: {}", refusal.detail))?;
+        stage.done(&format!("refused: {what}"), &format!("signer: {}", refusal.detail))?;
     }
 
-    say("\nThe agent's key is stolen: transactions signed with it go straight to layer 3, Squads on chain.")?;
+    stage.say("\nThe agent's key is stolen: transactions signed with it go straight to layer 3, Squads on chain.")?;
     thief.steal_key()?;
     let error = thief.ask_chain(agent.shop, units(500_000_000)?).await?;
     expect_custom(&error, 6026, "Squads refuses more than the day's limit")?;
-    done(
+    stage.done(
         "refused: 0.5 SOL more today",
         "Squads: error 6026, SpendingLimitExceeded",
     )?;
     let error = thief.ask_chain(stranger, units(100_000_000)?).await?;
     expect_custom(&error, 6025, "Squads refuses a stranger")?;
-    done(
+    stage.done(
         "refused: 0.1 SOL to a stranger",
         "Squads: error 6025, InvalidDestination",
     )?;
@@ -123,20 +121,20 @@ pub(super) async fn tell(stage: &Stage) -> Result<Agent, DemoError> {
         .ok_or_else(|| {
             DemoError::not_as_promised("a refusal by the daily limit says when it would pass", "it does not")
         })?;
-    say(&format!("\nThe clock goes on to {later}, which the server named."))?;
+    stage.say(&format!("\nThe clock goes on to {later}, which the server named."))?;
     stage.chain.warp_to(later).await?;
     pay(stage, &client, &agent, 500_000_000).await?;
-    done("the budget is back: 0.5 SOL paid", "")?;
+    stage.done("the budget is back: 0.5 SOL paid", "")?;
 
-    say("\nThe owner suspends the agent.")?;
+    stage.say("\nThe owner suspends the agent.")?;
     suspend(stage, &agent).await?;
     let problem = refused(&client, agent.shop, 1, "AGENT_SUSPENDED").await?;
-    done("server: refused", &text(&problem, "title"))?;
+    stage.done("server: refused", &text(&problem, "title"))?;
     let refusal = thief.ask_signer(agent.shop, units(1)?).await?;
-    done("signer: refused", &refusal.detail)?;
+    stage.done("signer: refused", &refusal.detail)?;
     let error = thief.ask_chain(agent.shop, units(SOL / 10)?).await?;
     expect_custom(&error, 3012, "the limit is off the chain")?;
-    done("chain: refused, even with the stolen key", "the spending limit is gone")?;
+    stage.done("chain: refused, even with the stolen key", "the spending limit is gone")?;
     let (vault, shop) = (
         stage.chain.balance(agent.vault).await?,
         stage.chain.balance(agent.shop).await?,
@@ -147,13 +145,13 @@ pub(super) async fn tell(stage: &Stage) -> Result<Agent, DemoError> {
             format!("vault {vault}, shop {shop} lamports"),
         ));
     }
-    say("\nIn all 2.3 SOL have moved, each of them allowed. Nothing else did.")?;
+    stage.say("\nIn all 2.3 SOL have moved, each of them allowed. Nothing else did.")?;
     Ok(agent)
 }
 
 /// What `--keep` prints.
 pub(super) fn leave_running(stage: &Stage, agent: &Agent) -> Result<(), DemoError> {
-    say(&format!(
+    stage.say(&format!(
         "\nThe server goes on at {}. Ctrl-C ends it and removes everything.\n\
          \n  export PORTREEVE_HOME={}\n  export PORTREEVE_SERVER={}\n  portreeve agent resume {}\
          \n  PORTREEVE_KEY={} portreeve tx send --to {} --amount 0.1sol\n\nfee payer {}",
@@ -312,24 +310,15 @@ fn text(value: &Value, member: &str) -> String {
     value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn say(line: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{line}")
-}
-
-fn done(what: &str, detail: &str) -> io::Result<()> {
-    let gap = if detail.is_empty() { "" } else { "\n      " };
-    say(&format!("  ✔ {what}{gap}{detail}"))
-}
-
 /// A refusal by the server: which rule, and what would pass.
-fn no(what: &str, problem: &Value) -> io::Result<()> {
+fn no(stage: &Stage, what: &str, problem: &Value) -> io::Result<()> {
     let most = money::show_text(&text(problem, "maxAmountNow"));
     let when = problem
         .get("passesAt")
         .and_then(Value::as_str)
         .map(|at| format!("; the same passes at {at}"));
     let title = text(problem, "title");
-    done(
+    stage.done(
         &format!("refused: {what}"),
         &format!("{title}; would pass now: {most}{}", when.unwrap_or_default()),
     )
