@@ -45,9 +45,9 @@ impl Layout {
         self.target.join("debug")
     }
 
-    /// What was built to be fast.
-    pub(crate) fn release_binaries(&self) -> PathBuf {
-        self.target.join("release")
+    /// What was built to be fast, assertions and all.
+    pub(crate) fn fast_binaries(&self) -> PathBuf {
+        self.target.join("prove")
     }
 
     /// The same programs in another flavour.

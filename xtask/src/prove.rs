@@ -102,8 +102,8 @@ impl Proof {
     /// Builds what it needs, and says where it lies.
     fn build(self, layout: &Layout) -> Result<PathBuf, ChoreError> {
         if matches!(self, Self::Sim) {
-            command::run(&mut layout.cargo(&["build", "--locked", "--release", "--package", self.program()]))?;
-            return Ok(layout.release_binaries().join(self.program()));
+            command::run(&mut layout.cargo(&["build", "--locked", "--profile", "prove", "--package", self.program()]))?;
+            return Ok(layout.fast_binaries().join(self.program()));
         }
         test::build(layout)?;
         Ok(layout.binaries_of(Flavour::KillPoints).join(self.program()))

@@ -1,0 +1,230 @@
+//! The chain through its RPC operators, as `services/wallet/src/rpc.rs` asks them: reads from the first that answers,
+//! transactions to all, proofs from each. What an honest operator says is true but may lag; the liar says what it likes.
+
+use {
+    crate::{
+        chain::{Effect, Refusal},
+        plan::{Lie, Peer},
+        world::W,
+    },
+    portreeve_kernel::{Code, Timestamp},
+    portreeve_ledger::OperatorEvidence,
+    portreeve_payment::{BLOCKHASH_LIFE, Seen, agreed_height, last_valid_height},
+};
+
+/// The chain did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Silent;
+
+const HOW_FAR_AHEAD: u64 = 1_000_000;
+
+/// How many operators a proof takes.
+pub(crate) fn min_operators(w: &W) -> usize {
+    if w.plan.setup.operators >= 2 { 2 } else { 1 }
+}
+
+/// The way to the operators and back: takes time, and may end nowhere.
+async fn ask<T>(w: &W, question: impl FnOnce(&W) -> T) -> Result<T, Silent> {
+    let late = w.lateness(Peer::Rpc);
+    if late > 0 {
+        w.count("RPC reply delayed");
+    }
+    w.exec.sleep(w.between(2, 40) + late).await;
+    w.chain.borrow_mut().catch_up(w.now());
+    crate::oracle::on_blocks(w);
+    if w.trouble.borrow().rpc_down_until > w.now() {
+        w.count("RPC silent");
+        return Err(Silent);
+    }
+    let answer = question(w);
+    if w.strikes(|trouble| &mut trouble.lose, Peer::Rpc) {
+        w.count("RPC reply lost");
+        return Err(Silent);
+    }
+    if late > 10_000 {
+        return Err(Silent);
+    }
+    Ok(answer)
+}
+
+fn is_liar(w: &W, operator: u8) -> bool {
+    w.plan.setup.liar == Some(operator)
+}
+
+/// The height that one operator calls final.
+fn height_at(w: &W, operator: u8) -> u64 {
+    let honest = w.chain.borrow().final_slot(w.now()) - u64::from(operator);
+    match operator {
+        liar if is_liar(w, liar) && w.lies(Lie::Low) => honest / 100,
+        liar if is_liar(w, liar) && w.lies(Lie::High) => honest + HOW_FAR_AHEAD,
+        _ => honest,
+    }
+}
+
+/// What one operator knows of a signature.
+fn status_at(w: &W, operator: u8, signature: &str) -> Option<(u64, bool, Option<Refusal>)> {
+    if is_liar(w, operator) {
+        let slot = w.chain.borrow().final_slot(w.now());
+        if w.lies(Lie::Unseen) {
+            return None;
+        }
+        if w.lies(Lie::Paid) {
+            return Some((slot, true, None));
+        }
+        if w.lies(Lie::Failed) {
+            return Some((slot, true, Some(Refusal::Exceeded)));
+        }
+    }
+    w.chain.borrow().status(signature)
+}
+
+/// How high the chain is, of all that answer.
+pub(crate) async fn finalized_height(w: &W) -> Result<u64, Silent> {
+    let said = ask(w, |w| {
+        (0..w.plan.setup.operators)
+            .map(|operator| height_at(w, operator))
+            .collect::<Vec<_>>()
+    })
+    .await?;
+    agreed_height(said, min_operators(w)).ok_or(Silent)
+}
+
+/// A blockhash, and the last height at which a transaction that names it can land.
+pub(crate) async fn latest_blockhash(w: &W) -> Result<([u8; 32], u64), Silent> {
+    let (hash, claimed) = ask(w, |w| {
+        let (hash, mut claimed) = w.chain.borrow().blockhash(w.now());
+        if is_liar(w, 0) && w.lies(Lie::Lifetime) {
+            claimed = if w.now() % 2 == 0 {
+                claimed - BLOCKHASH_LIFE + 1
+            } else {
+                claimed + HOW_FAR_AHEAD
+            };
+        }
+        (hash, claimed)
+    })
+    .await?;
+    Ok((hash, last_valid_height(claimed, finalized_height(w).await?)))
+}
+
+/// Tries it dry.
+pub(crate) async fn simulate(w: &W, effects: &[Effect]) -> Result<Result<(), Refusal>, Silent> {
+    ask(w, |w| {
+        if is_liar(w, 0) && w.lies(Lie::Refuses) {
+            return Err(Refusal::Exceeded);
+        }
+        w.chain.borrow().simulate(w.now(), effects)
+    })
+    .await
+}
+
+/// Hands a transaction over, to every operator.
+pub(crate) async fn send(w: &W, signature: &str, wire: &[u8]) -> Result<(), Silent> {
+    let twice = w.strikes(|trouble| &mut trouble.twice, Peer::Rpc);
+    ask(w, |w| {
+        let (now, trouble) = (w.now(), w.trouble.borrow());
+        if trouble.drops_until > now {
+            w.count("transaction dropped");
+            return;
+        }
+        let later = if trouble.slow_until > now {
+            w.count("transaction slow to land");
+            w.between(20, 200)
+        } else {
+            w.between(0, 5)
+        };
+        if twice {
+            w.count("transaction sent twice");
+        }
+        for _ in 0..=u8::from(twice) {
+            w.chain.borrow_mut().send(now, signature, wire, later.unsigned_abs());
+        }
+    })
+    .await
+}
+
+/// What became of a signature. Final only when as many operators say so as a proof takes.
+pub(crate) async fn status(w: &W, signature: &str) -> Result<Option<Seen>, Silent> {
+    let answers = ask(w, |w| {
+        let operators = 0..w.plan.setup.operators;
+        operators
+            .map(|operator| status_at(w, operator, signature))
+            .collect::<Vec<_>>()
+    })
+    .await?;
+    let mut last = None;
+    let mut finalized: Vec<(u64, Option<Refusal>)> = Vec::new();
+    for answer in answers {
+        match answer {
+            Some((slot, true, failed)) => finalized.push((slot, failed)),
+            Some((slot, false, failed)) => last = Some((slot, failed)),
+            None => {}
+        }
+        if finalized.iter().any(|other| *other != finalized[0]) {
+            w.count("operators disagree");
+            return Err(Silent);
+        }
+        if finalized.len() >= min_operators(w) {
+            return Ok(Some(seen(finalized[0], true)));
+        }
+    }
+    Ok(finalized.first().copied().or(last).map(|known| seen(known, false)))
+}
+
+fn seen((slot, failed): (u64, Option<Refusal>), finalized: bool) -> Seen {
+    let why = |refusal| (Code::TransactionFailed, format!("{refusal:?}"));
+    Seen {
+        slot,
+        finalized,
+        failed: failed.map(why),
+    }
+}
+
+/// When the block of a slot was made.
+pub(crate) async fn block_time(w: &W, slot: u64) -> Result<Option<Timestamp>, Silent> {
+    ask(w, |w| {
+        let honest = w.chain.borrow().block_time(slot);
+        let told = match honest {
+            Some(_) if is_liar(w, 0) && w.lies(Lie::Epoch) => Some(0),
+            Some(at) if is_liar(w, 0) && w.lies(Lie::Future) => Some(at + 30 * 86_400),
+            honest => honest,
+        };
+        told.map(Timestamp::from_seconds)
+    })
+    .await
+}
+
+/// What each operator says about a signature and its height.
+pub(crate) async fn evidence(w: &W, signature: &str) -> Vec<OperatorEvidence> {
+    let mut all = Vec::new();
+    for operator in 0..w.plan.setup.operators {
+        let Ok(finalized_height) = ask(w, |w| height_at(w, operator)).await else {
+            continue;
+        };
+        let Ok(status) = ask(w, |w| status_at(w, operator, signature)).await else {
+            continue;
+        };
+        all.push(OperatorEvidence {
+            operator: format!("operator {operator}"),
+            finalized_height,
+            signature_seen: status.is_some(),
+        });
+    }
+    all
+}
+
+/// Which limits an agent has on chain, finally: amounts by asset. Believed of as many operators as a proof takes, of
+/// which at most one lies.
+pub(crate) async fn limits(w: &W, agent: u8) -> Result<[Option<u64>; 2], Silent> {
+    ask(w, |w| {
+        let chain = w.chain.borrow();
+        let limit = |asset| {
+            chain
+                .accounts(true)
+                .limits
+                .get(&(agent, asset))
+                .map(|limit| limit.amount)
+        };
+        [limit(0), limit(1)]
+    })
+    .await
+}
