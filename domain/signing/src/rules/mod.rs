@@ -105,7 +105,10 @@ impl SignerState {
         match self.apply(record.clone()) {
             #[cfg(seeded_bug = "sign_before_reserve")]
             Ok(()) => Step {
-                record: self.behind.replace(record),
+                record: match (&self.behind, &record.event) {
+                    (Some(_), _) | (None, Event::SpendSigned { .. }) => self.behind.replace(record),
+                    (None, _) => Some(record),
+                },
                 outcome,
             },
             #[cfg(not(seeded_bug = "sign_before_reserve"))]
