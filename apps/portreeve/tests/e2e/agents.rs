@@ -3,7 +3,7 @@
 use {
     crate::house::{House, SOL, item},
     serde_json::{Value, json},
-    std::fs,
+    std::{fs, process::Command},
 };
 
 #[test]
@@ -171,6 +171,15 @@ fn a_suspended_agent_pays_nothing_until_the_owner_lets_it() {
     );
     let error = house.send(&agent.id, &payee, "1sol").fails_with(1).to_owned();
     assert!(error.contains("AGENT_SUSPENDED"), "{error}");
+    let signer = house.signer().unwrap();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, signer.as_str()]).status().unwrap();
+        assert!(sent.success());
+    };
+    signal("-STOP");
+    let refused = house.pay(&agent.id, &payee, "1000");
+    refused.is_problem(409, "AGENT_SUSPENDED");
+    signal("-CONT");
     house.cli(&["agent", "suspend", &agent.id]).fails_with(1);
 
     let resumed = house.cli(&["agent", "resume", &agent.id, "--json"]).json();

@@ -6,6 +6,7 @@ use {
         estate::{Agent, Estate, policy, until},
         house::{House, SOL},
     },
+    portreeve_store::Sql,
     serde_json::{Value, json},
     std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, thread},
 };
@@ -507,4 +508,33 @@ fn a_backup_that_is_put_back_refills_no_budget() {
     story.estate.house.serve(&[]);
     story.pays();
     story.balanced();
+}
+
+#[test]
+fn what_was_in_flight_is_taken_up_from_its_own_row() {
+    let mut story = Story::begin();
+    let forget_jobs = |story: &Story| {
+        story
+            .estate
+            .books()
+            .write(async |tx| tx.execute(Sql::new("DELETE FROM jobs")).await);
+    };
+    let (held, _) = story.under_way();
+    story.estate.house.kill();
+    forget_jobs(&story);
+    story.heal();
+    story.estate.house.serve(&[]);
+    assert_eq!(story.estate.until_ended(&held)["status"], "CONFIRMED");
+    story.landed += UNIT;
+    story.balanced();
+
+    story.fault("refuse", &json!({"methods": ["sendTransaction"]}));
+    let path = format!("{}/suspend", story.agent.path());
+    story.estate.owner().post(&path, &json!({})).is(200);
+    story.estate.house.kill();
+    forget_jobs(&story);
+    story.heal();
+    story.estate.house.serve(&[]);
+    story.estate.until_settled(&story.agent.id, "SUSPENDED");
+    assert_eq!(story.estate.limits(&story.agent), []);
 }

@@ -8,7 +8,7 @@ mod wishes;
 
 use {
     crate::{
-        estate::{Agent, Estate, SquadsAccount},
+        estate::{Agent, Estate, SquadsAccount, transaction},
         house::SOL,
     },
     attempts::{
@@ -26,7 +26,7 @@ use {
     },
     robber::Robber,
     serde_json::json,
-    std::{sync::Mutex, thread},
+    std::{collections::BTreeMap, sync::Mutex, thread},
 };
 
 /// Approved for a day, and for one payment of it.
@@ -207,4 +207,57 @@ fn a_hostile_server_gets_what_the_owner_approved_and_not_one_lamport_more() {
         (&[agent.wallet.keys().agent_key][..], &[shop][..])
     );
     assert_eq!(estate.squads_accounts(&sibling), [SquadsAccount::Limit]);
+}
+
+#[test]
+fn a_hostile_server_gets_no_more_in_a_week_or_a_month_and_nothing_that_was_given_up() {
+    let mut estate = Estate::open();
+    let shop: Address = estate.house.somebody().parse().unwrap();
+    estate.house.chain.airdrop(&shop.to_string(), SOL);
+    let limits = [
+        ("perTransaction", SOL),
+        ("daily", 2 * SOL),
+        ("weekly", 3 * SOL),
+        ("monthly", 4 * SOL),
+    ];
+    let limits: BTreeMap<_, _> = limits
+        .into_iter()
+        .map(|(name, most)| (name, most.to_string()))
+        .collect();
+    let agent = estate.agent("victim", &json!({"preset": "custom", "limits": limits}));
+    assert_eq!(estate.house.stop().code, 0);
+    let _signer = estate.house.lone_signer(&[]);
+    let mut robber = Robber::new(&estate);
+
+    let given_up = robber.pay(&agent, &agent, 1, shop, 1);
+    let void = Request::VoidSpend {
+        transaction: transaction(1),
+        agent: agent.id.clone(),
+    };
+    robber.ask(&void).unwrap();
+    let refused = robber.refused("a payment that was given up", &given_up);
+    assert_eq!(refused.reason, Reason::TransactionVoided);
+
+    let mut id = 1;
+    let mut take = || {
+        let mut signed = 0;
+        loop {
+            id += 1;
+            match robber.ask(&robber.pay(&agent, &agent, id, shop, SOL / 2)) {
+                Ok(_) => signed += SOL / 2,
+                Err(refusal) => {
+                    assert_eq!(refusal.reason, Reason::Policy);
+                    return signed;
+                }
+            }
+        }
+    };
+    // What was signed counts from when it could last have landed.
+    let landing = 600;
+    assert_eq!(take(), 2 * SOL, "a day");
+    estate.house.chain.warp(86_400 + landing);
+    assert_eq!(take(), SOL, "a week");
+    estate.house.chain.warp(7 * 86_400 + landing);
+    assert_eq!(take(), SOL, "a month");
+    assert_eq!(estate.house.chain.balance(&agent.vault()), 6 * SOL);
 }

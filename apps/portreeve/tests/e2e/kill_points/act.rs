@@ -78,6 +78,7 @@ impl Act {
                 // The signer puts limits on chain only so often a day.
                 stage.estate.house.chain.warp(86_400);
                 stage.be(if self == Self::Suspend { "ACTIVE" } else { "SUSPENDED" });
+                stage.changes = changes(&stage.estate, &stage.agent.wallet.limit(&Asset::Sol));
             }
         }
         None
@@ -212,6 +213,7 @@ impl Act {
                     assert_eq!(*place, agent.wallet.limit(&limit.asset));
                     assert_eq!(limit.amount, if limit.asset == Asset::Sol { SOL } else { 1000 });
                     assert_eq!(limit.destinations.len(), 16);
+                    assert_eq!(changes(estate, place), 1, "nobody filled it up again");
                 }
                 assert_eq!(estate.squads_accounts(&agent).len(), limits.len(), "and nothing else");
                 assert_eq!(estate.multisig(&agent).members.len(), 1);
@@ -230,6 +232,7 @@ impl Act {
                 let places: Vec<Address> = limits.iter().map(|(place, _)| *place).collect();
                 assert_eq!(places, [agent.wallet.limit(&Asset::Sol)], "exactly one limit");
                 assert_eq!(limits[0].1.amount, 5 * SOL);
+                assert_eq!(changes(estate, &places[0]), stage.changes + 1, "put back once");
                 assert!(!stage.is_stopped_at_the_signer(agent));
             }
         }
@@ -248,6 +251,13 @@ fn wide_policy() -> Value {
         "preset": "custom", "limits": {"daily": SOL.to_string()}, "tokens": tokens,
         "whitelist": {"allowedDestinations": shops},
     })
+}
+
+/// How many transactions have changed or used the limit at `place`.
+fn changes(estate: &Estate, place: &Address) -> usize {
+    let list = estate.house.chain.call("getSignaturesForAddress", &json!([place]));
+    let list = list.as_array().unwrap();
+    list.iter().filter(|one| one["err"].is_null()).count()
 }
 
 /// `None` when the server does not answer.

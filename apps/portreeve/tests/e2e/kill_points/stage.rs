@@ -52,6 +52,8 @@ pub(super) struct Stage {
     pub(super) signed: u64,
     /// False while the server is down.
     serving: bool,
+    /// How often the chain had changed the agent's limit before the act.
+    pub(super) changes: usize,
     /// What is played now, for names and idempotency keys.
     pub(super) number: u32,
 }
@@ -81,6 +83,7 @@ impl Stage {
             tokens_landed: 0,
             signed: 0,
             serving: true,
+            changes: 0,
             number: 0,
         }
     }
