@@ -3,7 +3,8 @@
 //! The `cfg` reaches our own crates alone, through a wrapper around the compiler that cargo calls for the members of
 //! the workspace (`RUSTC_WORKSPACE_WRAPPER`). Cargo tells builds apart by the wrapper's path, so that every flavour
 //! shares the dependencies, and only our crates are built again. The programs of a flavour lie in a folder of its own:
-//! no test can run against another flavour's.
+//! no test can run against another flavour's. (A library that is loaded at run time has one file for all flavours, so its
+//! crate must not look at their `cfg`; the recorder of `prove` does not.)
 //!
 //! The wrapper is this program under the flavour's name. (A shell would be shorter, but some drop the variables whose
 //! names are not theirs, such as `CARGO_BIN_EXE_portreeve-signer`.)
