@@ -377,6 +377,15 @@ mod tests {
         assert!(Token::read(&account(TokenProgram::Token.address(), tokens(mint(), wallet_key()))).is_none());
     }
 
+    /// Or payments would be allowed here and refused there.
+    #[test]
+    fn as_many_accounts_are_opened_here_as_the_signer_allows_and_they_count_for_longer() {
+        use portreeve_payment::{DEADLINE, OPENED_MAX, OPENED_WINDOW};
+        assert_eq!(OPENED_MAX, portreeve_signing::ACCOUNTS_PER_DAY);
+        let on_the_way = DEADLINE.0 + portreeve_signing::LANDING_MARGIN.0 + portreeve_payment::CLOCKS_APART.0;
+        assert!(OPENED_WINDOW.0 >= 86_400 + on_the_way);
+    }
+
     #[test]
     fn the_gravest_concern_is_the_one_that_counts() {
         assert!(Concern::Obstacle("a") > Concern::Risk("z"));
