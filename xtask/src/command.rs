@@ -86,6 +86,22 @@ pub(crate) fn run(command: &mut Command) -> Result<(), ChoreError> {
     }
 }
 
+/// Runs to the end, and answers what it said on standard output.
+pub(crate) fn output(command: &mut Command) -> Result<String, ChoreError> {
+    let output = command.output().map_err(|cause| ChoreError::Start {
+        command: shown(command),
+        cause,
+    })?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(ChoreError::Failed {
+            command: shown(command),
+            status: output.status,
+        })
+    }
+}
+
 /// The command as one would type it, without its environment.
 pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

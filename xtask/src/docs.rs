@@ -1,4 +1,5 @@
-//! `cargo xtask docs`: the pages that follow from the code, written anew. A test says when they are out of date.
+//! `cargo xtask docs`: the pages that follow from the code, written anew: error codes, commands, settings, manual pages.
+//! Tests say when they are out of date: here for the codes, `apps/portreeve/tests/docs.rs` for what the program prints.
 
 use {
     crate::{
@@ -6,21 +7,63 @@ use {
         layout::Layout,
     },
     portreeve_kernel::Code,
-    std::{collections::BTreeMap, fmt::Write, fs, path::Path},
+    std::{
+        collections::{BTreeMap, BTreeSet},
+        fmt::Write,
+        fs,
+        path::Path,
+        process::Command,
+    },
 };
 
-/// Writes all pages, and removes those of codes that are gone.
+/// Writes all pages, and removes those of what is gone.
 pub(crate) fn run(layout: &Layout) -> Result<(), ChoreError> {
-    let folder = layout.root().join("docs").join("errors");
+    let docs = layout.root().join("docs");
+    fill(&docs.join("errors"), pages())?;
+
+    command::run(&mut layout.cargo(&["build", "--quiet", "--package", "portreeve", "--bin", "portreeve"]))?;
+    let program = layout.binaries().join("portreeve");
+    let print = |args: &[&str]| command::output(Command::new(&program).args(args));
+    let commands = print(&["reference", "commands"])?;
+    write(&docs.join("cli.md"), &commands)?;
+    write(&docs.join("config.md"), &print(&["reference", "settings"])?)?;
+    let mut manual = BTreeMap::new();
+    for words in commands_in(&commands) {
+        let words: Vec<&str> = words.split(' ').collect();
+        let inner = words.get(1..).unwrap_or_default();
+        let page = print(&[["man"].as_slice(), inner].concat())?;
+        manual.insert(format!("{}.1", words.join("-")), page);
+    }
+    fill(&docs.join("man"), manual)
+}
+
+/// Every command that the reference has a heading for, and every group of them, in words.
+fn commands_in(reference: &str) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for heading in reference.lines().filter_map(|line| line.strip_prefix("## ")) {
+        let mut words = String::new();
+        for word in heading.split(' ') {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(word);
+            all.insert(words.clone());
+        }
+    }
+    all
+}
+
+/// Makes the folder hold these pages and nothing else.
+fn fill(folder: &Path, pages: BTreeMap<String, String>) -> Result<(), ChoreError> {
     let fail = |cause| ChoreError::File {
-        path: folder.clone(),
+        path: folder.to_owned(),
         cause,
     };
     if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(fail)?;
+        fs::remove_dir_all(folder).map_err(fail)?;
     }
-    fs::create_dir_all(&folder).map_err(fail)?;
-    for (name, text) in pages() {
+    fs::create_dir_all(folder).map_err(fail)?;
+    for (name, text) in pages {
         write(&folder.join(name), &text)?;
     }
     command::say(&format!("wrote {}", folder.display()));
@@ -79,6 +122,13 @@ fn page(code: Code) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_has_a_page_and_so_has_the_group_it_is_in() {
+        let found = commands_in("# Commands\n\n## portreeve tx send\n\n## portreeve init\n");
+        let expected = ["portreeve", "portreeve init", "portreeve tx", "portreeve tx send"];
+        assert_eq!(found, expected.map(str::to_owned).into());
+    }
 
     #[test]
     fn the_pages_say_what_the_code_says() {

@@ -28,7 +28,7 @@ Examples:
   cargo xtask test                     install what the tests need, run all of them
   cargo xtask test --stage lint        one stage alone; --stage can be repeated
   cargo xtask prove all                every proof in a small size; `cargo xtask prove --help`
-  cargo xtask docs                     write docs/errors anew
+  cargo xtask docs                     write the pages in docs that follow from the code
   cargo xtask test --stage e2e -- key  end-to-end tests whose name contains `key`
 
 Build products go to CARGO_TARGET_DIR, or to `target` in the clone.";
@@ -53,7 +53,7 @@ enum Chore {
     Test(test::Args),
     /// Put what we claim to the proof
     Prove(prove::Args),
-    /// Write the pages that follow from the code: docs/errors
+    /// Write the pages that follow from the code: docs/errors, docs/cli.md, docs/config.md, docs/man
     Docs,
     /// Build all binaries and tests with the kill points compiled in, and print where they are
     KillBuild,

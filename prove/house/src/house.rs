@@ -4,17 +4,18 @@ mod api;
 mod chain;
 mod process;
 mod signer;
+mod terminal;
 
 pub use {
     api::{Answer, Api},
     chain::Chain,
-    process::Running,
+    process::{Done, Running},
     signer::SignerClient,
+    terminal::Terminal,
 };
 
 use {
     portreeve_kernel::Address,
-    process::Done,
     serde_json::{Value, json},
     std::{
         path::{Path, PathBuf},
@@ -277,6 +278,7 @@ impl House {
             .arg("--localchain-bin")
             .arg(Chain::program())
             .env("TMPDIR", place);
+        crate::ran::note_command(&command);
         command
     }
 

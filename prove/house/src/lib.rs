@@ -16,6 +16,7 @@
 
 pub mod estate;
 pub mod house;
+mod ran;
 
 use std::path::{Path, PathBuf};
 

@@ -1,89 +1,7 @@
-//! What the help offers is what is tested: a command or flag that no end-to-end test drives has no place there.
+//! The help, and command lines that make no sense. That each command is run with each of its flags is looked at when all
+//! tests have run: `tests/driven.rs`.
 
-use {
-    crate::house::House,
-    std::{collections::BTreeSet, fs, path::Path},
-};
-
-/// Every command that does something, as words, with its long flags.
-fn commands(house: &House, path: &[String]) -> Vec<(Vec<String>, BTreeSet<String>)> {
-    let mut args: Vec<&str> = path.iter().map(String::as_str).collect();
-    args.push("--help");
-    let help = house.cli(&args).ok().to_owned();
-    let section = |title: &str| -> Vec<String> {
-        let lines = help.lines().skip_while(|line| *line != title).skip(1);
-        lines
-            .take_while(|line| !line.is_empty() || title == "Options:")
-            .map(str::to_owned)
-            .collect()
-    };
-    let children = section("Commands:").into_iter().filter_map(|line| {
-        let name = line.strip_prefix("  ")?.split_whitespace().next()?.to_owned();
-        (name != "help" && !line.starts_with("   ")).then_some(name)
-    });
-    let children: Vec<String> = children.collect();
-    if children.is_empty() {
-        let is_flag = |word: &&str| word.starts_with("--") && word.len() > 2;
-        let flags = section("Options:")
-            .into_iter()
-            .filter(|line| line.trim_start().starts_with('-'))
-            .filter_map(|line| {
-                let flag = line.split([' ', ',', '=']).find(is_flag)?;
-                Some(flag.to_owned())
-            });
-        return vec![(path.to_vec(), flags.collect())];
-    }
-    let deeper = children
-        .into_iter()
-        .flat_map(|child| commands(house, &[path, &[child]].concat()));
-    deeper.collect()
-}
-
-/// The text of all these tests but this one.
-fn tests(folder: &Path) -> String {
-    let mut text = String::new();
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            text.push_str(&tests(&path));
-        } else if path.file_name().is_some_and(|name| name != "help.rs") {
-            text.push_str(&fs::read_to_string(&path).unwrap());
-        }
-    }
-    text
-}
-
-#[test]
-fn every_command_and_flag_of_the_help_is_driven_by_a_test() {
-    let house = House::empty();
-    let commands = commands(&house, &[]);
-    assert!(commands.len() >= 20, "{commands:?}");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let tests = ["apps/portreeve/tests/e2e", "prove/house/src"].map(|folder| tests(&root.join(folder)));
-    let tests = tests.concat();
-    // Spread over lines or not, the words stand in this order.
-    let squeezed: String = tests.split_whitespace().collect();
-    let mut missing = Vec::new();
-    for (words, flags) in &commands {
-        let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-        if !squeezed.contains(&quoted.join(",")) && !squeezed.contains(&format!("arg({})", quoted.join(","))) {
-            missing.push(words.join(" "));
-        }
-        let undriven = flags
-            .iter()
-            .filter(|flag| !matches!(flag.as_str(), "--help" | "--version"));
-        missing.extend(
-            undriven
-                .filter(|flag| !tests.contains(&format!("\"{flag}\"")))
-                .map(|flag| format!("{} {flag}", words.join(" "))),
-        );
-    }
-    assert!(
-        missing.is_empty(),
-        "drive these in a test, or take them out:\n{}",
-        missing.join("\n")
-    );
-}
+use {crate::house::House, serde_json::Value};
 
 #[test]
 fn a_command_line_that_makes_no_sense_ends_with_2() {
@@ -104,8 +22,97 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
             "1sol",
         ],
         &["init", "--cluster", "mainnet"],
+        &["tx", "list", "agt_01JZ3V5Q8K3M0N2P4R6S8T0V2W", "--watch=0"],
     ] {
         house.cli(args).fails_with(2);
     }
     assert!(house.cli(&["--version"]).ok().starts_with("portreeve "));
+}
+
+#[test]
+fn what_makes_no_sense_is_told_in_json_when_json_is_asked_for() {
+    let house = House::empty();
+    let error = house
+        .cli(&["tx", "send", "--json", "--to", "here", "--amount", "1sol"])
+        .fails_with(2)
+        .to_owned();
+    let told: Value = serde_json::from_str(&error).unwrap();
+    assert_eq!(told["param"], "--to");
+    assert!(
+        told["detail"].as_str().unwrap().contains("is not a Solana address"),
+        "{told}"
+    );
+}
+
+#[test]
+fn bash_completes_commands_flags_and_words() {
+    let house = House::empty();
+    let script = house.cli(&["completions", "bash"]).ok().to_owned();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), script).unwrap();
+    let complete = |line: &str| -> Vec<String> {
+        // As bash does when Tab is pressed at the end of the line.
+        let ask = "source \"$1\"; complete -p portreeve >/dev/null || exit 9; read -ra COMP_WORDS <<<\"$2\"; \
+                   [[ $2 == *' ' ]] && COMP_WORDS+=(''); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_LINE=$2; \
+                   COMP_POINT=${#2}; _portreeve portreeve \"${COMP_WORDS[COMP_CWORD]}\" \
+                   \"${COMP_WORDS[COMP_CWORD - 1]}\"; printf '%s\\n' \"${COMPREPLY[@]}\"";
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "--noprofile", "-c", ask, "bash"])
+            .arg(file.path())
+            .arg(line);
+        let output = bash.output().unwrap();
+        assert!(
+            output.status.success(),
+            "{line}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|word| word.trim().to_owned())
+            .filter(|word| !word.is_empty())
+            .collect()
+    };
+    assert_eq!(complete("portreeve ag"), ["agent"]);
+    assert_eq!(complete("portreeve agent su"), ["suspend"]);
+    assert_eq!(complete("portreeve tx send --idem"), ["--idempotency-key"]);
+    assert_eq!(complete("portreeve reference set"), ["settings"]);
+    let all = complete("portreeve tx ");
+    for word in ["send", "show", "list"] {
+        assert!(all.iter().any(|one| one == word), "{all:?}");
+    }
+}
+
+#[test]
+fn every_shell_has_a_script() {
+    let house = House::empty();
+    for (shell, mark) in [
+        ("bash", "_portreeve()"),
+        ("zsh", "#compdef portreeve"),
+        ("fish", "complete -c portreeve"),
+        ("elvish", "edit:completion"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        assert!(house.cli(&["completions", shell]).ok().contains(mark), "{shell}");
+    }
+    house.cli(&["completions", "cobol"]).fails_with(2);
+}
+
+#[test]
+fn the_manual_page_of_a_command_is_printed() {
+    let house = House::empty();
+    let page = house.cli(&["man", "tx", "send"]).ok().to_owned();
+    assert!(
+        page.contains(".TH portreeve-tx-send 1") && page.contains("idempotency"),
+        "{page}"
+    );
+    assert!(house.cli(&["man"]).ok().contains(".TH portreeve 1"));
+    let error = house.cli(&["man", "tx", "steal"]).fails_with(1).to_owned();
+    assert!(error.contains("there is no command `tx steal`"), "{error}");
+    assert!(
+        house
+            .cli(&["reference", "commands"])
+            .ok()
+            .contains("## portreeve tx send")
+    );
+    assert!(house.cli(&["reference", "settings"]).ok().contains("`server.listen`"));
 }

@@ -14,12 +14,14 @@ use portreeve_house::{estate, house};
 
 mod agents;
 mod attack;
+mod cli;
 mod coverage;
 mod demo;
 mod disk;
 mod faults;
 mod help;
 mod hostile;
+mod input;
 mod keys;
 mod kill_points;
 mod limits;

@@ -157,13 +157,6 @@ fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
-fn completions_are_printed_for_a_shell() {
-    let house = House::empty();
-    assert!(house.cli(&["completions", "bash"]).ok().contains("_portreeve()"));
-    house.cli(&["completions", "cobol"]).fails_with(2);
-}
-
-#[test]
 fn an_installation_knows_its_name_its_chain_and_its_programs() {
     let house = House::empty();
     let squads = "novabpN56UHHXTFRnJrwuaJaQqCoBeXupf8fsiFA2r2";

@@ -30,6 +30,7 @@ impl Running {
 
     /// The same; the line is empty when it ended without one.
     pub fn try_start(mut command: Command) -> (Self, String) {
+        crate::ran::note_command(&command);
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -102,13 +103,16 @@ impl Drop for Running {
 pub struct Done {
     /// −1 for a signal.
     pub code: i32,
+    /// What it said.
     pub stdout: String,
+    /// And complained.
     pub stderr: String,
 }
 
 impl Done {
     /// Runs it to its end, with nobody at the terminal.
     pub fn of(command: &mut Command) -> Self {
+        crate::ran::note_command(command);
         let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
         Self {
             code: status.code().unwrap_or(-1),
