@@ -165,7 +165,7 @@ pub(crate) async fn check(
         .map_err(Problem::from)
 }
 
-async fn decide(
+pub(super) async fn decide(
     read: &mut Reader,
     agent: &AgentRow,
     order: &Order,

@@ -20,7 +20,7 @@ use {
     std::sync::atomic::{AtomicBool, Ordering},
 };
 
-const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+pub(super) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const SOL: u64 = 1_000_000_000;
 
 /// Stands for the auth service, which this one may not know: remembers whose keys were revoked.
@@ -44,16 +44,16 @@ impl CredentialCheck<Tx, StoreError> for Keys {
 }
 
 /// An owner with one active agent.
-struct World {
+pub(super) struct World {
     test: TestDatabase,
-    database: Database,
-    decider: Batcher<Decider>,
-    clock: Arc<ManualClock>,
+    pub(super) database: Database,
+    pub(super) decider: Batcher<Decider>,
+    pub(super) clock: Arc<ManualClock>,
     keys: Arc<Keys>,
     entropy: Arc<Seeded>,
     owner: OwnerId,
     project: ProjectId,
-    agent: AgentId,
+    pub(super) agent: AgentId,
 }
 
 fn hands(clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Hands {
@@ -76,7 +76,7 @@ impl World {
         hands(&self.clock, &self.keys, 13)
     }
 
-    async fn new(test: TestDatabase, policy: &str) -> Self {
+    pub(super) async fn new(test: TestDatabase, policy: &str) -> Self {
         let database = test.open().await.unwrap();
         let clock = Arc::new(ManualClock::at(START));
         let (keys, entropy) = (Arc::new(Keys::default()), Arc::new(Seeded::new(7)));
@@ -156,7 +156,7 @@ impl World {
         }
     }
 
-    fn spend(&self, key: &str, amount: u64) -> Spend {
+    pub(super) fn spend(&self, key: &str, amount: u64) -> Spend {
         let mut headers = axum::http::HeaderMap::new();
         headers.insert("idempotency-key", key.parse().unwrap());
         Spend {
@@ -192,7 +192,7 @@ impl World {
         self.decider.submit(self.spend(key, amount)).await.unwrap()
     }
 
-    async fn agent(&self) -> AgentRow {
+    pub(super) async fn agent(&self) -> AgentRow {
         agents::find(&mut self.database.read(), &self.agent)
             .await
             .unwrap()
@@ -214,7 +214,7 @@ impl World {
         self.database.write::<_, StoreError, _>(unit).await.unwrap();
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.database.close().await;
         self.test.remove().await.unwrap();
     }

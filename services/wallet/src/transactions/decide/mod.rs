@@ -423,4 +423,8 @@ impl Group<'_> {
 }
 
 #[cfg(test)]
+mod alike;
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod twins;
