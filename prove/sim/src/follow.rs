@@ -286,7 +286,15 @@ async fn finish(
     seen: &AgentRow,
     change: impl FnOnce(&mut AgentRow) + 'static,
 ) -> Result<(), Later> {
-    let asks = |row: &AgentRow| (row.active, row.stage, row.suspensions, row.destroyed);
+    let asks = |row: &AgentRow| {
+        (
+            row.active,
+            row.stage,
+            row.suspensions,
+            row.destroyed,
+            row.policy.version,
+        )
+    };
     let (now, seen, receipt) = (ctx.clock(), seen.clone(), ctx.receipt());
     ctx.unit(move |tables| {
         let row = &mut tables.agents[usize::from(agent)];

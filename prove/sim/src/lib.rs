@@ -43,9 +43,17 @@ use world::World;
 /// How long everything may take to come to rest once nothing goes wrong any more, in milliseconds.
 const REST: i64 = 7_200_000;
 
-/// Plays a plan to its end. With `story` it is written down line by line.
+/// Plays a plan to its end. With `story` it is written down line by line. A panic is a broken promise too.
 #[must_use]
 pub fn play(plan: &Plan, story: bool) -> Told {
+    let played = std::panic::catch_unwind(|| play_on(plan, story));
+    played.unwrap_or_else(|_| Told {
+        broken: Some("it panicked".to_owned()),
+        ..Told::default()
+    })
+}
+
+fn play_on(plan: &Plan, story: bool) -> Told {
     let w = World::new(plan.clone(), story);
     signer::start(&w);
     for number in 0..plan.setup.nodes {
