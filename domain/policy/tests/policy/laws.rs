@@ -138,6 +138,40 @@ proptest! {
     }
 
     #[test]
+    fn rules_in_any_order_give_the_same_decision(
+        policy in policies(), request in requests(), usage in usages(), now in clocks(),
+        order in Just((0..9_usize).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let usage = Usage { global: None, ..usage };
+        let mut rules = rule_by_rule(&policy);
+        rules.push(AgentPolicy { escalation: policy.escalation, ..rules[7].clone() });
+        let (mut outcome, mut most) = (Outcome::Allow, Total::from(Amount::MAX));
+        for place in order {
+            let exceed = policy.approval_may_exceed_per_transaction;
+            let rule = AgentPolicy { approval_may_exceed_per_transaction: exceed, ..rules[place].clone() };
+            let decision = evaluate(&rule, &request, &usage, now);
+            outcome = outcome.max(decision.outcome);
+            most = most.min(decision.max_amount_now);
+        }
+        let together = evaluate(&policy, &request, &usage, now);
+        prop_assert_eq!((together.outcome, together.max_amount_now), (outcome, most));
+    }
+
+    #[test]
+    fn lists_in_any_order_are_the_same_policy(policy in policies()) {
+        fn turned(value: serde_json::Value) -> serde_json::Value {
+            match value {
+                serde_json::Value::Array(items) => items.into_iter().rev().map(turned).collect(),
+                serde_json::Value::Object(fields) => fields.into_iter().map(|(name, field)| (name, turned(field))).collect(),
+                other => other,
+            }
+        }
+        let other: AgentPolicy = serde_json::from_value(turned(serde_json::to_value(&policy).unwrap())).unwrap();
+        prop_assert_eq!(other.hash(), policy.hash());
+        prop_assert_eq!(other, policy);
+    }
+
+    #[test]
     fn more_that_counts_already_never_allows_more(
         policy in policies(), request in requests(), usage in usages(), more in usages(), now in clocks(),
     ) {
