@@ -44,6 +44,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub limit_admits: u64,
 
+    /// Tries for the one agent, of a hundred; the others are bystanders', whose short histories are searched for an order
+    #[arg(long, value_name = "N", default_value_t = 70, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub same: u64,
+
     /// What everything that is drawn follows from; when absent, drawn by chance
     #[arg(long)]
     pub seed: Option<u64>,
@@ -56,7 +60,8 @@ pub struct Args {
     #[arg(long)]
     pub only_kills: bool,
 
-    /// One small run on PostgreSQL with two nodes, and one on SQLite; other options are not looked at, but for --seed
+    /// Three small runs: PostgreSQL with two nodes, SQLite, and fifty short histories. Of the other options only --seed,
+    /// --keep and --json count
     #[arg(long)]
     pub small: bool,
 
@@ -96,32 +101,41 @@ impl Args {
     }
 
     /// The runs of continuous integration.
-    pub fn small_runs(&self, seed: u64) -> [Self; 2] {
+    pub fn small_runs(&self, seed: u64) -> [Self; 3] {
         let common = Self {
             nodes: None,
             only_kills: false,
             pauses: 50,
+            same: 70,
             seed: Some(seed),
             ..self.clone()
         };
-        [
-            Self {
-                database: Kind::Postgres,
-                tries: 2_000,
-                limit_admits: 100,
-                clients: 24,
-                kills: 6,
-                ..common.clone()
-            },
-            Self {
-                database: Kind::Sqlite,
-                tries: 1_200,
-                limit_admits: 60,
-                clients: 16,
-                kills: 4,
-                ..common
-            },
-        ]
+        let two_nodes = Self {
+            database: Kind::Postgres,
+            tries: 2_000,
+            limit_admits: 100,
+            clients: 24,
+            kills: 6,
+            ..common.clone()
+        };
+        let one_node = Self {
+            database: Kind::Sqlite,
+            tries: 1_200,
+            limit_admits: 60,
+            clients: 16,
+            kills: 4,
+            ..common.clone()
+        };
+        let histories = Self {
+            database: Kind::Sqlite,
+            tries: 10_000,
+            same: 5,
+            limit_admits: 20,
+            clients: 12,
+            kills: 4,
+            ..common
+        };
+        [two_nodes, one_node, histories]
     }
 }
 

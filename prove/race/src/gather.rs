@@ -5,19 +5,20 @@ use {
         facts::{Account, Booking, Books, Entry, Facts, Landed, OnChain, Payment, Reservation, Signed},
         world::{UNIT, World},
     },
-    portreeve_house::estate::Agent,
+    portreeve_house::{estate::Agent, house::SignerClient},
     portreeve_kernel::{Asset, Timestamp, TransactionId},
-    portreeve_signing::protocol::{Answer, Request},
+    portreeve_signing::{
+        Refusal,
+        protocol::{Answer, Request},
+    },
     portreeve_store::{Database, Fetch, Row, Sql, StoreError, audit},
     portreeve_wallet::Stage,
     serde_json::{Value, json},
+    std::collections::BTreeMap,
 };
 
 /// Rows of one read.
 const PAGE: i64 = 4000;
-
-/// Refused payments that the signer is asked about; of the others all.
-const REFUSED_ASKED: usize = 500;
 
 /// Characters of a payment's id.
 const TRANSACTION_ID: usize = 29;
@@ -287,25 +288,37 @@ fn signed(world: &World, agent: &Agent, books: &Books) -> Signed {
         .payments
         .iter()
         .filter(|payment| payment.agent == agent.id.as_str());
-    let (refused, taken): (Vec<&Payment>, Vec<&Payment>) = own.partition(|payment| payment.was_refused());
-    let mut payments: std::collections::BTreeMap<String, Option<String>> =
-        refused.iter().map(|payment| (payment.id.clone(), None)).collect();
-    for payment in taken.into_iter().chain(refused.into_iter().take(REFUSED_ASKED)) {
-        let transaction: TransactionId = payment.id.parse().unwrap();
-        let signed = match client.ask(&Request::VoidSpend {
-            transaction,
-            agent: agent.id.clone(),
-        }) {
-            Ok(Answer::Voided(voided)) => voided.signed,
-            other => panic!("{}: {other:?}", payment.id),
+    let (signed, unsigned): (Vec<&Payment>, Vec<&Payment>) = own.partition(|payment| payment.signature.is_some());
+    let mut payments = BTreeMap::new();
+    for payment in signed {
+        let told = void(&mut client, agent, payment);
+        payments.insert(
+            payment.id.clone(),
+            told.unwrap_or_else(|refusal| panic!("{}: {refusal:?}", payment.id)),
+        );
+    }
+    // It gives up only so many a day. Of the rest its sums tell that there is nothing more.
+    let mut asked = true;
+    for payment in unsigned {
+        let told = if asked {
+            void(&mut client, agent, payment).ok()
+        } else {
+            None
         };
-        // The fee payer's signature comes first, and is the transaction's name on chain.
-        let fee_payer = world.estate.enrolment.fee_payer;
-        let signature = signed.map(|spend| {
-            let own = spend.signatures.iter().find(|one| one.key == fee_payer).unwrap();
-            own.signature.to_string()
-        });
-        payments.insert(payment.id.clone(), signature);
+        asked = told.is_some();
+        payments.insert(payment.id.clone(), told.flatten());
     }
     Signed { lamports, payments }
+}
+
+/// The signature of a payment, or that there is none and never will be.
+fn void(client: &mut SignerClient, agent: &Agent, payment: &Payment) -> Result<Option<String>, Refusal> {
+    let transaction: TransactionId = payment.id.parse().unwrap();
+    let agent = agent.id.clone();
+    let voided = match client.ask(&Request::VoidSpend { transaction, agent })? {
+        Answer::Voided(voided) => voided,
+        other => panic!("{}: {other:?}", payment.id),
+    };
+    // The fee payer's signature is the first, and the transaction's name on chain.
+    Ok(voided.signed.map(|spend| spend.signatures[0].signature.to_string()))
 }

@@ -1,13 +1,11 @@
 //! What the clients ask for: a function of seed and ticket, whichever client draws the ticket.
 //!
-//! Of all tries, 70 in 100 are the one agent's whose limit is the matter. The rest go to bystanders, one after the other,
+//! Of all tries, 70 in 100 (when nothing else is asked for) are the one agent's whose limit is the matter. The rest go to bystanders, one after the other,
 //! so that each of them has a short and crowded history of its own. 30 in 100 use the idempotency key of an earlier try
 //! again (one of those in ten with another amount), and 10 in 100 are malformed.
 
 use crate::chance::Chance;
 
-/// Tries for the one agent, of a hundred.
-const SAME_AGENT: u64 = 70;
 /// Tries under an earlier key, of a hundred.
 const REUSED: u64 = 30;
 /// Of those, how many ask for something else under it.
@@ -65,6 +63,8 @@ pub struct Mix {
     pub seed: u64,
     /// Tickets until the drain begins.
     pub tries: u64,
+    /// Tries for the one agent, of a hundred.
+    pub same: u64,
     /// Agents beside the one.
     pub bystanders: usize,
 }
@@ -73,7 +73,7 @@ impl Mix {
     /// What the holder of `ticket` asks for.
     pub fn draw(&self, ticket: u64) -> Try {
         let mut chance = Chance::new(self.seed, PURPOSE + ticket);
-        let agent = if chance.percent(SAME_AGENT) {
+        let agent = if chance.percent(self.same) {
             0
         } else {
             self.bystander(ticket)
@@ -128,6 +128,7 @@ mod tests {
     const MIX: Mix = Mix {
         seed: 3,
         tries: 10_000,
+        same: 70,
         bystanders: 15,
     };
 

@@ -21,7 +21,7 @@ use {
 };
 
 /// Tries that a bystander gets: histories of this length can be searched.
-const TRIES_EACH: u64 = 200;
+const TRIES_EACH: u64 = 190;
 
 /// Bystanders at the most: each takes a moment to set up.
 const BYSTANDERS: u64 = 50;
@@ -34,10 +34,11 @@ const DRAIN: Duration = Duration::from_secs(300);
 
 /// Runs once, with history and logs in `folder`.
 pub fn run(args: &Args, seed: u64, folder: &Path, progress: &dyn Fn(&str)) -> Report {
-    let bystanders = (args.tries * 30 / 100 / TRIES_EACH).clamp(2, BYSTANDERS);
+    let bystanders = (args.tries * (100 - args.same) / 100 / TRIES_EACH).clamp(2, BYSTANDERS);
     let mix = Mix {
         seed,
         tries: args.tries,
+        same: args.same,
         bystanders: usize::try_from(bystanders).unwrap(),
     };
     progress("building");

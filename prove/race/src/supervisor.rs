@@ -15,7 +15,7 @@ use {
     rustix::process::{Signal, kill_process},
     serde_json::{Value, json},
     std::{
-        collections::BTreeMap,
+        collections::{BTreeMap, BTreeSet},
         os::unix::process::ExitStatusExt,
         sync::atomic::Ordering::Relaxed,
         thread,
@@ -112,6 +112,8 @@ pub struct Supervisor<'a> {
     orders: Orders,
     chance: Chance,
     undo: Vec<(Instant, Undo)>,
+    /// Payments that were given up, and whose bytes have been sent once more.
+    sent_again: BTreeSet<String>,
     /// Processes that have died, and when they are started again.
     down: BTreeMap<usize, (Instant, Option<String>)>,
     next: Instant,
@@ -143,6 +145,7 @@ impl<'a> Supervisor<'a> {
             orders,
             chance: Chance::new(seed, PURPOSE),
             undo: Vec::new(),
+            sent_again: BTreeSet::new(),
             down: BTreeMap::new(),
             next: now(),
             began,
@@ -159,9 +162,28 @@ impl<'a> Supervisor<'a> {
         if self.deaths < self.due() && self.down.is_empty() {
             self.kill();
         } else if !self.orders.only_kills && now() >= self.next {
+            self.send_what_was_given_up();
             self.misfortune();
             let pause = self.chance.between(150, 1200);
             self.next = now() + Duration::from_millis(pause);
+        }
+    }
+
+    /// What was given up must be dead: sends its signed bytes once more, as somebody might who has kept them. Should one
+    /// land, the books are wrong.
+    fn send_what_was_given_up(&mut self) {
+        let sql = Sql::new("SELECT id, wire FROM transactions WHERE stage = 'EXPIRED' AND wire IS NOT NULL");
+        let mut read = self.world.database.read();
+        // When the database is away, the next time.
+        let Ok(rows) = self.world.runtime.block_on(read.fetch_all(sql)) else { return };
+        for row in rows {
+            let (id, wire): (String, Vec<u8>) = (row.get("id").unwrap(), row.get("wire").unwrap());
+            if self.sent_again.insert(id) {
+                let params = json!([bs58::encode(wire).into_string(), {"encoding": "base58", "skipPreflight": true}]);
+                // It is refused, if all is well.
+                let landed = self.world.estate.house.chain.try_call("sendTransaction", &params).is_ok();
+                self.count(if landed { "given up and ACCEPTED" } else { "given up and refused" });
+            }
         }
     }
 
@@ -335,7 +357,8 @@ impl<'a> Supervisor<'a> {
                 self.later(window, Undo::Release);
             }
             Misfortune::Lie => {
-                let ahead = self.chance.between(1, 1_000_000);
+                // A payment is waited for until the height that somebody claimed when it was made: not too long for a run.
+                let ahead = self.chance.between(1, 150);
                 self.fault("lie", &json!({"heightAhead": ahead}));
                 self.later(window, Undo::Clear("lie"));
             }
@@ -479,6 +502,7 @@ impl<'a> Supervisor<'a> {
             self.look_after();
             thread::sleep(Duration::from_millis(50));
         }
+        self.send_what_was_given_up();
         self.recorder.event("healed");
     }
 

@@ -88,12 +88,8 @@ fn one(found: &mut Findings, op: &Op, row: Option<&Payment>, unit: u64) {
             });
             let (Some(row), Some(state)) = (row, state) else { return };
             let open = ["PENDING", "APPROVED", "SUBMITTED"].contains(&state.as_str());
-            // One that was open then may have got any end but a refusal by policy.
-            let fine = if open {
-                row.status != "REJECTED"
-            } else {
-                *state == row.status
-            };
+            // One that was open then may have got any end but the refusal that comes before all.
+            let fine = if open { !row.was_refused() } else { *state == row.status };
             found.check(fine, || {
                 format!("{} was told to be {state}, and is {}", row.id, row.status)
             });
@@ -111,9 +107,9 @@ fn one(found: &mut Findings, op: &Op, row: Option<&Payment>, unit: u64) {
                 format!("`{}` was refused as another body, which it is not", op.key)
             });
         }
-        (422, code) if code.starts_with("TRANSACTION_") => {
+        (409 | 422, code) if code.starts_with("TRANSACTION_") => {
             kept(found);
-            let failed = row.is_some_and(|row| row.status == "FAILED" || row.status == "EXPIRED");
+            let failed = row.is_some_and(|row| !row.was_refused() && !row.is_open() && !row.is_settled());
             found.check(failed, || {
                 format!("`{}` was told to have failed, and the books do not say so", op.key)
             });
@@ -164,7 +160,7 @@ pub(super) fn is_creation(reply: &Reply) -> bool {
             ..
         } => code.starts_with("POLICY_"),
         Reply::Http {
-            status: 422,
+            status: 409 | 422,
             code: Some(code),
             ..
         } => code.starts_with("TRANSACTION_"),

@@ -149,7 +149,11 @@ fn was_given_back(payment: &Payment) -> bool {
 /// Whether whoever got the reply knows that the payment has been decided.
 fn is_known(reply: &Reply) -> bool {
     match reply {
-        Reply::Http { status: 422, code, .. } => code.is_some(),
+        Reply::Http {
+            status: 409 | 422,
+            code: Some(code),
+            ..
+        } if code == "REQUEST_IDEMPOTENCY_MISMATCH" => true,
         Reply::Http { status: 202, .. } => true,
         reply => is_creation(reply),
     }
@@ -163,11 +167,11 @@ fn saw(op: &Op, counting: bool) -> bool {
             state: Some(state),
             ..
         } => {
-            let dead = state == "FAILED" || state == "EXPIRED";
+            let dead = ["FAILED", "EXPIRED", "REJECTED"].contains(&state.as_str());
             dead != counting
         }
         Reply::Http {
-            status: 422,
+            status: 409 | 422,
             code: Some(code),
             ..
         } => !counting && code.starts_with("TRANSACTION_"),
