@@ -7,8 +7,10 @@ use {
     crate::ports::{Account, Blockhash, Chain, ChainError, Commitment, Sighting, SignatureStatus, SimulationError},
     async_trait::async_trait,
     base64::{Engine, prelude::BASE64_STANDARD},
+    futures_util::{StreamExt, stream::FuturesUnordered},
     portreeve_kernel::{Address, Timestamp},
     portreeve_ledger::OperatorEvidence,
+    portreeve_payment::{agreed_height, last_valid_height},
     serde_json::{Value, json},
     std::{
         collections::{BTreeMap, BTreeSet},
@@ -38,8 +40,8 @@ impl ChainTime {
     }
 }
 
-/// For how many blocks a blockhash is good.
-const BLOCKHASH_LIFE: u64 = 150;
+/// How long those are waited for who say how high the chain is, once as many have said it as a proof takes.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// A JSON-RPC client over one or more operators.
 #[derive(Debug)]
@@ -309,23 +311,35 @@ impl Chain for RpcChain {
             .pointer("/value/blockhash")
             .and_then(Value::as_str)
             .ok_or_else(|| malformed("blockhash"))?;
-        // An operator that says too little would have us give up what can still land.
         let claimed = number(&answer, "/value/lastValidBlockHeight")?;
-        // One that says too much would have us wait for ever.
-        let (least, most) = (
-            height.saturating_add(BLOCKHASH_LIFE),
-            height.saturating_add(BLOCKHASH_LIFE * 2),
-        );
-        let last_valid_block_height = claimed.clamp(least, most);
         Ok(Blockhash {
             hash: hash(name)?,
-            last_valid_block_height,
+            last_valid_block_height: last_valid_height(claimed, height),
         })
     }
 
     async fn finalized_height(&self) -> Result<u64, ChainError> {
-        let answer = self.ask("getBlockHeight", json!([{"commitment": "finalized"}])).await?;
-        answer.as_u64().ok_or_else(|| malformed("block height"))
+        let params = json!([{"commitment": "finalized"}]);
+        let mut asked: FuturesUnordered<_> = self
+            .operators
+            .iter()
+            .map(|operator| self.call_one(operator, "getBlockHeight", &params))
+            .collect();
+        let mut said = Vec::new();
+        loop {
+            let next = asked.next();
+            let next = if said.len() < self.min_operators {
+                next.await
+            } else {
+                tokio::time::timeout(LAST_WORD, next).await.unwrap_or_default()
+            };
+            match next {
+                Some(answer) => said.extend(answer.ok().and_then(|height| height.as_u64())),
+                None => break,
+            }
+        }
+        agreed_height(said, self.min_operators)
+            .ok_or_else(|| ChainError::Unavailable("no operator tells how high the chain is".into()))
     }
 
     async fn sightings(&self, addresses: &[Address]) -> Vec<Sighting> {
