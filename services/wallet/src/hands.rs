@@ -30,8 +30,10 @@ pub(crate) struct Hands {
 }
 
 impl Hands {
+    /// For when background work is due: by the slowest clock, so that one which was set far ahead for a moment does not
+    /// hold it up until then.
     pub(crate) fn wall(&self) -> Timestamp {
-        self.wall.now().for_expiry()
+        self.wall.now().for_release()
     }
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {

@@ -137,7 +137,7 @@ impl Runner {
         let at = Moments {
             due: now.for_expiry(),
             lapsed: now.for_release(),
-            lease_until: now.for_expiry().plus(LEASE),
+            lease_until: now.for_release().plus(LEASE),
         };
         match job::claim(&self.database, &self.node, &kinds, limit, at).await {
             Ok(claimed) => {
@@ -180,11 +180,12 @@ impl Runner {
                     return Some(ended.and_then(Result::ok).unwrap_or_else(panicked));
                 }
                 () = sleep(self.pace.renew) => {
-                    let now = self.clock.now().for_expiry();
-                    match job::renew(&self.database, &self.node, job, now.plus(LEASE)).await {
-                        Ok(true) => held_until = now.plus(LEASE),
+                    let now = self.clock.now();
+                    let until = now.for_release().plus(LEASE);
+                    match job::renew(&self.database, &self.node, job, until).await {
+                        Ok(true) => held_until = until,
                         Ok(false) => return None,
-                        Err(_) if now >= held_until => return None,
+                        Err(_) if now.for_expiry() >= held_until => return None,
                         Err(error) => tracing::warn!(%error, kind = job.kind, subject = job.subject, "lease not renewed"),
                     }
                 }
@@ -193,7 +194,8 @@ impl Runner {
     }
 
     async fn end(&self, job: &Claimed, next: &Next) -> Result<(), StoreError> {
-        let now = self.clock.now().for_expiry();
+        // By the slowest clock: one that was set far ahead for a moment must not hold work up until then.
+        let now = self.clock.now().for_release();
         match next {
             Next::Done => job::done(&self.database, &self.node, job).await,
             Next::Again { after } => job::again(&self.database, &self.node, job, now.plus(*after), None).await,
