@@ -175,14 +175,26 @@ impl<'a> Supervisor<'a> {
         let sql = Sql::new("SELECT id, wire FROM transactions WHERE stage = 'EXPIRED' AND wire IS NOT NULL");
         let mut read = self.world.database.read();
         // When the database is away, the next time.
-        let Ok(rows) = self.world.runtime.block_on(read.fetch_all(sql)) else { return };
+        let Ok(rows) = self.world.runtime.block_on(read.fetch_all(sql)) else {
+            return;
+        };
         for row in rows {
             let (id, wire): (String, Vec<u8>) = (row.get("id").unwrap(), row.get("wire").unwrap());
             if self.sent_again.insert(id) {
                 let params = json!([bs58::encode(wire).into_string(), {"encoding": "base58", "skipPreflight": true}]);
                 // It is refused, if all is well.
-                let landed = self.world.estate.house.chain.try_call("sendTransaction", &params).is_ok();
-                self.count(if landed { "given up and ACCEPTED" } else { "given up and refused" });
+                let landed = self
+                    .world
+                    .estate
+                    .house
+                    .chain
+                    .try_call("sendTransaction", &params)
+                    .is_ok();
+                self.count(if landed {
+                    "given up and ACCEPTED"
+                } else {
+                    "given up and refused"
+                });
             }
         }
     }
