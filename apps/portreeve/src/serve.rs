@@ -179,6 +179,7 @@ async fn go_on(
     let runner = |work: &str| Runner::new(database.clone(), format!("{}/{work}", node.name()), time.wall());
     background.spawn(house.wallet.payment_jobs(runner("payments")).run(stopped(&stop)));
     background.spawn(house.wallet.agent_jobs(runner("agents")).run(stopped(&stop)));
+    background.spawn(house.wallet.clone().upkeep(stopped(&stop)));
     background.spawn(portreeve_auth::upkeep(house.keys, house.refusals, stopped(&stop)));
     background.spawn(time.keep_up(house.chain, stopped(&stop)));
 

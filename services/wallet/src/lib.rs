@@ -37,7 +37,7 @@ use {
         error::Failure,
         hands::Hands,
         ports::{Chain, Signer},
-        transactions::Decider,
+        transactions::{Decider, Refusals},
     },
     portreeve_chain::{AgentKeys, AgentWallet, Programs},
     portreeve_guard::{Gate, Problem},
@@ -50,12 +50,17 @@ use {
     portreeve_store::{Batcher, Database, Fetch, Sql, StoreError, Tx},
     std::{
         collections::HashMap,
+        pin::pin,
         sync::{Arc, Mutex, OnceLock, PoisonError},
+        time::Duration,
     },
 };
 
 /// How many jobs are enqueued in one write when the server starts.
 const RECOVER_AT_ONCE: usize = 500;
+
+/// How often refused payments are written into the audit log.
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// What the wallet needs from the house.
 #[derive(Clone)]
@@ -94,6 +99,8 @@ struct Inner {
     enrolment: OnceLock<Enrolment>,
     /// Agents with payments that an earlier life left in flight: they get no new ones until those have ended.
     recovering: Mutex<HashMap<TransactionId, AgentId>>,
+    /// Payments that were refused before any rule was asked, until they are in the audit log.
+    refusals: Refusals,
 }
 
 impl Wallet {
@@ -115,6 +122,7 @@ impl Wallet {
             decider,
             enrolment,
             recovering,
+            refusals: Refusals::default(),
         }))
     }
 
@@ -160,6 +168,22 @@ impl Wallet {
     pub fn agent_jobs(&self, runner: Runner) -> Runner {
         let own = self.clone();
         runner.register(agents::JOB, move |subject| agents::sync(own.clone(), subject))
+    }
+
+    /// Writes refusals into the audit log once a second until `stopped`, and once more then.
+    pub async fn upkeep(self, stopped: impl Future<Output = ()>) {
+        let mut stopped = pin!(stopped);
+        let mut over = false;
+        while !over {
+            tokio::select! {
+                () = &mut stopped => over = true,
+                () = tokio::time::sleep(UPKEEP) => {}
+            }
+            let now = self.hands().clock.now().for_expiry();
+            if let Err(error) = self.refusals().flush(self.database(), now).await {
+                tracing::warn!(%error, "refused payments are not in the audit log yet");
+            }
+        }
     }
 
     /// The newest receipt of the signer that `database` keeps, to start the signer's client with.
@@ -209,6 +233,10 @@ impl Wallet {
 
     fn hands(&self) -> &Hands {
         &self.0.hands
+    }
+
+    fn refusals(&self) -> &Refusals {
+        &self.0.refusals
     }
 
     fn decider(&self) -> &Batcher<Decider> {

@@ -537,4 +537,14 @@ fn what_was_in_flight_is_taken_up_from_its_own_row() {
     story.estate.house.serve(&[]);
     story.estate.until_settled(&story.agent.id, "SUSPENDED");
     assert_eq!(story.estate.limits(&story.agent), []);
+    for key in ["one", "two", "three"] {
+        let refused = story.estate.pay(&story.agent, &story.shop, UNIT, key);
+        refused.is_problem(409, "AGENT_SUSPENDED");
+    }
+    let told = until("the refusals are in the audit log", || {
+        let audit = story.estate.books().audit();
+        audit.into_iter().find(|entry| entry.kind == "transaction.refused")
+    });
+    assert_eq!(told.subject, story.agent.id.as_str());
+    assert!(told.data.contains("AGENT_SUSPENDED"), "{}", told.data);
 }

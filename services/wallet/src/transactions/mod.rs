@@ -5,6 +5,7 @@ mod decide;
 mod failure;
 mod order;
 mod prepare;
+mod refused;
 mod row;
 mod usage;
 mod view;
@@ -14,6 +15,7 @@ pub(crate) use {
     advance::{JOB, advance},
     decide::Decider,
     order::{IdempotencyKey, Order},
+    refused::Refusals,
     row::{TransactionRow, in_flight, is_open},
     usage::{UsageView, check, usage},
     view::{DecisionView, TransactionView},
@@ -23,7 +25,7 @@ use {
     crate::{
         Wallet, agents,
         error::{self, Failure},
-        ports::SignerError,
+        ports::{Blockhash, SignerError},
         tokens,
     },
     decide::{Decided, Spend},
@@ -51,14 +53,35 @@ impl Paid {
     }
 }
 
-/// Decides a payment and, when it is allowed, prepares it for the signer. Everything that has to be there for money to
-/// move is asked for before anything is reserved.
+/// Decides a payment and, when it is allowed, prepares it for the signer.
 pub(crate) async fn pay(
     wallet: &Wallet,
     caller: &Principal,
     order: Order,
     key: IdempotencyKey,
 ) -> Result<Paid, Problem> {
+    let agent = order.agent.clone();
+    match decide(wallet, caller, order, key).await {
+        Ok(Asked::Answered(paid)) => Ok(*paid),
+        Ok(Asked::New(row, blockhash)) => new(wallet, *row, blockhash).await,
+        Err(problem) => {
+            let now = wallet.hands().clock.now().for_expiry();
+            wallet.refusals().note(caller, &agent, problem.code(), now);
+            Err(problem)
+        }
+    }
+}
+
+/// What came of asking.
+enum Asked {
+    /// The answer of another time.
+    Answered(Box<Paid>),
+    /// A payment that was decided now, and a blockhash to build it on.
+    New(Box<TransactionRow>, Blockhash),
+}
+
+/// Decides a payment. Everything that has to be there for money to move is asked for before anything is reserved.
+async fn decide(wallet: &Wallet, caller: &Principal, order: Order, key: IdempotencyKey) -> Result<Asked, Problem> {
     let mut read = wallet.database().read();
     let agent = agents::reach(&mut read, caller, &order.agent).await?;
     // A retry of what is known needs nobody else. The decision looks again, under the lock.
@@ -67,7 +90,7 @@ pub(crate) async fn pay(
         .map_err(Failure::from)?
     {
         return match known(&row.body_hash, &order.hash()) {
-            Known::Same => Ok(Paid::replayed(&row)),
+            Known::Same => Ok(Asked::Answered(Box::new(Paid::replayed(&row)))),
             Known::Other => Err(mismatch(&row.id)),
         };
     }
@@ -95,27 +118,32 @@ pub(crate) async fn pay(
         .await
         .map_err(|error| error::store(&error))?
     {
-        Decided::Replayed(row) => Ok(Paid::replayed(&row)),
+        Decided::Replayed(row) => Ok(Asked::Answered(Box::new(Paid::replayed(&row)))),
         Decided::Mismatch(id) => Err(mismatch(&id)),
         Decided::Refused(Code::AuthKeyRevoked) => Err(caller::revoked()),
         Decided::Refused(Code::AgentNotFound) => Err(not_found::<AgentId>()),
         Decided::Refused(code) => Err(code.into()),
-        Decided::New(row) if row.stage == Stage::Denied => Err(denied(&row)),
-        Decided::New(row) if row.stage == Stage::Held => Ok(Paid {
-            transaction: (&*row).into(),
-            replayed: false,
-        }),
-        Decided::New(row) => {
-            let row = prepare::prepare(wallet, *row, blockhash).await?;
-            match &row.failure {
-                Some((code, detail)) => Err(Problem::new(*code).detail(detail).with("transactionId", &row.id)),
-                None => Ok(Paid {
-                    transaction: (&row).into(),
-                    replayed: false,
-                }),
-            }
-        }
+        Decided::New(row) => Ok(Asked::New(row, blockhash)),
     }
+}
+
+/// Goes on with what was decided.
+async fn new(wallet: &Wallet, row: TransactionRow, blockhash: Blockhash) -> Result<Paid, Problem> {
+    let row = match row.stage {
+        Stage::Denied => return Err(denied(&row)),
+        Stage::Held => row,
+        _ => {
+            let row = prepare::prepare(wallet, row, blockhash).await?;
+            if let Some((code, detail)) = &row.failure {
+                return Err(Problem::new(*code).detail(detail).with("transactionId", &row.id));
+            }
+            row
+        }
+    };
+    Ok(Paid {
+        transaction: (&row).into(),
+        replayed: false,
+    })
 }
 
 /// Asks the signer whether it lives, and whether what it has booked is in our ledger too.
