@@ -68,7 +68,11 @@ pub(crate) enum InitError {
     #[error("`{}` exists already and was not touched; name another data folder with --home", .0.display())]
     AlreadyThere(PathBuf),
     /// The database belongs to another installation.
-    #[error("the database already holds project `{0}`; nothing was changed")]
+    #[error(
+        "the database already holds project `{0}`; nothing was changed. If it was an `init` on this machine that was cut \
+         off, nothing was ever made with its keys: empty the database, remove the folders `.portreeve-*` beside the data \
+         folder, and run it again"
+    )]
     AlreadyOwned(String),
     /// A file or folder.
     #[error(transparent)]
