@@ -50,6 +50,11 @@ impl Layout {
         self.target.join("prove")
     }
 
+    /// The same, optimised, as whoever runs them for good builds them.
+    pub(crate) fn release_binaries(&self) -> PathBuf {
+        self.target.join("release")
+    }
+
     /// The same programs in another flavour.
     pub(crate) fn binaries_of(&self, flavour: Flavour) -> PathBuf {
         self.target.join(flavour.name()).join("debug")

@@ -3,6 +3,7 @@
 //!
 //! What must stay true: a chore stops at the first failure, says which command failed, and exits non-zero.
 
+mod bench;
 mod command;
 mod demo;
 mod docs;
@@ -28,6 +29,7 @@ Examples:
   cargo xtask test                     install what the tests need, run all of them
   cargo xtask test --stage lint        one stage alone; --stage can be repeated
   cargo xtask prove all                every proof in a small size; `cargo xtask prove --help`
+  cargo xtask bench                    measure how fast it is; `cargo xtask bench --help`
   cargo xtask docs                     write the pages in docs that follow from the code
   cargo xtask test --stage e2e -- key  end-to-end tests whose name contains `key`
 
@@ -53,6 +55,8 @@ enum Chore {
     Test(test::Args),
     /// Put what we claim to the proof
     Prove(prove::Args),
+    /// Measure how fast it is
+    Bench(bench::Args),
     /// Write the pages that follow from the code: docs/errors, docs/cli.md, docs/config.md, docs/man
     Docs,
     /// Build all binaries and tests with the kill points compiled in, and print where they are
@@ -75,6 +79,7 @@ fn run(args: Args) -> Result<(), ChoreError> {
         Chore::Demo { pass_on } => demo::run(&layout, &pass_on),
         Chore::Test(args) => test::run(&layout, &args),
         Chore::Prove(args) => prove::run(&layout, &args),
+        Chore::Bench(args) => bench::run(&layout, &args),
         Chore::Docs => docs::run(&layout),
         Chore::KillBuild => {
             test::build(&layout)?;

@@ -22,6 +22,8 @@ pub mod ports;
 pub mod rpc;
 pub mod scopes;
 pub mod signer_client;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tokens;
 mod transactions;
 

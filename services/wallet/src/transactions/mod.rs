@@ -13,7 +13,7 @@ mod view;
 pub use portreeve_payment::{Stage, Status};
 pub(crate) use {
     advance::{JOB, advance},
-    decide::Decider,
+    decide::{Decided, Decider, Spend},
     order::{IdempotencyKey, Order},
     refused::Refusals,
     row::{TransactionRow, in_flight, is_open},
@@ -28,7 +28,6 @@ use {
         ports::{Blockhash, SignerError},
         tokens,
     },
-    decide::{Decided, Spend},
     portreeve_guard::{Page, Paging, Problem, caller, not_found},
     portreeve_kernel::{AgentId, Code, Now, Principal, TransactionId},
     portreeve_ledger::{AccountKey, WindowUse},

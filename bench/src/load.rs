@@ -1,0 +1,155 @@
+//! A client that asks as fast as it is answered: keep-alive connections, one request under way on each, one thread.
+//!
+//! Any answer but 2xx ends the program: a run in which something was refused measures refusals.
+
+use {
+    crate::stats::percentile,
+    std::{
+        net::SocketAddr,
+        sync::Arc,
+        thread,
+        time::{Duration, Instant},
+    },
+    tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        task::JoinSet,
+    },
+};
+
+/// What came back.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    /// How many answers, all of them 2xx.
+    pub(crate) answers: u64,
+    /// In how long.
+    pub(crate) seconds: f64,
+    /// Bytes of the largest one, headers included.
+    pub(crate) bytes: usize,
+    microseconds: Vec<f64>,
+}
+
+impl Load {
+    /// Answers a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.answers as f64 / self.seconds
+    }
+
+    /// The time within which `percent` of the requests were answered, in microseconds.
+    pub(crate) fn within(&self, percent: usize) -> f64 {
+        percentile(&self.microseconds, percent)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.answers += other.answers;
+        self.bytes = self.bytes.max(other.bytes);
+        self.microseconds.extend(other.microseconds);
+    }
+}
+
+/// When to stop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Until {
+    /// After this time; the requests are sent again and again.
+    Over(Duration),
+    /// When each request was answered once.
+    AllAnswered,
+}
+
+/// A read of `agent` with `key`, as it goes over the wire.
+pub(crate) fn request(agent: &str, key: &str) -> Vec<u8> {
+    format!("GET /api/v1/agents/{agent} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n")
+        .into_bytes()
+}
+
+/// Sends `requests` over `connections`, each its share of them in turn.
+pub(crate) fn run(server: SocketAddr, requests: &[Vec<u8>], connections: usize, until: Until) -> Load {
+    let shares: Vec<Vec<Vec<u8>>> = (0..connections)
+        .map(|connection| requests.iter().skip(connection).step_by(connections).cloned().collect())
+        .collect();
+    let client = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let start = Instant::now();
+            let mut running = JoinSet::new();
+            for share in shares {
+                running.spawn(connection(server, Arc::from(share), start, until));
+            }
+            let mut load = Load::default();
+            while let Some(done) = running.join_next().await {
+                load.add(done.unwrap());
+            }
+            load.seconds = start.elapsed().as_secs_f64();
+            load
+        })
+    });
+    client.join().unwrap()
+}
+
+async fn connection(server: SocketAddr, requests: Arc<[Vec<u8>]>, start: Instant, until: Until) -> Load {
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut load = Load::default();
+    let mut buffer = vec![0; 64 * 1024];
+    let rounds = match until {
+        Until::Over(_) => usize::MAX,
+        Until::AllAnswered => 1,
+    };
+    for request in std::iter::repeat_n(&requests, rounds).flat_map(|requests| requests.iter()) {
+        let begin = Instant::now();
+        if let Until::Over(length) = until
+            && begin - start >= length
+        {
+            break;
+        }
+        stream.write_all(request).await.unwrap();
+        let length = answer(&mut stream, &mut buffer).await;
+        load.microseconds.push(begin.elapsed().as_secs_f64() * 1e6);
+        load.answers += 1;
+        load.bytes = load.bytes.max(length);
+    }
+    load
+}
+
+/// Reads one answer and gives its length.
+async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
+    let mut filled = 0;
+    loop {
+        let read = stream.read(&mut buffer[filled..]).await.unwrap();
+        assert_ne!(read, 0, "closed after {:?}", String::from_utf8_lossy(&buffer[..filled]));
+        filled += read;
+        if let Some(length) = length(&buffer[..filled])
+            && filled >= length
+        {
+            let text = || String::from_utf8_lossy(&buffer[..filled]);
+            assert_eq!(filled, length, "more than one answer: {}", text());
+            assert!(buffer.starts_with(b"HTTP/1.1 2"), "{}", text());
+            return length;
+        }
+    }
+}
+
+/// How long the answer is that begins here, once its head is complete.
+fn length(answer: &[u8]) -> Option<usize> {
+    let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
+    let name = b"\r\ncontent-length: ";
+    let value = answer[..head].windows(name.len()).position(|bytes| bytes == name)? + name.len();
+    let digits = answer[value..].iter().take_while(|byte| byte.is_ascii_digit());
+    Some(head + digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_complete_when_its_body_is() {
+        let whole = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nhello";
+        assert_eq!(length(whole), Some(whole.len()));
+        assert_eq!(length(&whole[..whole.len() - 3]), Some(whole.len()));
+        assert_eq!(length(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n"), None);
+    }
+}

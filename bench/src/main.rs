@@ -1,0 +1,168 @@
+//! How fast the product is, as shipped. Every ratio compares two things measured in turn in one run, because what the
+//! machine gives changes from minute to minute; every run says on what it was taken.
+//!
+//! `cargo xtask bench` builds what is measured and runs this.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement: it reads the clock, prints, and stops at the first surprise"
+)]
+
+mod decisions;
+mod estate;
+mod growth;
+mod history;
+mod load;
+mod machine;
+mod memory;
+mod plot;
+mod policy;
+mod process;
+mod read;
+mod result;
+mod stats;
+mod table;
+
+use {
+    clap::{Parser, Subcommand, ValueEnum},
+    portreeve_kernel::Clock as _,
+    result::{Measurement, Report},
+    std::{env, fs, path::PathBuf},
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  portreeve-bench run                        measure everything, print a table
+  portreeve-bench run --only policy          one measurement; --only can be repeated
+  portreeve-bench run --quick                show in a minute that everything runs; its numbers count for nothing
+  portreeve-bench run --keep bench/history   keep the result there, and write the page and the plot of that folder
+  portreeve-bench render bench/history       write page and plot anew from what is kept
+
+`read` and `memory` need portreeve, portreeve-signer and portreeve-bare beside this program, and the local chain where
+PORTREEVE_LOCALCHAIN_BIN says. With TEST_POSTGRES_URL `decisions` also measures PostgreSQL.";
+
+/// How fast Portreeve is
+#[derive(Debug, Parser)]
+#[command(name = "portreeve-bench", after_help = AFTER_HELP)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure
+    Run {
+        /// This measurement alone; can be repeated
+        #[arg(long, value_enum)]
+        only: Vec<What>,
+        /// As little of each as shows that it runs
+        #[arg(long)]
+        quick: bool,
+        /// Print the report as JSON instead of a table
+        #[arg(long)]
+        json: bool,
+        /// Keep the report in this folder
+        #[arg(long, conflicts_with = "quick")]
+        keep: Option<PathBuf>,
+        /// Where the databases are put: on the disk that matters. The default is beside this program
+        #[arg(long)]
+        disk: Option<PathBuf>,
+    },
+    /// Write the page and the plot of a folder of reports
+    Render {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// One policy evaluation: time and allocations
+    Policy,
+    /// Durable decisions: many that share a commit against one commit each
+    Decisions,
+    /// A decision on an account with a short and with a long past
+    Growth,
+    /// An authenticated read against a bare axum handler
+    Read,
+    /// The server's memory with many keys and agents
+    Memory,
+}
+
+/// How much of everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// As much as makes the numbers steady.
+    Full,
+    /// As little as shows that it runs.
+    Quick,
+}
+
+impl Effort {
+    pub(crate) fn pick<T>(self, full: T, quick: T) -> T {
+        match self {
+            Self::Full => full,
+            Self::Quick => quick,
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    match Args::parse().command {
+        Command::Run {
+            only,
+            quick,
+            json,
+            keep,
+            disk,
+        } => {
+            let disk = disk.unwrap_or_else(|| env::current_exe().unwrap().with_file_name("bench"));
+            fs::create_dir_all(&disk).unwrap();
+            let effort = if quick { Effort::Quick } else { Effort::Full };
+            let report = run(&only, effort, &disk).await;
+            if json {
+                println!("{}", serde_json::to_string_pretty(&report).unwrap());
+            } else {
+                println!("{}", table::plain(&report));
+            }
+            if let Some(folder) = keep {
+                eprintln!("kept as {}", history::keep(&folder, &report).display());
+            }
+        }
+        Command::Render { folder } => history::render(&folder),
+    }
+}
+
+async fn run(only: &[What], effort: Effort, disk: &std::path::Path) -> Report {
+    let mut report = Report {
+        taken_at: estate::Wall.now().for_expiry().to_string(),
+        commit: machine::commit(),
+        quick: effort == Effort::Quick,
+        machine: machine::look(disk),
+        measurements: Vec::new(),
+    };
+    let postgres = env::var(portreeve_store::testing::POSTGRES).is_ok();
+    for what in What::value_variants() {
+        if only.is_empty() || only.contains(what) {
+            eprintln!("measuring {what:?} …");
+            let measured: Measurement = match what {
+                What::Policy => policy::measure(effort),
+                What::Decisions => decisions::measure(effort, disk, postgres).await,
+                What::Growth => growth::measure(effort, disk).await,
+                What::Read => read::measure(effort, disk).await,
+                What::Memory => memory::measure(effort, disk).await,
+            };
+            report.measurements.push(measured);
+        }
+    }
+    report.machine.load.1 = machine::load();
+    report
+}

@@ -1,0 +1,60 @@
+//! `cargo xtask bench`: how fast the product is, built as it is shipped. A whole run is kept with date and commit.
+
+use {
+    crate::{
+        command::{self, ChoreError},
+        layout::Layout,
+        postgres::{self, Postgres},
+    },
+    std::process::Command,
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  cargo xtask bench                  measure everything (about five minutes on an idle machine), keep it in bench/history
+  cargo xtask bench --only policy    one measurement, not kept; --only can be repeated
+  cargo xtask bench --quick          show in a minute that everything runs; its numbers count for nothing
+
+Measurements: policy, decisions, growth, read, memory.";
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// This measurement alone; can be repeated. The result is printed and not kept
+    #[arg(long, value_name = "MEASUREMENT")]
+    only: Vec<String>,
+
+    /// As little of each as shows that it runs; not kept
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Builds what is measured and measures it.
+pub(crate) fn run(layout: &Layout, args: &Args) -> Result<(), ChoreError> {
+    command::run(&mut layout.cargo_in_localchain(&["build", "--locked"]))?;
+    let release = ["build", "--locked", "--release", "--package"];
+    // By themselves, as they are shipped: no feature that only the measurement needs.
+    command::run(
+        layout
+            .cargo(&release)
+            .args(["portreeve", "--package", "portreeve-signer"]),
+    )?;
+    command::run(layout.cargo(&release).arg("portreeve-bench"))?;
+    let mut bench = Command::new(layout.release_binaries().join("portreeve-bench"));
+    bench.arg("run").env("PORTREEVE_LOCALCHAIN_BIN", layout.localchain());
+    for name in &args.only {
+        bench.args(["--only", name]);
+    }
+    if args.quick {
+        bench.arg("--quick");
+    } else if args.only.is_empty() {
+        bench.arg("--keep").arg(layout.root().join("bench/history"));
+    }
+    // Where there is none, decisions are measured on SQLite alone.
+    let postgres = postgres::binaries().map(|_| Postgres::start()).transpose()?;
+    if let Some(postgres) = &postgres {
+        bench.env("TEST_POSTGRES_URL", postgres.url());
+    }
+    command::run(&mut bench)
+}
