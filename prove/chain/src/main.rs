@@ -35,6 +35,7 @@ use {
     shrink::shrink,
     std::{
         io::IsTerminal,
+        panic::catch_unwind,
         process::ExitCode,
         sync::{
             Mutex,
@@ -44,6 +45,9 @@ use {
         time::{Duration, Instant},
     },
 };
+
+/// Chains that are tried for a group of traces.
+const TRIES: u32 = 3;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -165,7 +169,7 @@ fn all(args: &Args) -> (Tally, Vec<Trouble>) {
                     let plans: Vec<Plan> = (first..args.traces.min(first + GROUP))
                         .map(|number| draw(args.seed, number))
                         .collect();
-                    let (tally, troubles) = live(&plans);
+                    let (tally, troubles) = lived(&plans);
                     let mut found = found.lock().unwrap();
                     found.0.add(&tally);
                     found.1.extend(troubles);
@@ -180,6 +184,13 @@ fn all(args: &Args) -> (Tally, Vec<Trouble>) {
     });
     bar.finish_and_clear();
     found.into_inner().unwrap()
+}
+
+/// A chain that does not answer in time says nothing about the traces on it: they begin anew on another. What fails for any
+/// other reason fails again.
+fn lived(plans: &[Plan]) -> (Tally, Vec<Trouble>) {
+    let tries = (0..TRIES).find_map(|_| catch_unwind(|| live(plans)).ok());
+    tries.unwrap_or_else(|| panic!("traces {} and on do not come to an end", plans[0].number))
 }
 
 fn summary(args: &Args, tally: &Tally, troubles: &[Trouble], took: Duration) -> serde_json::Value {
