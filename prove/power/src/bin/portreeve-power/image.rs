@@ -5,7 +5,7 @@ use {
     portreeve_house::house::signer,
     portreeve_kernel::AgentId,
     portreeve_payment::Stage,
-    portreeve_signing::{BookedSpend, Event, Record},
+    portreeve_signing::{BookedSpend, Event, Record, protocol::KeySignature, sealed::KeyFile},
     portreeve_store::{Database, Fetch, Sql, StoreError, audit},
     serde::Deserialize,
     std::{collections::HashMap, fs, path::Path, process::Command},
@@ -22,6 +22,19 @@ pub(crate) struct Law<'a> {
     pub(crate) limit: u64,
     /// Since when, in milliseconds.
     pub(crate) since: i64,
+    /// Signatures that had left the signer before the cut, by payment.
+    pub(crate) left: &'a [(String, String)],
+}
+
+/// The signatures that the server had written down by then, on disk or not: all of them had left the signer.
+///
+/// # Errors
+/// What is wrong with the database.
+pub(crate) fn signatures(home: &Path) -> Result<Vec<(String, String)>, String> {
+    let payments = database(home)?.payments.into_iter();
+    Ok(payments
+        .filter_map(|payment| Some((payment.id, payment.signature?)))
+        .collect())
 }
 
 /// A line of the signer's journal, after its seal.
@@ -34,7 +47,7 @@ struct Line {
 ///
 /// # Errors
 /// What is broken.
-pub(crate) fn check(home: &Path, law: &Law<'_>) -> Result<Held, String> {
+pub(crate) fn check(home: &Path, law: &Law<'_>) -> Result<(), String> {
     let held = database(home)?;
     held.keeps(law.told)?;
     for agent in law.payers {
@@ -45,20 +58,16 @@ pub(crate) fn check(home: &Path, law: &Law<'_>) -> Result<Held, String> {
     }
     inspect(home)?;
     let signed = journal(home)?;
-    for payment in &held.payments {
-        let Some(signature) = &payment.signature else { continue };
-        let of = signed.get(&payment.id);
-        let given = of.is_some_and(|spend| {
-            spend
-                .signatures
-                .iter()
-                .any(|one| one.signature.to_string() == *signature)
-        });
-        if !given {
-            return Err(format!("{payment:?} is signed, and the signer has booked {of:?}"));
+    for (id, signature) in law.left {
+        let of = signed.get(id);
+        let is_it = |one: &KeySignature| one.signature.to_string() == *signature;
+        if !of.is_some_and(|spend| spend.signatures.iter().any(is_it)) {
+            return Err(format!(
+                "{signature} had left the signer for {id}, and it has booked {of:?}"
+            ));
         }
     }
-    Ok(held)
+    Ok(())
 }
 
 /// What the database holds, once it is shown to be whole.
@@ -128,7 +137,7 @@ fn inspect(home: &Path) -> Result<(), String> {
     }
 }
 
-/// What the signer has signed, by payment; each once.
+/// What the signer has signed, by payment; each once. It has every key that it has told.
 fn journal(home: &Path) -> Result<HashMap<String, BookedSpend>, String> {
     let bytes = fs::read(home.join("signer/journal")).map_err(|error| error.to_string())?;
     let mut signed = HashMap::new();
@@ -140,12 +149,21 @@ fn journal(home: &Path) -> Result<HashMap<String, BookedSpend>, String> {
         let Ok(Line { record }) = serde_json::from_slice(body) else {
             break;
         };
-        let Event::SpendSigned { spend } = record.event else {
-            continue;
-        };
-        let id = spend.transaction.to_string();
-        if signed.insert(id.clone(), *spend).is_some() {
-            return Err(format!("the signer signed {id} twice"));
+        match record.event {
+            Event::SpendSigned { spend } => {
+                let id = spend.transaction.to_string();
+                if signed.insert(id.clone(), *spend).is_some() {
+                    return Err(format!("the signer signed {id} twice"));
+                }
+            }
+            Event::KeyCreated { agent, .. } => {
+                let key = home.join("signer/keys").join(format!("{agent}.json"));
+                let whole = fs::read(&key).is_ok_and(|bytes| serde_json::from_slice::<KeyFile>(&bytes).is_ok());
+                if !whole {
+                    return Err(format!("the signer has told the key of {agent}, and has lost it"));
+                }
+            }
+            _ => {}
         }
     }
     Ok(signed)

@@ -25,7 +25,7 @@ mod world;
 
 use {
     clap::Parser,
-    image::{Law, check},
+    image::{Law, check, signatures},
     portreeve_power::{Dice, Recording, lay},
     serde_json::json,
     std::{path::PathBuf, process::ExitCode, thread, time::Instant},
@@ -228,15 +228,18 @@ fn look(
             .cloned()
             .chain(notes.iter().map(|note| serde_json::from_str(note).unwrap()))
             .collect();
-        let content = tape.image(count, dice);
         let folder = tempfile::Builder::new().prefix("portreeve-image-").tempdir().unwrap();
         let home = folder.path().join("home");
+        lay(&tape.disk_after(count).kept(), &home);
+        let left = signatures(&home)?;
+        let content = tape.image(count, dice);
         lay(&content, &home);
         let law = Law {
             told: &told,
             payers: &payers,
             limit: LIMIT,
             since: world.since,
+            left: &left,
         };
         if let Err(why) = check(&home, &law) {
             let kept: PathBuf = folder.keep();
