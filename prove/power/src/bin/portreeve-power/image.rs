@@ -5,9 +5,10 @@ use {
     portreeve_house::house::signer,
     portreeve_kernel::AgentId,
     portreeve_payment::Stage,
-    portreeve_signing::{BookedSpend, Event, Record, protocol::KeySignature, sealed::KeyFile},
+    portreeve_signing::{BookedSpend, Event, Record, protocol::KeySignature},
     portreeve_store::{Database, Fetch, Sql, StoreError, audit},
     serde::Deserialize,
+    serde_json::Value,
     std::{collections::HashMap, fs, path::Path, process::Command},
     tokio::runtime::Runtime,
 };
@@ -156,10 +157,12 @@ fn journal(home: &Path) -> Result<HashMap<String, BookedSpend>, String> {
                     return Err(format!("the signer signed {id} twice"));
                 }
             }
-            Event::KeyCreated { agent, .. } => {
-                let key = home.join("signer/keys").join(format!("{agent}.json"));
-                let whole = fs::read(&key).is_ok_and(|bytes| serde_json::from_slice::<KeyFile>(&bytes).is_ok());
-                if !whole {
+            Event::KeyCreated { agent, key } => {
+                let file = home.join("signer/keys").join(format!("{agent}.json"));
+                let sealed: Option<Value> = fs::read(&file)
+                    .ok()
+                    .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+                if sealed.is_none_or(|sealed| sealed["publicKey"] != key.to_string()) {
                     return Err(format!("the signer has told the key of {agent}, and has lost it"));
                 }
             }
