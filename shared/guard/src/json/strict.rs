@@ -42,9 +42,7 @@ fn told(unread: Unread) -> Problem {
     let problem = Problem::new(Code::ValidationInvalidFormat);
     let problem = match cause.classify() {
         Category::Data => problem.detail(&cause),
-        Category::Syntax | Category::Eof | Category::Io => {
-            problem.detail(format_args!("this is no JSON: {cause}"))
-        }
+        Category::Syntax | Category::Eof | Category::Io => problem.detail(format_args!("this is no JSON: {cause}")),
     };
     match place {
         Some(place) => problem.param(place),
