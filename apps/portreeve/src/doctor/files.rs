@@ -40,13 +40,23 @@ pub(super) fn folder(patient: &Patient) -> Vec<Finding> {
         return vec![Finding::fail("data folder", why, todo)];
     }
     let missing = |paths: Vec<PathBuf>| paths.into_iter().find(|path| !path.exists());
-    let parts = missing(vec![home.config(), home.signer(), home.signer_passphrase()]);
-    let secrets = [
+    let mut needed = vec![home.config()];
+    // A signer that somebody else runs has its files elsewhere.
+    if patient
+        .config
+        .as_ref()
+        .is_ok_and(|config| config.signer.socket.is_none())
+    {
+        needed.extend([home.signer(), home.signer_passphrase()]);
+    }
+    let parts = missing(needed);
+    let mut secrets = vec![
         home.path().to_owned(),
         home.config(),
         home.signer(),
         home.signer_passphrase(),
     ];
+    secrets.retain(|path| path.exists());
     let of_home = match parts {
         Some(path) => Finding::fail(
             "data folder",

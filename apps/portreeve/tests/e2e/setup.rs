@@ -255,6 +255,10 @@ fn a_server_whose_signer_is_not_kept_apart_says_so_once_and_the_doctor_too() {
     let signer = house.lone_signer(&[]);
     fs::rename(house.home().join("signer.pass"), house.home().with_file_name("away")).unwrap();
     assert!(house.try_serve_beside(&[]));
+    let socket = house.signer_socket();
+    let socket = [("PORTREEVE__SIGNER__SOCKET", socket.to_str().unwrap())];
+    let found = house.cli_with(&["doctor", "--json"], &socket).json();
+    assert_eq!(found["healthy"], true, "the signer's files may be elsewhere: {found}");
     let log = house.stop().stderr;
     assert_eq!(log.matches("read and change the signer's files").count(), 1, "{log}");
     drop(signer);
