@@ -18,6 +18,15 @@ use {
 const APART: u64 = 30;
 const TOO_FAR_APART: u64 = 120;
 
+/// What owns programs, and nothing else.
+const LOADERS: [&str; 5] = [
+    "BPFLoader1111111111111111111111111111111111",
+    "BPFLoader2111111111111111111111111111111111",
+    "BPFLoaderUpgradeab1e11111111111111111111111",
+    "LoaderV411111111111111111111111111111111111",
+    "NativeLoader1111111111111111111111111111111",
+];
+
 /// What the fee payer should hold, in lamports: enough for some hundred payments, and for one new wallet.
 const FEES: u64 = 100_000_000;
 const LEAST_FEES: u64 = 10_000_000;
@@ -126,7 +135,9 @@ async fn squads(chain: &RpcChain, config: &Config) -> Finding {
     let squads = config.chain.squads.unwrap_or(programs.squads);
     let seen = timeout(PATIENCE, chain.sightings(&[squads])).await.unwrap_or_default();
     match seen.first().map(|seen| seen.accounts.first()) {
-        Some(Some(Some(_))) => Finding::ok("Squads", format!("the program is at {squads}")),
+        Some(Some(Some(account))) if LOADERS.contains(&account.owner.to_string().as_str()) => {
+            Finding::ok("Squads", format!("the program is at {squads}"))
+        }
         Some(_) => Finding::fail(
             "Squads",
             format!("there is no program at {squads}"),

@@ -87,6 +87,34 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
         told(&house, &["tx", "list", id, "--limit", "5"])["items"][0]["memo"],
         "one"
     );
+    told(
+        &house,
+        &[
+            "tx",
+            "send",
+            "--agent",
+            id,
+            "--to",
+            &shop,
+            "--amount",
+            "1sol",
+            "--no-wait",
+        ],
+    );
+    let page = told(&house, &["tx", "list", id, "--limit", "1"]);
+    let rest = told(
+        &house,
+        &[
+            "tx",
+            "list",
+            id,
+            "--limit",
+            "1",
+            "--cursor",
+            page["cursor"].as_str().unwrap(),
+        ],
+    );
+    assert_eq!(rest["items"][0]["id"], payment);
     assert_eq!(told(&house, &["policy", "show", id])["approved"], true);
     assert_eq!(told(&house, &["policy", "usage", id])["assets"][0]["asset"], "SOL");
     let answer = told(&house, &["policy", "check", id, "--to", &shop, "--amount", "1sol"]);
@@ -101,6 +129,19 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
         told(&house, &["key", "list", "--limit", "5"])["items"][0]["name"],
         "reader"
     );
+    let page = told(&house, &["key", "list", "--limit", "1"]);
+    let rest = told(
+        &house,
+        &[
+            "key",
+            "list",
+            "--limit",
+            "1",
+            "--cursor",
+            page["cursor"].as_str().unwrap(),
+        ],
+    );
+    assert_eq!(rest["items"][0]["name"], "first key");
     let revoked = told(&house, &["key", "revoke", key["id"].as_str().unwrap()]);
     assert_eq!(revoked["status"], "revoked");
     let signer = crate::house::signer();

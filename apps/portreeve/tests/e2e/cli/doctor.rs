@@ -62,10 +62,14 @@ fn it_works_when_nothing_is_set_up_and_makes_nothing() {
 fn an_installation_that_runs_is_well_and_one_that_does_not_is_nearly() {
     let mut house = House::built();
     let told_before = told(&house.cli(&["doctor", "--json"]), 0);
-    assert_eq!(ill(&told_before), ["server: warn", "signer: warn", "fee payer: warn"]);
+    assert_eq!(
+        ill(&told_before),
+        ["server: warn", "signer: warn", "isolation: warn", "fee payer: warn"]
+    );
     house.serve(&[]);
     let told_running = told(&house.cli(&["doctor", "--json"]), 0);
-    assert_eq!(ill(&told_running), Vec::<String>::new(), "{told_running:#}");
+    // By default the signer is no user of its own, and that is told.
+    assert_eq!(ill(&told_running), ["isolation: warn"], "{told_running:#}");
     assert_eq!(told_running["healthy"], true);
     for check in [
         "settings",
@@ -139,6 +143,7 @@ fn each_illness_is_found_and_its_cure_named() {
         &[("PORTREEVE_KEY", "wai_test_garbage")],
         "a key of this server",
     );
+    // A mint is no program.
     let nothing = "So11111111111111111111111111111111111111112";
     find("Squads", &[("PORTREEVE__CHAIN__SQUADS", nothing)], "chain.squads");
     let found = told(&house.cli(&["doctor", "--json"]), 0);

@@ -73,9 +73,9 @@ fn what_is_watched_at_a_terminal_is_drawn_anew_until_ctrl_c() {
     let agent = estate.agent("watched", &policy());
     let id = agent.id.as_str();
     let house = &estate.house;
-    let mut list = house.at_terminal(&["tx", "list", id, "--watch=1"], &[]);
-    let mut usage = house.at_terminal(&["policy", "usage", id, "--watch=1"], &[]);
-    let mut shown = house.at_terminal(&["agent", "show", id, "--watch=1"], &[]);
+    let list = house.at_terminal(&["tx", "list", id, "--watch=1"], &[]);
+    let usage = house.at_terminal(&["policy", "usage", id, "--watch=1"], &[]);
+    let shown = house.at_terminal(&["agent", "show", id, "--watch=1"], &[]);
     list.until("none");
     usage.until("24 hours");
     shown.until("\u{1b}[32mACTIVE");

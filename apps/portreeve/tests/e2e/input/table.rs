@@ -503,7 +503,15 @@ fn policy_files(world: &World) -> Vec<Row> {
     let preset = r#"{"preset":"custom","limits":{"daily":"1","perTransaction":"1"}}"#;
     let not_there = "is no policy";
     let both = format!("{}{}", &preset[..preset.len() - 2], r#","daily":"9"}}"#);
-    let cases: Vec<(&str, Vec<u8>, &str, Option<&str>, Vec<&str>)> = vec![
+    // What is wrong, the file, the API's code and field, and what the command line has to name.
+    type Case = (
+        &'static str,
+        Vec<u8>,
+        &'static str,
+        Option<&'static str>,
+        Vec<&'static str>,
+    );
+    let cases: Vec<Case> = vec![
         (
             "a limit twice",
             both.into_bytes(),
