@@ -214,7 +214,12 @@ fn what_is_malformed_is_refused_everywhere_by_the_name_of_its_field_and_leaves_n
     }
     assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(asked > 800, "the table has become short: {asked}");
-    let told: Vec<String> = books.audit().split_off(told_before).into_iter().map(|entry| entry.kind).collect();
+    let told: Vec<String> = books
+        .audit()
+        .split_off(told_before)
+        .into_iter()
+        .map(|entry| entry.kind)
+        .collect();
     assert!(told.iter().all(|kind| kind == "transaction.refused"), "{told:?}");
     for one in [&agent, &stranger] {
         assert_eq!(estate.used_today(&one.id), 0);
