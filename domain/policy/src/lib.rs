@@ -17,6 +17,7 @@
 
 mod calendar;
 mod canonical;
+mod change;
 mod compare;
 mod decision;
 mod evaluate;
@@ -31,6 +32,7 @@ mod words;
 pub use {
     calendar::{Hours, TimeControl, Weekday},
     canonical::approval_challenge,
+    change::{Effective, takes_effect},
     compare::loosens,
     decision::{Decision, Outcome, Violation},
     evaluate::{Budget, GlobalUsage, SpendRequest, Usage, evaluate},

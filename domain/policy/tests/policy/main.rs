@@ -5,6 +5,7 @@
     reason = "a test that overflows fails, which is what we want"
 )]
 
+mod change;
 mod clocks;
 mod compare;
 mod escalation;
