@@ -196,7 +196,8 @@ fn live(args: &Args, cuts: u64, dice: &mut Dice) -> Result<Tally, String> {
     let recording = Recording::begin(&world.estate.house.home());
     world.start(&recording.variables())?;
     world.settle(&recording)?;
-    world.stop();
+    // A process that ends by itself may do so between a request and its record.
+    world.kill(&recording);
     world.remember(&recording.end());
     tally.told = world.told.len() as u64;
     tally.confirmed = world.confirmed();
@@ -230,8 +231,10 @@ fn look(
             .collect();
         let folder = tempfile::Builder::new().prefix("portreeve-image-").tempdir().unwrap();
         let home = folder.path().join("home");
-        lay(&tape.disk_after(count).kept(), &home);
-        let left = signatures(&home)?;
+        // In a folder of its own: who closes a database may still be tidying up there.
+        let unhurt = folder.path().join("unhurt");
+        lay(&tape.disk_after(count).kept(), &unhurt);
+        let left = signatures(&unhurt)?;
         let content = tape.image(count, dice);
         lay(&content, &home);
         let law = Law {
