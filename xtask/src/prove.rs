@@ -19,7 +19,7 @@ use {
 
 const AFTER_HELP: &str = "\
 Examples:
-  cargo xtask prove all                       everything, in the size that continuous integration runs
+  cargo xtask prove all                       everything, in a small size
   cargo xtask prove sim --seeds 1000000       what the simulation takes is passed on to it
   cargo xtask prove sim -- --help             the options of one proof
   cargo xtask prove power --cuts 500 --seed 7

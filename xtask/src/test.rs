@@ -41,7 +41,10 @@ pub(crate) fn run(layout: &Layout, args: &Args) -> Result<(), ChoreError> {
     let mut watch = Watch::default();
     let outcome = Stage::value_variants()
         .iter()
-        .filter(|stage| args.stages.is_empty() || args.stages.contains(stage))
+        .filter(|stage| match args.stages.as_slice() {
+            [] => stage.is_in_every_run(),
+            named => named.contains(stage),
+        })
         .try_for_each(|stage| watch.time(*stage, || one(*stage, layout, &args.pass_on)));
     command::say(&format!("\n{}", watch.table()));
     if outcome.is_ok() {
