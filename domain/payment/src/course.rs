@@ -5,7 +5,7 @@
 //! signer and to the chain, because only those can have been signed.
 
 use {
-    crate::stage::Stage,
+    crate::{operators::last_valid_height, stage::Stage},
     portreeve_kernel::{Code, Now, Seconds, Timestamp},
     portreeve_ledger::{ExpiredProof, OperatorEvidence, Proof},
 };
@@ -16,6 +16,10 @@ pub const DEADLINE: Seconds = Seconds(120);
 
 /// Blocks that have to be left before anything is signed: what is signed counts at the signer, landed or not.
 pub const BLOCKS_TO_LAND: u64 = 30;
+
+/// How long after its decision a payment is signed although nobody knows how high the chain is: half of what a
+/// blockhash lives when the chain is at its fastest. What is signed too late moves nothing, but counts at the signer.
+const FRESH: Seconds = Seconds(30);
 
 /// How far a block time may be ahead of our own.
 pub const CLOCK_MARGIN: Seconds = Seconds(300);
@@ -32,7 +36,8 @@ pub struct Payment {
     pub created_at: Timestamp,
     /// How often its agent had been suspended by then.
     pub suspensions: u64,
-    /// The last block height at which its bytes can land; `None` until they are fixed.
+    /// The last block height at which its bytes can land; `None` until they are fixed, and when too few operators agreed
+    /// then on how high the chain was.
     pub last_valid_height: Option<u64>,
 }
 
@@ -74,6 +79,11 @@ pub enum Next {
     Send,
     /// Ask how high the chain is: [`Payment::may_still_land`].
     AskHeight,
+    /// Keep this as the last height at which the bytes can land, and look again later.
+    Bound {
+        /// In blocks.
+        last_valid_height: u64,
+    },
     /// Ask each operator by itself: [`Payment::is_dead`].
     AskOperators,
     /// The money has moved, irreversibly: settle.
@@ -159,11 +169,15 @@ impl Payment {
         Next::Void(given_up(Code::AgentSuspended, stopped))
     }
 
-    /// Before the signer is asked: whether what it signs could still land.
+    /// Before the signer is asked: whether what it signs could still land. The height is `None` when too few operators
+    /// agree on one.
     #[must_use]
-    pub fn has_time_to_land(&self, finalized_height: u64) -> Next {
-        let last_valid = self.last_valid_height.unwrap_or_default();
-        if finalized_height.saturating_add(BLOCKS_TO_LAND) <= last_valid {
+    pub fn has_time_to_land(&self, finalized_height: Option<u64>, now: Now) -> Next {
+        let in_time = match (self.last_valid_height, finalized_height) {
+            (Some(last_valid), Some(height)) => height.saturating_add(BLOCKS_TO_LAND) <= last_valid,
+            _ => self.waited(now) <= i64::from(FRESH.0).saturating_mul(1000),
+        };
+        if in_time {
             return Next::Sign;
         }
         let late = "there was no time left to sign and send the payment";
@@ -171,12 +185,15 @@ impl Payment {
     }
 
     /// One look at the height saves asking every operator while the payment may still land. Without a last height it
-    /// always may.
+    /// always may, until as many as a proof takes agree on how high the chain is: its blockhash is older than that.
     #[must_use]
     pub fn may_still_land(&self, finalized_height: u64) -> Next {
         match self.last_valid_height {
+            None => Next::Bound {
+                last_valid_height: last_valid_height(u64::MAX, finalized_height),
+            },
             Some(last_valid) if finalized_height > last_valid => Next::AskOperators,
-            _ => Next::Wait,
+            Some(_) => Next::Wait,
         }
     }
 
@@ -278,7 +295,7 @@ fn given_up(code: Code, detail: &str) -> End {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use {super::*, crate::operators::BLOCKHASH_LIFE};
 
     const T: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -314,7 +331,10 @@ mod tests {
                 Next::End(payment(Stage::Reserved).may_be_fixed(None).unwrap()),
             ),
             (Stage::Signing, payment(Stage::Signing).may_be_signed(None)),
-            (Stage::Signing, payment(Stage::Signing).has_time_to_land(971)),
+            (
+                Stage::Signing,
+                payment(Stage::Signing).has_time_to_land(Some(971), at(0)),
+            ),
             (
                 Stage::Signing,
                 refused(Code::PolicyDailyLimitExceeded, String::new()).unwrap(),
@@ -363,8 +383,20 @@ mod tests {
     #[test]
     fn nothing_is_signed_with_fewer_than_thirty_blocks_left() {
         let payment = payment(Stage::Signing);
-        assert_eq!(payment.has_time_to_land(970), Next::Sign);
-        assert!(matches!(payment.has_time_to_land(971), Next::Void(_)));
+        assert_eq!(payment.has_time_to_land(Some(970), at(99)), Next::Sign);
+        assert!(matches!(payment.has_time_to_land(Some(971), at(0)), Next::Void(_)));
+    }
+
+    #[test]
+    fn without_a_height_only_what_was_just_decided_is_signed() {
+        for (last_valid_height, height) in [(None, None), (Some(1_000), None), (None, Some(7))] {
+            let payment = Payment {
+                last_valid_height,
+                ..payment(Stage::Signing)
+            };
+            assert_eq!(payment.has_time_to_land(height, at(30)), Next::Sign);
+            assert!(matches!(payment.has_time_to_land(height, at(31)), Next::Void(_)));
+        }
     }
 
     #[test]
@@ -383,13 +415,20 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_without_a_last_height_never_counts_as_dead() {
+    fn a_payment_without_a_last_height_is_not_dead_and_gets_one_as_soon_as_the_chains_is_known() {
         let payment = Payment {
             last_valid_height: None,
             ..payment(Stage::Submitted)
         };
-        assert_eq!(payment.may_still_land(u64::MAX), Next::Wait);
         assert_eq!(payment.is_dead(&[], 0), Next::Wait);
+        let last_valid_height = 1_000 + 2 * BLOCKHASH_LIFE;
+        assert_eq!(payment.may_still_land(1_000), Next::Bound { last_valid_height });
+        assert_eq!(
+            payment.may_still_land(u64::MAX),
+            Next::Bound {
+                last_valid_height: u64::MAX
+            }
+        );
     }
 
     #[test]

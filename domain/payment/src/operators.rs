@@ -5,15 +5,24 @@ pub const BLOCKHASH_LIFE: u64 = 150;
 
 /// The height of the chain, from what operators say, of which fewer than `min_operators` lie. When the honest outnumber
 /// them for certain it is the `min_operators`-th highest: an honest one has said at least as much, and an honest one no
-/// more. When too few answer for that, it is the highest: too high holds budget back for longer, too low would give it
-/// back for what can still land. `None` when nobody answers.
+/// more. When they do not, it is the highest, as long as none is so far below that a transaction which one has seen expire
+/// could still land by another: too high holds budget back for longer, too low would give it back for what can still land.
+/// `None` when fewer than `min_operators` answer, each of whom may be a liar, or when they differ by more than that: then
+/// nobody knows, and nothing may be built on it.
 #[must_use]
 pub fn agreed_height(said: impl IntoIterator<Item = u64>, min_operators: usize) -> Option<u64> {
     let mut said: Vec<u64> = said.into_iter().collect();
     said.sort_unstable_by(|one, other| other.cmp(one));
-    let liars = min_operators.max(1).saturating_sub(1);
-    let outnumbered = said.len() > liars.saturating_mul(2);
-    said.get(if outnumbered { liars } else { 0 }).copied()
+    let needed = min_operators.max(1);
+    let liars = needed.saturating_sub(1);
+    if said.len() < needed {
+        return None;
+    }
+    if said.len() > liars.saturating_mul(2) {
+        return said.get(liars).copied();
+    }
+    let (highest, lowest) = (*said.first()?, *said.last()?);
+    (highest.saturating_sub(lowest) <= BLOCKHASH_LIFE).then_some(highest)
 }
 
 /// The last height at which a transaction can land whose blockhash was asked for at `height`, an agreed one. What is
@@ -38,16 +47,24 @@ mod tests {
     }
 
     #[test]
-    fn two_that_differ_are_as_high_as_the_higher() {
-        assert_eq!(agreed_height([0, 1_000], 2), Some(1_000));
-        assert_eq!(agreed_height([9_999, 1_000], 2), Some(9_999));
+    fn two_that_differ_a_little_are_as_high_as_the_higher() {
+        assert_eq!(agreed_height([850, 1_000], 2), Some(1_000));
+        assert_eq!(agreed_height([1_000, 1_000], 2), Some(1_000));
     }
 
     #[test]
-    fn who_answers_alone_is_believed_and_silence_is_no_height() {
-        assert_eq!(agreed_height([7], 2), Some(7));
-        assert_eq!(agreed_height([7, 9], 1), Some(9));
+    fn of_two_that_differ_by_more_than_a_blockhash_lives_neither_is_believed() {
+        for pair in [[849, 1_000], [0, 1_000], [9_999_999, 1_000]] {
+            assert_eq!(agreed_height(pair, 2), None, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn fewer_than_a_proof_takes_may_all_be_liars() {
+        assert_eq!(agreed_height([7], 2), None);
+        assert_eq!(agreed_height([7, 9], 3), None);
         assert_eq!(agreed_height([], 1), None);
+        assert_eq!(agreed_height([7, 9], 1), Some(9), "nobody lies where one is enough");
     }
 
     #[test]

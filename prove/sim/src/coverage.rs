@@ -57,6 +57,8 @@ const EXPECTED: &[&str] = &[
     "signer refuses: suspended",
     "signer reply lost",
     "signer request delayed",
+    "last height learnt later",
+    "operator silent",
     "signer request twice",
     "signer silent",
     "somebody forges consent",

@@ -216,6 +216,14 @@ impl Tables {
         true
     }
 
+    /// Sets the last height at which a sent payment can land, of which nobody knew one.
+    pub(crate) fn bound(&mut self, id: u64, last_valid_height: u64) {
+        let row = self.payments.get_mut(&id).unwrap();
+        if row.stage == Stage::Submitted && row.last_valid_height.is_none() {
+            Rc::make_mut(row).last_valid_height = Some(last_valid_height);
+        }
+    }
+
     /// Payments of an agent that are allowed and not signed yet.
     pub(crate) fn unsigned(&self, agent: u8) -> u64 {
         let waits = |row: &&Rc<PaymentRow>| row.agent == agent && matches!(row.stage, Stage::Reserved | Stage::Signing);

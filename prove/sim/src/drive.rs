@@ -119,6 +119,10 @@ async fn act(w: &W, what: What) {
         }
         What::Twice { at, count } => *w.trouble.borrow_mut().twice.entry(at).or_default() += count,
         What::RpcDown { ms } => w.trouble.borrow_mut().rpc_down_until = now + ms,
+        What::OperatorDown { operator, ms } => {
+            w.count("operator silent");
+            w.trouble.borrow_mut().operators_down_until.insert(operator, now + ms);
+        }
         What::Lies { how, ms } => w.trouble.borrow_mut().lies.push((how, now + ms)),
         What::Fork { slots } => {
             w.chain.borrow_mut().catch_up(now);

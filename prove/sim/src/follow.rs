@@ -201,6 +201,7 @@ async fn configure(ctx: &Ctx, agent: u8, changes: &[LimitChange], puts: bool) ->
     for actions in found.wallet.limit_transactions(changes).unwrap() {
         ctx.point("wallet.configure.before").await;
         let (hash, last_valid) = rpc::latest_blockhash(w).await?;
+        let last_valid = last_valid.or((!puts).then_some(u64::MAX)).ok_or(Later)?;
         let message = found.wallet.message(Blockhash::new(hash), &actions).unwrap();
         if rpc::simulate(w, &crate::chain::effects(&actions)).await?.is_err() {
             return Err(Later);
@@ -333,8 +334,12 @@ pub(crate) async fn limit(ctx: &Ctx, agent: u8, daily: u64, version: u64) -> Res
         Err(error) => return Err(error.into()),
     }
     ctx.point("wallet.approve.signer").await;
-    if row.active {
-        ensure_limits(ctx, agent, &policy).await?;
+    if row.active && ensure_limits(ctx, agent, &policy).await.is_err() {
+        // A suspension that came late may have stopped the signer behind the server's back: the job looks.
+        let now = ctx.clock().for_release();
+        ctx.unit(move |tables| tables.enqueue(Subject::Agent(agent), now))
+            .await?;
+        return Err(Later);
     }
     if !lower {
         take(ctx, agent, &policy).await?;

@@ -210,6 +210,13 @@ pub enum What {
         /// For how long.
         ms: i64,
     },
+    /// One operator of several is silent.
+    OperatorDown {
+        /// Which.
+        operator: u8,
+        /// For how long.
+        ms: i64,
+    },
     /// One operator lies.
     Lies {
         /// How.
@@ -443,6 +450,10 @@ fn fault(dice: &mut Dice, setup: &Setup, agent: u8) -> What {
             count,
         },
         13 => What::Twice { at: peer, count },
+        14 if setup.operators > 1 && dice.chance(70) => What::OperatorDown {
+            operator: dice.below(u64::from(setup.operators)) as u8,
+            ms: dice.pick(&[20_000, 150_000, 600_000]),
+        },
         14 => What::RpcDown {
             ms: dice.pick(&[2_000, 40_000, 150_000]),
         },

@@ -32,7 +32,7 @@ async fn ask<T>(w: &W, question: impl FnOnce(&W) -> T) -> Result<T, Silent> {
     w.exec.sleep(w.between(2, 40) + late).await;
     w.chain.borrow_mut().catch_up(w.now());
     crate::oracle::on_blocks(w);
-    if w.trouble.borrow().rpc_down_until > w.now() {
+    if w.trouble.borrow().rpc_down_until > w.now() || operators(w).is_empty() {
         w.count("RPC silent");
         return Err(Silent);
     }
@@ -45,6 +45,23 @@ async fn ask<T>(w: &W, question: impl FnOnce(&W) -> T) -> Result<T, Silent> {
         return Err(Silent);
     }
     Ok(answer)
+}
+
+/// Those that answer, in the order in which they are asked.
+fn operators(w: &W) -> Vec<u8> {
+    let (now, trouble) = (w.now(), w.trouble.borrow());
+    let down = |operator: &u8| {
+        trouble
+            .operators_down_until
+            .get(operator)
+            .is_some_and(|until| *until > now)
+    };
+    (0..w.plan.setup.operators).filter(|operator| !down(operator)).collect()
+}
+
+/// Whether the first that answers is the liar, and lies so.
+fn first_lies(w: &W, how: Lie) -> bool {
+    operators(w).first().is_some_and(|first| is_liar(w, *first)) && w.lies(how)
 }
 
 fn is_liar(w: &W, operator: u8) -> bool {
@@ -81,19 +98,18 @@ fn status_at(w: &W, operator: u8, signature: &str) -> Option<(u64, bool, Option<
 /// How high the chain is, of all that answer.
 pub(crate) async fn finalized_height(w: &W) -> Result<u64, Silent> {
     let said = ask(w, |w| {
-        (0..w.plan.setup.operators)
-            .map(|operator| height_at(w, operator))
-            .collect::<Vec<_>>()
+        let said = operators(w).into_iter().map(|operator| height_at(w, operator));
+        said.collect::<Vec<_>>()
     })
     .await?;
     agreed_height(said, min_operators(w)).ok_or(Silent)
 }
 
 /// A blockhash, and the last height at which a transaction that names it can land.
-pub(crate) async fn latest_blockhash(w: &W) -> Result<([u8; 32], u64), Silent> {
+pub(crate) async fn latest_blockhash(w: &W) -> Result<([u8; 32], Option<u64>), Silent> {
     let (hash, claimed) = ask(w, |w| {
         let (hash, mut claimed) = w.chain.borrow().blockhash(w.now());
-        if is_liar(w, 0) && w.lies(Lie::Lifetime) {
+        if first_lies(w, Lie::Lifetime) {
             claimed = if w.now() % 2 == 0 {
                 claimed - BLOCKHASH_LIFE + 1
             } else {
@@ -103,13 +119,14 @@ pub(crate) async fn latest_blockhash(w: &W) -> Result<([u8; 32], u64), Silent> {
         (hash, claimed)
     })
     .await?;
-    Ok((hash, last_valid_height(claimed, finalized_height(w).await?)))
+    let height = finalized_height(w).await.ok();
+    Ok((hash, height.map(|height| last_valid_height(claimed, height))))
 }
 
 /// Tries it dry.
 pub(crate) async fn simulate(w: &W, effects: &[Effect]) -> Result<Result<(), Refusal>, Silent> {
     ask(w, |w| {
-        if is_liar(w, 0) && w.lies(Lie::Refuses) {
+        if first_lies(w, Lie::Refuses) {
             return Err(Refusal::Exceeded);
         }
         w.chain.borrow().simulate(w.now(), effects)
@@ -145,10 +162,10 @@ pub(crate) async fn send(w: &W, signature: &str, wire: &[u8]) -> Result<(), Sile
 /// What became of a signature. Final only when as many operators say so as a proof takes.
 pub(crate) async fn status(w: &W, signature: &str) -> Result<Option<Seen>, Silent> {
     let answers = ask(w, |w| {
-        let operators = 0..w.plan.setup.operators;
-        operators
-            .map(|operator| status_at(w, operator, signature))
-            .collect::<Vec<_>>()
+        let said = operators(w)
+            .into_iter()
+            .map(|operator| status_at(w, operator, signature));
+        said.collect::<Vec<_>>()
     })
     .await?;
     let mut last = None;
@@ -184,8 +201,8 @@ pub(crate) async fn block_time(w: &W, slot: u64) -> Result<Option<Timestamp>, Si
     ask(w, |w| {
         let honest = w.chain.borrow().block_time(slot);
         let told = match honest {
-            Some(_) if is_liar(w, 0) && w.lies(Lie::Epoch) => Some(0),
-            Some(at) if is_liar(w, 0) && w.lies(Lie::Future) => Some(at + 30 * 86_400),
+            Some(_) if first_lies(w, Lie::Epoch) => Some(0),
+            Some(at) if first_lies(w, Lie::Future) => Some(at + 30 * 86_400),
             honest => honest,
         };
         told.map(Timestamp::from_seconds)
@@ -196,7 +213,7 @@ pub(crate) async fn block_time(w: &W, slot: u64) -> Result<Option<Timestamp>, Si
 /// What each operator says about a signature and its height.
 pub(crate) async fn evidence(w: &W, signature: &str) -> Vec<OperatorEvidence> {
     let mut all = Vec::new();
-    for operator in 0..w.plan.setup.operators {
+    for operator in operators(w) {
         let Ok(finalized_height) = ask(w, |w| height_at(w, operator)).await else {
             continue;
         };
@@ -215,6 +232,9 @@ pub(crate) async fn evidence(w: &W, signature: &str) -> Vec<OperatorEvidence> {
 /// Which limits an agent has on chain, finally: amounts by asset. Believed of as many operators as a proof takes, of
 /// which at most one lies.
 pub(crate) async fn limits(w: &W, agent: u8) -> Result<[Option<u64>; 2], Silent> {
+    if operators(w).len() < min_operators(w) {
+        return Err(Silent);
+    }
     ask(w, |w| {
         let chain = w.chain.borrow();
         let limit = |asset| {

@@ -249,7 +249,7 @@ impl From<SignerError> for Stuck {
 }
 
 /// `transactions/prepare`: from RESERVED to SIGNING. Says where the payment is then.
-async fn prepare(ctx: &Ctx, id: u64, (hash, last_valid): ([u8; 32], u64)) -> Result<Stage, Stuck> {
+async fn prepare(ctx: &Ctx, id: u64, (hash, last_valid): ([u8; 32], Option<u64>)) -> Result<Stage, Stuck> {
     ctx.point("wallet.pay.reserved").await;
     let row = Rc::clone(&ctx.read().payments[&id]);
     if let Some(late) = row.course().in_time(ctx.clock()) {
@@ -281,7 +281,7 @@ async fn prepare(ctx: &Ctx, id: u64, (hash, last_valid): ([u8; 32], u64)) -> Res
             end_unsigned(tables, id, &stopped);
         } else if tables.advance(id, Stage::Reserved, Stage::Signing, |row| {
             row.message = Some(Rc::new(bytes));
-            row.last_valid_height = Some(last_valid);
+            row.last_valid_height = last_valid;
         }) {
             tables.enqueue(Subject::Payment(id), own.clock().for_release());
         }
@@ -349,7 +349,7 @@ async fn step(ctx: &Ctx, id: u64) -> Result<Step, Stuck> {
                 };
             }
             Next::LookAtAgent => course.may_be_signed(Some(ctx.read().agents[usize::from(payment.agent)].standing())),
-            Next::LookAtHeight => course.has_time_to_land(rpc::finalized_height(w).await?),
+            Next::LookAtHeight => course.has_time_to_land(rpc::finalized_height(w).await.ok(), ctx.clock()),
             Next::Sign => sign(ctx, &payment, &mut signed).await?,
             Next::Void(end) => {
                 let agent = estate().agents[usize::from(payment.agent)].id.clone();
@@ -370,6 +370,12 @@ async fn step(ctx: &Ctx, id: u64) -> Result<Step, Stuck> {
             Next::Keep => return keep(ctx, id, &payment, signed.ok_or(Stuck)?).await,
             Next::Send => submit(ctx, &payment).await?,
             Next::AskHeight => course.may_still_land(rpc::finalized_height(w).await?),
+            Next::Bound { last_valid_height } => {
+                w.count("last height learnt later");
+                let bound = ctx.unit(move |tables| tables.bound(id, last_valid_height));
+                bound.await?;
+                return Ok(Step::Waiting);
+            }
             Next::AskOperators => {
                 let evidence = rpc::evidence(w, payment.signature.as_deref().unwrap_or_default()).await;
                 course.is_dead(&evidence, rpc::min_operators(w))

@@ -36,6 +36,7 @@ pub(crate) struct Trouble {
     pub(crate) delay: BTreeMap<Peer, (i64, u8)>,
     pub(crate) twice: BTreeMap<Peer, u8>,
     pub(crate) rpc_down_until: i64,
+    pub(crate) operators_down_until: BTreeMap<u8, i64>,
     pub(crate) lies: Vec<(Lie, i64)>,
     pub(crate) slow_until: i64,
     pub(crate) drops_until: i64,

@@ -22,7 +22,8 @@ use {
 pub(crate) struct Hands {
     /// The time that budgets and policies live by. On the local chain it is the chain's.
     pub(crate) clock: Arc<dyn Clock>,
-    /// The wall's time, by which background work is planned.
+    /// The wall's time, by which background work is planned and what is made is put in order: the local chain's counts
+    /// whole seconds.
     pub(crate) wall: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) credentials: Arc<dyn CredentialControl<Tx, StoreError>>,
@@ -30,7 +31,7 @@ pub(crate) struct Hands {
 }
 
 impl Hands {
-    /// For when background work is due: by the slowest clock, so that one which was set far ahead for a moment does not
+    /// For when background work is due, and for new identifiers: by the slowest clock, so that one which was set far ahead for a moment does not
     /// hold it up until then.
     pub(crate) fn wall(&self) -> Timestamp {
         self.wall.now().for_release()

@@ -48,8 +48,9 @@ impl Commitment {
 pub struct Blockhash {
     /// The hash itself.
     pub hash: [u8; 32],
-    /// In blocks, as the RPC counts them.
-    pub last_valid_block_height: u64,
+    /// In blocks, as the RPC counts them. `None` while too few operators agree on how high the chain is: one that is
+    /// alone may say what it likes.
+    pub last_valid_block_height: Option<u64>,
 }
 
 /// An account as the chain holds it.

@@ -241,6 +241,11 @@ impl RpcChain {
     }
 }
 
+/// Fewer operators than a proof takes agree on how high the chain is.
+pub(crate) fn no_height() -> ChainError {
+    ChainError::Unavailable("too few operators agree on how high the chain is".into())
+}
+
 fn malformed(what: &str) -> ChainError {
     ChainError::Malformed(what.to_owned())
 }
@@ -306,7 +311,8 @@ impl Chain for RpcChain {
     async fn latest_blockhash(&self) -> Result<Blockhash, ChainError> {
         // Finalized, so that no fork can forget the hash and make the transaction's life shorter than it says.
         let params = json!([{"commitment": "finalized"}]);
-        let (answer, height) = tokio::try_join!(self.ask("getLatestBlockhash", params), self.finalized_height())?;
+        let (answer, height) = tokio::join!(self.ask("getLatestBlockhash", params), self.finalized_height());
+        let answer = answer?;
         let name = answer
             .pointer("/value/blockhash")
             .and_then(Value::as_str)
@@ -314,7 +320,7 @@ impl Chain for RpcChain {
         let claimed = number(&answer, "/value/lastValidBlockHeight")?;
         Ok(Blockhash {
             hash: hash(name)?,
-            last_valid_block_height: last_valid_height(claimed, height),
+            last_valid_block_height: height.ok().map(|height| last_valid_height(claimed, height)),
         })
     }
 
@@ -323,9 +329,10 @@ impl Chain for RpcChain {
         let mut asked: FuturesUnordered<_> = self
             .operators
             .iter()
-            .map(|operator| self.call_one(operator, "getBlockHeight", &params))
+            .map(async |operator| (&operator.name, self.call_one(operator, "getBlockHeight", &params).await))
             .collect();
-        let mut said = Vec::new();
+        // By name: two addresses at one host are one witness.
+        let mut said = BTreeMap::new();
         loop {
             let next = asked.next();
             let next = if said.len() < self.min_operators {
@@ -334,12 +341,16 @@ impl Chain for RpcChain {
                 tokio::time::timeout(LAST_WORD, next).await.unwrap_or_default()
             };
             match next {
-                Some(answer) => said.extend(answer.ok().and_then(|height| height.as_u64())),
+                Some((name, answer)) => {
+                    if let Some(height) = answer.ok().and_then(|height| height.as_u64()) {
+                        let highest: &mut u64 = said.entry(name).or_default();
+                        *highest = height.max(*highest);
+                    }
+                }
                 None => break,
             }
         }
-        agreed_height(said, self.min_operators)
-            .ok_or_else(|| ChainError::Unavailable("no operator tells how high the chain is".into()))
+        agreed_height(said.into_values(), self.min_operators).ok_or_else(no_height)
     }
 
     async fn sightings(&self, addresses: &[Address]) -> Vec<Sighting> {

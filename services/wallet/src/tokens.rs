@@ -17,7 +17,7 @@ use {
         squads::Currency,
     },
     portreeve_guard::Problem,
-    portreeve_kernel::{Address, Asset, Code, Mint},
+    portreeve_kernel::{Address, Code, Mint},
     portreeve_payment::Nature,
     portreeve_policy::{AgentPolicy, PinnedToken},
     serde::Serialize,
@@ -93,14 +93,11 @@ impl Token {
     }
 }
 
-/// Looks up how `order` would be paid; `None` for SOL.
+/// Looks up how `order`, which is in `mint`, would be paid.
 ///
 /// # Errors
 /// A problem that names the field: no mint, no wallet, or a token account that is somebody else's.
-pub(crate) async fn find(chain: &dyn Chain, order: &Order, policy: &AgentPolicy) -> Result<Option<Found>, Problem> {
-    let Asset::Token(mint) = order.asset else {
-        return Ok(None);
-    };
+pub(crate) async fn find(chain: &dyn Chain, order: &Order, mint: Mint, policy: &AgentPolicy) -> Result<Found, Problem> {
     let associated = |program| pda::associated_token(&order.to, &mint, program);
     let wanted = [
         mint.address(),
@@ -132,14 +129,14 @@ pub(crate) async fn find(chain: &dyn Chain, order: &Order, policy: &AgentPolicy)
     };
     let check = is_wallet(&order.to, wallet.as_ref(), listed).and_then(|()| opens(&order.to, mint, account.as_ref()));
     let opens_account = check.map_err(|why| Problem::new(Code::ValidationOutOfRange).detail(why).param("to"))?;
-    Ok(Some(Found {
+    Ok(Found {
         route: Route {
             program: token.program,
             decimals: token.mint.decimals,
             opens_account,
         },
         concern: changed.max(token.concern()),
-    }))
+    })
 }
 
 /// Whether tokens for `to` would be in somebody's hands. What belongs to a program is so only when the owner says so, by

@@ -269,6 +269,32 @@ fn without_waiting_the_answer_comes_before_the_chains() {
 }
 
 #[test]
+fn payments_are_listed_newest_first_however_close_and_however_far_the_chains_clock_is_ahead() {
+    let house = House::open();
+    house.chain.warp(3_600);
+    let payee = house.somebody();
+    let agent = house.agent(&["--daily", "5sol"]);
+    let owner = house.api(&house.owner_key());
+    let pay = |n: u64| {
+        let body = json!({"agentId": agent.id, "to": payee, "amount": (n * 1_000_000).to_string()});
+        let key = format!("order-{n}");
+        let headers = [("Idempotency-Key", key.as_str())];
+        let answer = owner.send(minreq::Method::Post, "/api/v1/transactions", Some(&body), &headers);
+        answer.is(202)["id"].clone()
+    };
+    let mut made: Vec<Value> = (1..=8).map(pay).collect();
+    made.reverse();
+    let list = owner.get(&format!("/api/v1/agents/{}/transactions", agent.id));
+    let shown: Vec<&Value> = list.is(200)["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["id"])
+        .collect();
+    assert_eq!(shown, made.iter().collect::<Vec<_>>());
+}
+
+#[test]
 fn a_dead_signer_means_503_and_nothing_reserved_and_it_comes_back() {
     let house = House::open();
     let payee = house.somebody();

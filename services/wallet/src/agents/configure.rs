@@ -208,14 +208,20 @@ impl<'a> Configurator<'a> {
     /// Signs and sends one transaction, and waits until the chain has made it final.
     async fn land(&self, actions: &[Action], kind: Kind) -> Result<(), ConfigureError> {
         let recent = self.chain.latest_blockhash().await?;
+        // Taking a limit away may come at any time. Of one that is put there it has to be known when it no longer can.
+        let last_valid = match (recent.last_valid_block_height, kind) {
+            (Some(height), _) => height,
+            (None, Kind::Removal) => u64::MAX,
+            (None, Kind::Setup | Kind::Restore) => return Err(crate::rpc::no_height().into()),
+        };
         let message = self.wallet.message(Blockhash::new(recent.hash), actions)?;
         // The signer signs only so many of these a day; what the chain would refuse must not use them up.
         if let Err(refusal) = self.chain.simulate(&unsigned(&message)?).await? {
             return Err(ConfigureError::Refused(refusal.error));
         }
         if !matches!(kind, Kind::Removal) {
-            let (agent, height) = (self.agent.clone(), recent.last_valid_block_height);
-            let note = async move |tx: &mut Tx| row::limits_until(tx, &agent, height).await;
+            let agent = self.agent.clone();
+            let note = async move |tx: &mut Tx| row::limits_until(tx, &agent, last_valid).await;
             self.database.write::<_, StoreError, _>(note).await?;
         }
         let Signed { signatures } = match kind {
@@ -234,7 +240,7 @@ impl<'a> Configurator<'a> {
                 match self.chain.status(&signature).await? {
                     Some(status) if status.commitment < Commitment::Finalized => {}
                     Some(status) => return status.error.map_or(Ok(()), |error| Err(ConfigureError::Refused(error))),
-                    None if self.chain.finalized_height().await? > recent.last_valid_block_height => {
+                    None if self.chain.finalized_height().await? > last_valid => {
                         return Err(ConfigureError::Expired);
                     }
                     None => {}
@@ -244,7 +250,7 @@ impl<'a> Configurator<'a> {
         };
         match tokio::time::timeout(PATIENCE, settled).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(ConfigureError::UnderWay(recent.last_valid_block_height)),
+            Err(_) => Err(ConfigureError::UnderWay(last_valid)),
         }
     }
 

@@ -122,7 +122,7 @@ pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -
         approved_at: None,
     };
     let agent = AgentRow {
-        id: AgentId::new(now, wallet.hands().entropy()),
+        id: AgentId::new(wallet.hands().wall(), wallet.hands().entropy()),
         project: caller.project.clone(),
         owner: caller.owner.clone(),
         nickname: new.nickname,

@@ -93,10 +93,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
     let order = Order::check(&caller.principal, body.agent_id, body.to, body.amount, body.memo)?;
-    let order = match body.mint {
-        Some(mint) => order.in_token(mint),
-        None => order,
-    };
+    let order = order.paid_in(body.mint);
     let Paid { transaction, replayed } = transactions::pay(&wallet, &caller.principal, order, key).await?;
     let location = format!("/api/v1/transactions/{}", transaction.id);
     let location = HeaderValue::try_from(location).map_err(Problem::internal)?;

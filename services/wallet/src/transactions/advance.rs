@@ -108,8 +108,8 @@ async fn step(wallet: &Wallet, id: &TransactionId) -> Result<Step, Stuck> {
                 payment.course().may_be_signed(agent.map(|agent| agent.standing()))
             }
             Next::LookAtHeight => {
-                let height = wallet.chain().finalized_height().await?;
-                payment.course().has_time_to_land(height)
+                let height = wallet.chain().finalized_height().await.ok();
+                payment.course().has_time_to_land(height, wallet.hands().clock.now())
             }
             Next::Sign => sign(wallet, &payment, &mut signed).await?,
             Next::Void(end) => {
@@ -126,6 +126,12 @@ async fn step(wallet: &Wallet, id: &TransactionId) -> Result<Step, Stuck> {
             Next::AskHeight => payment
                 .course()
                 .may_still_land(wallet.chain().finalized_height().await?),
+            Next::Bound { last_valid_height } => {
+                let id = id.clone();
+                let unit = async move |tx: &mut Tx| row::bound(tx, &id, last_valid_height).await;
+                wallet.database().write::<_, StoreError, _>(unit).await?;
+                return Ok(Step::Waiting);
+            }
             Next::AskOperators => {
                 let evidence = wallet
                     .chain()
@@ -222,10 +228,8 @@ async fn keep_signed(wallet: &Wallet, payment: &TransactionRow, spend: SignedSpe
 
 /// Sends the signed bytes, and sees what became of them.
 async fn submit(wallet: &Wallet, payment: &TransactionRow) -> Result<Next, Stuck> {
-    let (Some(wire), Some(signature), Some(_)) = (&payment.wire, &payment.signature, payment.last_valid_height) else {
-        return Err(Stuck::Other(
-            "a submitted payment without its bytes or their last height".into(),
-        ));
+    let (Some(wire), Some(signature)) = (&payment.wire, &payment.signature) else {
+        return Err(Stuck::Other("a submitted payment without its bytes".into()));
     };
     kill::point("wallet.submit.before");
     // Lost or refused, only the status tells; the same bytes can be sent again and again.

@@ -29,7 +29,7 @@ use {
         tokens,
     },
     portreeve_guard::{Page, Paging, Problem, caller, not_found},
-    portreeve_kernel::{AgentId, Code, Now, Principal, TransactionId},
+    portreeve_kernel::{AgentId, Asset, Code, Now, Principal, TransactionId},
     portreeve_ledger::{AccountKey, WindowUse},
     portreeve_payment::{Disagreement, Known, known, mirrored_at},
     portreeve_signing::Reason,
@@ -106,10 +106,16 @@ async fn decide(wallet: &Wallet, caller: &Principal, order: Order, key: Idempote
         .latest_blockhash()
         .await
         .map_err(|error| error::chain(&error))?;
-    let policy = agents::policy_of(&mut read, &agent).await?.body;
-    let token = tokens::find(wallet.chain(), &order, &policy).await?;
+    // The decision has the policy at hand; only what is asked of the chain about a token needs it here.
+    let token = match order.asset {
+        Asset::Sol => None,
+        Asset::Token(mint) => {
+            let policy = agents::policy_of(&mut read, &agent).await?.body;
+            Some(tokens::find(wallet.chain(), &order, mint, &policy).await?)
+        }
+    };
     agree(wallet, &order, now).await?;
-    let id = TransactionId::new(now.for_expiry(), wallet.hands().entropy());
+    let id = TransactionId::new(wallet.hands().wall(), wallet.hands().entropy());
     let spend = Spend::new(id, caller, order, key).by(token);
     match wallet
         .decider()

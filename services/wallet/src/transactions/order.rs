@@ -108,12 +108,10 @@ impl Order {
         Ok(())
     }
 
-    /// The same in a token.
-    pub(crate) fn in_token(self, mint: Mint) -> Self {
-        Self {
-            asset: Asset::Token(mint),
-            ..self
-        }
+    /// The same in the token of `mint`, or in SOL without one.
+    pub(crate) fn paid_in(self, mint: Option<Mint>) -> Self {
+        let asset = mint.map_or(Asset::Sol, Asset::Token);
+        Self { asset, ..self }
     }
 
     /// What makes two requests the same: every field, each with its length, so that none runs into the next.
@@ -169,7 +167,7 @@ mod tests {
         assert_ne!(order(1, None).hash(), order(2, None).hash());
         assert_ne!(order(1, None).hash(), order(1, Some("")).hash());
         assert_ne!(order(1, Some("-")).hash(), order(1, None).hash());
-        let token = |byte| order(1, None).in_token(Mint::new(Address::new([byte; 32]))).hash();
+        let token = |byte| order(1, None).paid_in(Some(Mint::new(Address::new([byte; 32])))).hash();
         assert_ne!(token(1), order(1, None).hash());
         assert_ne!(token(1), token(2));
     }

@@ -141,7 +141,7 @@ async fn fix(
         }
         let change = Change {
             message: Some(bytes.clone()),
-            last_valid_height: Some(blockhash.last_valid_block_height),
+            last_valid_height: blockhash.last_valid_block_height,
             ..Change::default()
         };
         if row::advance(tx, &payment.id, Stage::Reserved, Stage::Signing, &change, now).await? {

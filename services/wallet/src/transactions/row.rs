@@ -309,6 +309,15 @@ pub(crate) async fn opened<'a>(
     Ok(opened)
 }
 
+/// Sets the last height at which a sent payment can land, of which nobody knew one.
+pub(crate) async fn bound(tx: &mut Tx, id: &TransactionId, last_valid_height: u64) -> Result<(), StoreError> {
+    let sql = Sql::new(
+        "UPDATE transactions SET last_valid_height = $1 WHERE id = $2 AND stage = $3 AND last_valid_height IS NULL",
+    );
+    let sql = sql.bind(last_valid_height).bind(id).bind(Stage::Submitted.as_str());
+    tx.execute(sql).await.map(drop)
+}
+
 /// What changes with a stage.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Change {

@@ -154,12 +154,12 @@ pub(crate) async fn check(
     let agent = agents::reach(&mut read, caller, id).await?;
     let order = Order::check(caller, Some(agent.id.clone()), to, amount, None)?;
     order.is_to_somebody_else(&agent)?;
-    let order = match mint {
-        Some(mint) => order.in_token(mint),
-        None => order,
-    };
+    let order = order.paid_in(mint);
     let policy = agents::policy_of(&mut read, &agent).await?.body;
-    let token = tokens::find(wallet.chain(), &order, &policy).await?;
+    let token = match order.asset {
+        Asset::Sol => None,
+        Asset::Token(mint) => Some(tokens::find(wallet.chain(), &order, mint, &policy).await?),
+    };
     decide(&mut read, &agent, &order, token.as_ref(), &policy, now)
         .await
         .map_err(Problem::from)

@@ -179,7 +179,7 @@ impl World {
     /// One unit of the token with this number, for somebody who has no account for it.
     fn opening(&self, key: &str, token: u8) -> Spend {
         let mut spend = self.spend(key, 1);
-        spend.order = spend.order.in_token(mint(token));
+        spend.order = spend.order.paid_in(Some(mint(token)));
         let route = Route {
             program: TokenProgram::Token,
             decimals: 6,
