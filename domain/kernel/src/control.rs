@@ -4,8 +4,12 @@
 //! this crate knows no store.
 
 use {
-    crate::id::{AgentId, KeyId},
-    std::{future::Future, pin::Pin},
+    crate::{
+        id::{AgentId, KeyId},
+        principal::Credential,
+        time::Now,
+    },
+    std::{collections::BTreeSet, future::Future, pin::Pin},
 };
 
 /// A future in a box, so that ports are object safe.
@@ -20,13 +24,14 @@ pub trait CredentialControl<Tx, E>: Send + Sync {
 /// What every act that moves money or rights asks within its own transaction: a credential that was good when the request
 /// came in may have been revoked since, perhaps by another node.
 pub trait CredentialCheck<Tx, E>: Send + Sync {
-    /// True when `credential` is neither revoked nor past its time at `now`. Revoking it waits until `tx` has ended.
-    fn is_good<'a>(
+    /// Those of `credentials` that are neither revoked nor past their time at `now`. Revoking one of them waits until `tx`
+    /// has ended.
+    fn good_among<'a>(
         &'a self,
         tx: &'a mut Tx,
-        credential: &'a crate::principal::Credential,
-        now: crate::time::Now,
-    ) -> Boxed<'a, Result<bool, E>>;
+        credentials: &'a BTreeSet<Credential>,
+        now: Now,
+    ) -> Boxed<'a, Result<BTreeSet<Credential>, E>>;
 }
 
 /// What the auth service may ask of the wallet.

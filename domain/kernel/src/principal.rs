@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for Role {
 }
 
 /// What the caller showed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Credential {
     /// An API key.
     ApiKey(KeyId),

@@ -10,6 +10,7 @@ use {
         control::{Boxed, CredentialCheck, CredentialControl},
     },
     portreeve_store::{StoreError, Tx},
+    std::collections::BTreeSet,
 };
 
 impl CredentialControl<Tx, StoreError> for Keys {
@@ -28,13 +29,16 @@ impl CredentialControl<Tx, StoreError> for Keys {
 }
 
 impl CredentialCheck<Tx, StoreError> for Keys {
-    fn is_good<'a>(
+    fn good_among<'a>(
         &'a self,
         tx: &'a mut Tx,
-        credential: &'a Credential,
+        credentials: &'a BTreeSet<Credential>,
         now: Now,
-    ) -> Boxed<'a, Result<bool, StoreError>> {
-        let Credential::ApiKey(id) = credential;
-        Box::pin(keys::is_good(tx, id, now))
+    ) -> Boxed<'a, Result<BTreeSet<Credential>, StoreError>> {
+        let ids = credentials.iter().map(|Credential::ApiKey(id)| id);
+        Box::pin(async move {
+            let good = keys::good_among(tx, ids, now).await?;
+            Ok(good.into_iter().map(Credential::ApiKey).collect())
+        })
     }
 }

@@ -8,7 +8,7 @@ use {
         cache::KeyCache,
         error::KeyError,
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
-        rows::{self, ApiKey, Position},
+        rows::{self, ApiKey, Life, Position},
         token,
         uses::Uses,
     },
@@ -183,18 +183,23 @@ impl Keys {
 
     async fn still_good(&self, tx: &mut Tx, credential: &Credential, now: Now) -> Result<(), KeyError> {
         let Credential::ApiKey(id) = credential;
-        if is_good(tx, id, now).await? {
-            Ok(())
-        } else {
-            Err(KeyError::CallerRevoked)
+        if good_among(tx, [id], now).await?.is_empty() {
+            return Err(KeyError::CallerRevoked);
         }
+        Ok(())
     }
 }
 
-/// True when the key exists, is not revoked and not past its time. Locks it: its revocation waits for this transaction.
-pub(crate) async fn is_good(tx: &mut Tx, id: &KeyId, now: Now) -> Result<bool, StoreError> {
-    let life = rows::life(tx, id).await?;
-    Ok(life.is_some_and(|life| life.revoked_at.is_none() && life.expires_at.is_none_or(|end| now.for_expiry() < end)))
+/// Those of `ids` that exist, are not revoked and not past their time. Locks them: their revocation waits for this
+/// transaction.
+pub(crate) async fn good_among<'a>(
+    tx: &mut Tx,
+    ids: impl IntoIterator<Item = &'a KeyId>,
+    now: Now,
+) -> Result<Vec<KeyId>, StoreError> {
+    let good = |life: &Life| life.revoked_at.is_none() && life.expires_at.is_none_or(|end| now.for_expiry() < end);
+    let lives = rows::lives(tx, ids).await?;
+    Ok(lives.into_iter().filter(good).map(|life| life.id).collect())
 }
 
 fn position(text: &str) -> Option<Position> {

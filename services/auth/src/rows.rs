@@ -164,6 +164,7 @@ pub(crate) async fn page(
 
 /// What has to be known of a key to end it, or to go on using it.
 pub(crate) struct Life {
+    pub(crate) id: KeyId,
     pub(crate) hash: Hash,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) revoked_at: Option<Timestamp>,
@@ -172,6 +173,7 @@ pub(crate) struct Life {
 impl Life {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
+            id: row.get("id")?,
             hash: row.get("hash")?,
             expires_at: row.get_optional("expires_at")?,
             revoked_at: row.get_optional("revoked_at")?,
@@ -179,17 +181,17 @@ impl Life {
     }
 }
 
-/// Locks a key.
-pub(crate) async fn life(tx: &mut Tx, id: &KeyId) -> Result<Option<Life>, StoreError> {
-    let sql = Sql::new("SELECT hash, expires_at, revoked_at FROM api_keys WHERE id = $1");
-    let row = tx.fetch_optional(sql.bind(id).for_update()).await?;
-    row.as_ref().map(Life::read).transpose()
+/// Locks those of `ids` that exist, in one order, so that two nodes that lock the same keys cannot wait for each other.
+pub(crate) async fn lives<'a>(tx: &mut Tx, ids: impl IntoIterator<Item = &'a KeyId>) -> Result<Vec<Life>, StoreError> {
+    let sql = Sql::new("SELECT id, hash, expires_at, revoked_at FROM api_keys WHERE id IN ({list}) ORDER BY id");
+    let rows = tx.fetch_all(sql.bind_list(ids).for_update()).await?;
+    rows.iter().map(Life::read).collect()
 }
 
 /// Locks a key of the owner whom `of` speaks for.
 pub(crate) async fn life_of(tx: &mut Tx, id: &KeyId, of: &Principal) -> Result<Option<Life>, StoreError> {
     let sql = Sql::new(
-        "SELECT hash, expires_at, revoked_at FROM api_keys WHERE id = $1 AND owner_id = $2 AND project_id = $3",
+        "SELECT id, hash, expires_at, revoked_at FROM api_keys WHERE id = $1 AND owner_id = $2 AND project_id = $3",
     );
     let sql = sql.bind(id).bind(&of.owner).bind(&of.project);
     let row = tx.fetch_optional(sql.for_update()).await?;

@@ -14,7 +14,7 @@ use {
     },
     portreeve_store::{StoreError, Tx},
     serde_json::json,
-    std::sync::Arc,
+    std::{collections::BTreeSet, sync::Arc},
 };
 
 /// Shared by handlers, jobs and the decider. Cheap to clone.
@@ -44,10 +44,11 @@ impl Hands {
     /// Whether the caller's credential is still good, asked in the transaction of the act itself: since the request
     /// came in it may have been revoked, here or by another node.
     pub(crate) async fn still_good(&self, tx: &mut Tx, credential: &Credential) -> Result<(), Failure> {
-        if self.checks.is_good(tx, credential, self.clock.now()).await? {
-            return Ok(());
+        let asked = BTreeSet::from([credential.clone()]);
+        if self.checks.good_among(tx, &asked, self.clock.now()).await?.is_empty() {
+            return Err(caller::revoked().into());
         }
-        Err(caller::revoked().into())
+        Ok(())
     }
 
     /// Suspends `agent` in the database and sees to it that signer and chain follow.

@@ -36,6 +36,7 @@ pub use {
 
 use {
     crate::{
+        agents::Shown,
         error::Failure,
         hands::Hands,
         ports::{Chain, Signer},
@@ -103,6 +104,7 @@ struct Inner {
     recovering: Mutex<HashMap<TransactionId, AgentId>>,
     /// Payments that were refused before any rule was asked, until they are in the audit log.
     refusals: Refusals,
+    shown: Shown,
 }
 
 impl Wallet {
@@ -125,6 +127,7 @@ impl Wallet {
             enrolment,
             recovering,
             refusals: Refusals::default(),
+            shown: Shown::default(),
         }))
     }
 
@@ -219,6 +222,10 @@ impl Wallet {
 
     fn database(&self) -> &Database {
         &self.0.parts.database
+    }
+
+    fn shown(&self) -> &Shown {
+        &self.0.shown
     }
 
     fn chain(&self) -> &dyn Chain {

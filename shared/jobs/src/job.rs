@@ -2,7 +2,8 @@
 
 use {
     portreeve_kernel::Timestamp,
-    portreeve_store::{Database, Fetch, Migration, Schema, Sql, StoreError, Tx},
+    portreeve_store::{Bind, Database, Fetch, Migration, Schema, Sql, StoreError, Tx},
+    std::collections::BTreeSet,
 };
 
 /// The tables of this crate, for [`Database::open`].
@@ -35,12 +36,40 @@ pub const SCHEMA: Schema = Schema {
 /// # Errors
 /// As any statement.
 pub async fn enqueue(tx: &mut Tx, kind: &'static str, subject: &str, run_at: Timestamp) -> Result<(), StoreError> {
-    let job = Sql::new(
-        "INSERT INTO jobs (kind, subject, run_at, asked, attempts) VALUES ($1, $2, $3, 0, 0) \
-         ON CONFLICT (kind, subject) DO UPDATE SET asked = jobs.asked + 1, attempts = 0, \
+    enqueue_all(tx, kind, [subject], run_at).await
+}
+
+/// [`enqueue`] for several subjects, many with each statement. None of them, and nothing happens.
+///
+/// # Errors
+/// As any statement.
+pub async fn enqueue_all<'a>(
+    tx: &mut Tx,
+    kind: &'static str,
+    subjects: impl IntoIterator<Item = &'a str>,
+    run_at: Timestamp,
+) -> Result<(), StoreError> {
+    // Each once, because one statement cannot meet a row twice; in order, so that two nodes cannot meet crosswise.
+    let subjects: BTreeSet<&str> = subjects.into_iter().collect();
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let row = |subject: &str| {
+        vec![
+            kind.value(),
+            subject.value(),
+            run_at.value(),
+            0_u32.value(),
+            0_u32.value(),
+        ]
+    };
+    tx.insert(
+        "INSERT INTO jobs (kind, subject, run_at, asked, attempts)",
+        subjects.into_iter().map(row).collect(),
+        "ON CONFLICT (kind, subject) DO UPDATE SET asked = jobs.asked + 1, attempts = 0, \
          run_at = CASE WHEN excluded.run_at < jobs.run_at THEN excluded.run_at ELSE jobs.run_at END",
-    );
-    tx.execute(job.bind(kind).bind(subject).bind(run_at)).await?;
+    )
+    .await?;
     tx.wake();
     Ok(())
 }

@@ -20,6 +20,6 @@ mod job;
 mod runner;
 
 pub use {
-    job::{SCHEMA, enqueue},
+    job::{SCHEMA, enqueue, enqueue_all},
     runner::{LEASE, Next, Pace, Runner},
 };

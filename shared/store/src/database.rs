@@ -13,7 +13,10 @@ use {
     },
     sqlx::any::AnyPoolOptions,
     std::{
-        sync::Arc,
+        sync::{
+            Arc,
+            atomic::{AtomicU64, Ordering::SeqCst},
+        },
         thread::{self, ThreadId},
         time::Duration,
     },
@@ -49,6 +52,7 @@ pub struct Database {
     places: Arc<Semaphore>,
     wakeups: watch::Receiver<u64>,
     broken: watch::Receiver<bool>,
+    generation: Arc<AtomicU64>,
     writer: ThreadId,
 }
 
@@ -73,7 +77,9 @@ impl Database {
         let (queue, waiting) = mpsc::unbounded_channel();
         let (counter, wakeups) = watch::channel(0);
         let (alarm, broken) = watch::channel(false);
+        let generation = Arc::new(AtomicU64::new(0));
         let writer = Writer {
+            generation: Arc::clone(&generation),
             url: url.to_owned(),
             backend,
             limit: options.unit_limit,
@@ -85,6 +91,8 @@ impl Database {
         let pool = AnyPoolOptions::new()
             .max_connections(options.readers)
             .acquire_timeout(Duration::from_secs(5))
+            // A server may have ended the connection; a file has nobody who would.
+            .test_before_acquire(backend == Backend::Postgres)
             .after_connect(move |connection, _| Box::pin(backend.prepare(connection, Access::Read)))
             .connect_lazy(url)
             .map_err(|error| backend.error(error))?;
@@ -94,6 +102,7 @@ impl Database {
             places: Arc::new(Semaphore::new(QUEUE)),
             wakeups,
             broken,
+            generation,
             writer,
         })
     }
@@ -144,6 +153,14 @@ impl Database {
             // The writer has gone in peace.
             std::future::pending().await
         }
+    }
+
+    /// Counts the commits of this process: one more before anybody is told of a commit. What was read while it stood still
+    /// is what the database holds. `None` on PostgreSQL, where other nodes write too.
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        let alone = self.reader.backend == Backend::Sqlite;
+        alone.then(|| self.generation.load(SeqCst))
     }
 
     /// True answer to "can it write now?", by way of an empty transaction.

@@ -21,7 +21,10 @@ use {
         mem,
         panic::{AssertUnwindSafe, catch_unwind},
         pin::pin,
-        sync::Arc,
+        sync::{
+            Arc,
+            atomic::{AtomicU64, Ordering::SeqCst},
+        },
         task::Poll,
         time::Duration,
     },
@@ -40,6 +43,8 @@ pub(crate) struct Writer {
     pub(crate) backend: Backend,
     /// How long a unit may take.
     pub(crate) limit: Duration,
+    /// Counts the commits, whatever became of them.
+    pub(crate) generation: Arc<AtomicU64>,
     /// Counts what was asked for by [`Tx::wake`].
     pub(crate) wakeups: watch::Sender<u64>,
     /// `None` while there is no connection.
@@ -225,6 +230,7 @@ impl Writer {
                 .await
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut)),
         };
+        self.generation.fetch_add(1, SeqCst);
         let Err(error) = committed else {
             kill::point("store.commit.after");
             let wake = u64::from(tx.after.wake);

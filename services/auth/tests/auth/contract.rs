@@ -10,7 +10,7 @@ use {
     },
     portreeve_store::{Sql, StoreError, Tx, testing::TestDatabase},
     serde_json::{Value, json},
-    std::time::Duration,
+    std::{collections::BTreeSet, time::Duration},
 };
 
 /// Each fact is a test on SQLite and one on PostgreSQL.
@@ -475,18 +475,15 @@ async fn suspending_an_agent_takes_its_keys_with_it_or_leaves_them(database: &Te
     assert_eq!(suspend(true).await.unwrap(), [], "there is nothing left to revoke");
 
     let (keys, now) = (house.keys.clone(), house.clock.now());
-    let ask = async move |tx: &mut Tx| {
-        let mut good = Vec::new();
-        for id in [
-            two_id.parse().unwrap(),
-            first.key.id.clone(),
-            KeyId::new(&Seeded::new(99)),
-        ] {
-            good.push(keys.is_good(tx, &Credential::ApiKey(id), now).await?);
-        }
-        Ok::<_, StoreError>(good)
-    };
-    assert_eq!(house.db.write(ask).await.unwrap(), [false, true, false]);
+    let good = Credential::ApiKey(first.key.id.clone());
+    let asked: BTreeSet<Credential> = [
+        Credential::ApiKey(two_id.parse().unwrap()),
+        good.clone(),
+        Credential::ApiKey(KeyId::new(&Seeded::new(99))),
+    ]
+    .into();
+    let ask = async move |tx: &mut Tx| keys.good_among(tx, &asked, now).await;
+    assert_eq!(house.db.write::<_, StoreError, _>(ask).await.unwrap(), [good].into());
 }
 
 async fn every_change_and_failure_is_in_the_audit_log_without_the_key(database: &TestDatabase) {

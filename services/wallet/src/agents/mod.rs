@@ -4,6 +4,7 @@
 mod configure;
 mod new;
 mod row;
+mod shown;
 mod state;
 mod sync;
 mod view;
@@ -13,6 +14,7 @@ pub use state::{AgentStage, AgentStatus, ChainSync};
 pub(crate) use {
     new::NewAgent,
     row::{AgentRow, PolicyRow, find, lock_all, out_of_step, policy as find_policy, signed},
+    shown::Shown,
     sync::{JOB, sync},
     view::AgentView,
 };
@@ -32,6 +34,7 @@ use {
     portreeve_store::{Fetch, Tx},
     serde::Serialize,
     serde_json::json,
+    shown::{Before, Rendered},
     utoipa::ToSchema,
     view::{ResumeApproval, WarningView},
 };
@@ -183,11 +186,21 @@ pub(crate) async fn list(wallet: &Wallet, caller: &Principal, paging: &Paging) -
 }
 
 /// One agent; while it is suspended, with what the owner has to sign to resume it.
-pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<AgentView, Problem> {
+pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<Rendered, Problem> {
+    let before = Before::reading(wallet.database().generation());
+    if let Some(answer) = wallet.shown().get(id, caller, before) {
+        return Ok(answer);
+    }
     let mut read = wallet.database().read();
     let agent = reach(&mut read, caller, id).await?;
     let mut view = AgentView::new(&agent, &policy_of(&mut read, &agent).await?);
-    if may_be_resumed(&agent).is_ok() && caller.agent.is_none() {
+    if may_be_resumed(&agent).is_err() {
+        let answer = Rendered::new(&view)?;
+        wallet.shown().keep(agent, before, &answer);
+        return Ok(answer);
+    }
+    // What the signer says of it is not ours to keep.
+    if caller.agent.is_none() {
         // The signer may be away; the next look will show it.
         match wallet.signer().resume_challenge(id).await {
             Ok(asked) => {
@@ -197,7 +210,7 @@ pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> R
             Err(error) => tracing::info!(agent.id = %id, %error, "no challenge to resume by"),
         }
     }
-    Ok(view)
+    Rendered::new(&view)
 }
 
 /// Hands the owner's approval to the signer, keeps it, and has the wallet made.

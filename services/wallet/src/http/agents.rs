@@ -122,8 +122,8 @@ pub(super) async fn show(
     caller: Caller<scopes::AgentsRead>,
     State(wallet): State<Wallet>,
     Id(agent): Id<AgentId>,
-) -> Result<Json<AgentView>, Problem> {
-    agents::show(&wallet, &caller.principal, &agent).await.map(Json)
+) -> Result<impl IntoResponse, Problem> {
+    agents::show(&wallet, &caller.principal, &agent).await
 }
 
 /// Approve the agent's policy with the owner's approval key. The first approval makes the wallet.

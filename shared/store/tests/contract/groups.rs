@@ -21,6 +21,19 @@ pub(crate) async fn what_was_acknowledged_is_read_by_everybody(place: &TestDatab
     assert_eq!(added(&there).await, ["a"]);
 }
 
+pub(crate) async fn a_generation_has_ended_when_its_commit_is_answered(place: &TestDatabase) {
+    let database = place.open().await.unwrap();
+    let alone = place.file().is_some();
+    for id in ["a", "b"] {
+        let before = database.generation();
+        assert_eq!(before.is_some(), alone, "where other nodes write, nobody knows");
+        assert!(!added(&database).await.contains(&id.to_owned()));
+        assert_eq!(database.generation(), before, "reading ends nothing");
+        write(&database, id).await.unwrap();
+        assert_eq!(database.generation() != before, alone);
+    }
+}
+
 /// The error of a caller who has errors of its own.
 #[derive(Debug)]
 enum Failure {

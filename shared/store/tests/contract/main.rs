@@ -56,6 +56,7 @@ macro_rules! contract {
 contract! {
     groups:
         what_was_acknowledged_is_read_by_everybody,
+        a_generation_has_ended_when_its_commit_is_answered,
         a_failed_unit_undoes_itself_and_not_its_neighbours,
         a_unit_that_goes_on_after_a_failed_statement_is_undone,
         a_panic_undoes_its_unit_and_the_next_one_is_served,

@@ -38,8 +38,15 @@ impl CredentialControl<Tx, StoreError> for Keys {
 }
 
 impl CredentialCheck<Tx, StoreError> for Keys {
-    fn is_good<'a>(&'a self, _: &'a mut Tx, _: &'a Credential, _: Now) -> Boxed<'a, Result<bool, StoreError>> {
-        Box::pin(async { Ok(!self.bad.load(Ordering::SeqCst)) })
+    fn good_among<'a>(
+        &'a self,
+        _: &'a mut Tx,
+        credentials: &'a BTreeSet<Credential>,
+        _: Now,
+    ) -> Boxed<'a, Result<BTreeSet<Credential>, StoreError>> {
+        let bad = self.bad.load(Ordering::SeqCst);
+        let good = credentials.iter().filter(move |_| !bad).cloned().collect();
+        Box::pin(async { Ok(good) })
     }
 }
 

@@ -31,7 +31,7 @@ use {
     },
     serde_json::json,
     std::{
-        collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+        collections::{BTreeMap, BTreeSet, HashMap},
         sync::{Arc, Mutex, PoisonError},
     },
 };
@@ -215,8 +215,8 @@ struct Group<'a> {
     /// When token accounts were opened for those that an agent pays, oldest first.
     opened: BTreeMap<AgentId, Vec<Timestamp>>,
     accounts: Accounts,
-    /// Credentials that have been revoked since their requests came in.
-    revoked: HashSet<Credential>,
+    /// Credentials that have not been revoked since their requests came in.
+    good: BTreeSet<Credential>,
     known: BTreeMap<(AgentId, String), TransactionRow>,
     new: Vec<TransactionRow>,
     hands: &'a Hands,
@@ -232,17 +232,8 @@ impl Batch for Decider {
         let agents = agents::lock_all(tx, ids.iter().copied()).await?;
         let keys: BTreeSet<&str> = commands.iter().map(|spend| spend.key.as_str()).collect();
         let known = row::find_by_keys(tx, ids, keys).await?;
-        // In one order, so that two nodes that lock the same keys cannot wait for each other.
-        let credentials: BTreeMap<String, &Credential> = commands
-            .iter()
-            .map(|spend| (spend.credential.to_string(), &spend.credential))
-            .collect();
-        let mut revoked = HashSet::new();
-        for credential in credentials.into_values() {
-            if !self.hands.checks.is_good(tx, credential, now).await? {
-                revoked.insert(credential.clone());
-            }
-        }
+        let credentials: BTreeSet<Credential> = commands.iter().map(|spend| spend.credential.clone()).collect();
+        let good = self.hands.checks.good_among(tx, &credentials, now).await?;
         let accounts = commands
             .iter()
             .flat_map(|spend| accounts_of(&spend.owner, &spend.order));
@@ -259,7 +250,7 @@ impl Batch for Decider {
             agents: agents.into_iter().map(|agent| (agent.id.clone(), agent)).collect(),
             unsigned: row::unsigned(tx, commands.iter().map(|spend| &spend.order.agent)).await?,
             accounts: ledger::load(tx, accounts, now).await?,
-            revoked,
+            good,
             known: known
                 .into_iter()
                 .map(|row| ((row.agent.clone(), row.idempotency_key.clone()), row))
@@ -273,13 +264,17 @@ impl Batch for Decider {
         }
         row::insert(tx, &group.new).await?;
         group.accounts.write(tx).await?;
+        // Each is carried on, whatever happens to whoever asked.
+        let reserved = group.new.iter().filter(|row| row.stage == Stage::Reserved);
+        let later = self.hands.wall().plus(GRACE);
+        jobs::enqueue_all(tx, JOB, reserved.map(|row| row.id.as_str()), later).await?;
         Ok(answers)
     }
 }
 
 impl Decider {
     async fn one(&self, tx: &mut Tx, group: &mut Group<'_>, spend: &Spend) -> Result<Decided, StoreError> {
-        if group.revoked.contains(&spend.credential) {
+        if !group.good.contains(&spend.credential) {
             return Ok(Decided::Refused(Code::AuthKeyRevoked));
         }
         let theirs = |agent: &&AgentRow| agent.owner == spend.owner && agent.project == spend.project;
@@ -341,7 +336,7 @@ impl Decider {
             confirmed_at: None,
         };
         if row.stage == Stage::Reserved {
-            match group.reserve(tx, &row, &keys).await {
+            match group.reserve(&row, &keys) {
                 // More than a column holds, over the life of the account: nobody's limit, but the end of counting.
                 Err(StoreError::Ledger(LedgerError::Overflow)) => {
                     return Ok(Decided::Refused(Code::ValidationOutOfRange));
@@ -360,8 +355,8 @@ impl Decider {
 }
 
 impl Group<'_> {
-    /// Takes the budget and sees to it that the payment is carried on, whatever happens to whoever asked.
-    async fn reserve(&mut self, tx: &mut Tx, row: &TransactionRow, keys: &[AccountKey]) -> Result<(), StoreError> {
+    /// Takes the budget.
+    fn reserve(&mut self, row: &TransactionRow, keys: &[AccountKey]) -> Result<(), StoreError> {
         let at = self.now.for_expiry();
         self.accounts.reserve(&row.id, keys, row.amount, at)?;
         let unsigned = self.unsigned.entry(row.agent.clone()).or_default();
@@ -369,7 +364,7 @@ impl Group<'_> {
         if row.opens_account() {
             self.opened.entry(row.agent.clone()).or_default().push(row.created_at);
         }
-        jobs::enqueue(tx, JOB, row.id.as_str(), self.hands.wall().plus(GRACE)).await
+        Ok(())
     }
 
     /// Writes down what was decided, and tells the owner what the amount's level asks for.
