@@ -45,7 +45,8 @@ Examples:
   portreeve-bench render bench/history       write page and plot anew from what is kept
 
 `read` and `memory` need portreeve, portreeve-signer and portreeve-bare beside this program, and the local chain where
-PORTREEVE_LOCALCHAIN_BIN says. With TEST_POSTGRES_URL `decisions` also measures PostgreSQL.";
+PORTREEVE_LOCALCHAIN_BIN says. With TEST_POSTGRES_URL `decisions` also measures PostgreSQL, with PORTREEVE_CEDAR_BIN
+`policy` also measures Cedar.";
 
 /// How fast Portreeve is
 #[derive(Debug, Parser)]

@@ -8,12 +8,20 @@ use {
     },
     portreeve_kernel::{Address, Amount, Asset, Mint, Now, Timestamp},
     portreeve_policy::{AgentPolicy, Budget, GlobalUsage, PolicyInput, SpendRequest, Usage, evaluate},
-    serde_json::json,
-    std::hint::black_box,
+    serde_json::{Value, json},
+    std::{
+        env,
+        ffi::OsString,
+        hint::black_box,
+        process::{Command, Stdio},
+    },
 };
 
 /// Evaluations between two looks at the clock.
 const AT_ONCE: u32 = 10_000;
+
+/// The case that is also put to Cedar.
+const ASKED_OF_CEDAR: &str = "all rules, SOL";
 
 /// One question, as often as it is asked.
 struct Case {
@@ -69,8 +77,32 @@ pub(crate) fn measure(effort: Effort) -> Measurement {
             percentile(&nanoseconds, 99),
             "ns",
         );
+        if case.name == ASKED_OF_CEDAR
+            && let Some(program) = env::var_os("PORTREEVE_CEDAR_BIN")
+        {
+            compare(&mut result, program, median(&nanoseconds));
+        }
     }
     result
+}
+
+/// Has Cedar decide the same, in the same way of measuring (`bench/cedar`).
+fn compare(result: &mut Measurement, program: OsString, ours: f64) {
+    let output = Command::new(program).stderr(Stdio::inherit()).output().unwrap();
+    assert!(
+        output.status.success(),
+        "Cedar's measurement ends with {}",
+        output.status
+    );
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |name: &str| told[name].as_f64().unwrap();
+    result.with(format!(
+        "Cedar {}: the rules of \"{ASKED_OF_CEDAR}\" as one policy without a schema, parsed beforehand",
+        told["version"].as_str().unwrap()
+    ));
+    result.tell("Cedar, time, of a request put together beforehand", of("decided"), "ns");
+    result.tell("Cedar, time, with the request", of("askedAndDecided"), "ns");
+    result.tell("Cedar's time to ours", of("decided") / ours, "×");
 }
 
 /// Nanoseconds of one call, once per round.
@@ -139,7 +171,7 @@ fn cases() -> [Case; 4] {
             allowed: true,
         },
         Case {
-            name: "all rules, SOL",
+            name: ASKED_OF_CEDAR,
             policy: all.clone(),
             request: ask(Asset::Sol, 600),
             usage: busy,

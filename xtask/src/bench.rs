@@ -41,8 +41,11 @@ pub(crate) fn run(layout: &Layout, args: &Args) -> Result<(), ChoreError> {
             .args(["portreeve", "--package", "portreeve-signer"]),
     )?;
     command::run(layout.cargo(&release).arg("portreeve-bench"))?;
+    command::run(&mut layout.cargo_in("bench/cedar", &["build", "--locked", "--release"]))?;
     let mut bench = Command::new(layout.release_binaries().join("portreeve-bench"));
-    bench.arg("run").env("PORTREEVE_LOCALCHAIN_BIN", layout.localchain());
+    bench.arg("run");
+    bench.env("PORTREEVE_LOCALCHAIN_BIN", layout.localchain());
+    bench.env("PORTREEVE_CEDAR_BIN", layout.cedar());
     for name in &args.only {
         bench.args(["--only", name]);
     }

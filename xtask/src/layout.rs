@@ -11,6 +11,9 @@ use {
     },
 };
 
+/// Workspaces beside the main one, each with dependencies that must not meet those of the product.
+pub(crate) const OTHERS: [&str; 2] = ["localchain", "bench/cedar"];
+
 /// The clone and its build products.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -86,7 +89,17 @@ impl Layout {
 
     /// Cargo in the local chain's own workspace.
     pub(crate) fn cargo_in_localchain(&self, args: &[&str]) -> Command {
-        cargo(args, &self.root.join("localchain"), &self.target.join("localchain"))
+        self.cargo_in("localchain", args)
+    }
+
+    /// Cargo in one of the [`OTHERS`].
+    pub(crate) fn cargo_in(&self, workspace: &str, args: &[&str]) -> Command {
+        cargo(args, &self.root.join(workspace), &self.target.join(workspace))
+    }
+
+    /// Cedar, put to the question that our policies are measured with.
+    pub(crate) fn cedar(&self) -> PathBuf {
+        self.target.join("bench/cedar/release/portreeve-bench-cedar")
     }
 }
 

@@ -8,7 +8,7 @@ use {
         command::{self, ChoreError},
         demo,
         flavour::Flavour,
-        layout::Layout,
+        layout::{Layout, OTHERS},
         postgres::Postgres,
         prove,
         stage::{Stage, Watch},
@@ -58,13 +58,17 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
         Stage::Tools => tools::install(layout),
         Stage::Format => {
             command::run(&mut layout.cargo(&["fmt", "--all", "--check"]))?;
-            command::run(&mut layout.cargo_in_localchain(&["fmt", "--all", "--check"]))
+            OTHERS
+                .into_iter()
+                .try_for_each(|other| command::run(&mut layout.cargo_in(other, &["fmt", "--all", "--check"])))
         }
         Stage::Deny => deny(layout),
         Stage::Lint => {
             let strict = ["--all-targets", "--locked", "--", "-D", "warnings"];
             command::run(layout.cargo(&["clippy", "--workspace"]).args(strict))?;
-            command::run(layout.cargo_in_localchain(&["clippy"]).args(strict))
+            OTHERS
+                .into_iter()
+                .try_for_each(|other| command::run(layout.cargo_in(other, &["clippy"]).args(strict)))
         }
         Stage::Build => build(layout),
         Stage::Unit => unit(layout, pass_on),
@@ -114,13 +118,13 @@ fn deny(layout: &Layout) -> Result<(), ChoreError> {
         what: "cargo-deny",
         fix: "run: cargo xtask test --stage tools",
     })?;
-    for workspace in [layout.root().to_owned(), layout.root().join("localchain")] {
+    for workspace in ["."].into_iter().chain(OTHERS) {
         let mut check = Command::new(&program);
         check.args(["--locked", "check"]);
         command::run(
             check
                 .args(["--hide-inclusion-graph", "licenses", "bans", "sources"])
-                .current_dir(workspace),
+                .current_dir(layout.root().join(workspace)),
         )?;
     }
     Ok(())

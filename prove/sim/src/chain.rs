@@ -47,7 +47,10 @@ pub(crate) enum Refusal {
     /// There is one already.
     Exists,
     /// The limit is used up.
-    Exceeded,
+    Exceeded {
+        /// When that limit was made, by the true clock in milliseconds.
+        made_at: i64,
+    },
 }
 
 /// What a transaction does.
@@ -317,7 +320,8 @@ impl Accounts {
                     remaining = limit.amount;
                     last_reset += passed / DAY * DAY;
                 }
-                let remaining = remaining.checked_sub(*amount).ok_or(Refusal::Exceeded)?;
+                let remaining = remaining.checked_sub(*amount);
+                let remaining = remaining.ok_or(Refusal::Exceeded { made_at: limit.made_at })?;
                 let vault = self.vaults.entry((*agent, *asset)).or_default();
                 *vault = vault.checked_sub(*amount).ok_or(Refusal::Short)?;
                 (limit.remaining, limit.last_reset) = (remaining, last_reset);

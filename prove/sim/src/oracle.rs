@@ -484,17 +484,10 @@ pub(crate) fn on_blocks(w: &W) {
                         w.broken(format!("{memo} is paid, and is {} here", row.stage));
                     }
                 }
-                Some(Refusal::Exceeded) => {
-                    let made_at = w
-                        .chain
-                        .borrow()
-                        .accounts(false)
-                        .limits
-                        .get(&(*agent, *asset))
-                        .map(|one| one.made_at);
+                Some(Refusal::Exceeded { made_at }) => {
                     let decided = w.oracle.borrow().decided[&id];
                     w.count("chain refuses: limit, changed since");
-                    if made_at.is_none_or(|made_at| made_at < decided) {
+                    if made_at < decided {
                         w.broken(format!("the chain refuses {memo}, which the server allowed"));
                     }
                 }

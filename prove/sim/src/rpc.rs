@@ -89,7 +89,7 @@ fn status_at(w: &W, operator: u8, signature: &str) -> Option<(u64, bool, Option<
             return Some((slot, true, None));
         }
         if w.lies(Lie::Failed) {
-            return Some((slot, true, Some(Refusal::Exceeded)));
+            return Some((slot, true, Some(Refusal::Exceeded { made_at: 0 })));
         }
     }
     w.chain.borrow().status(signature)
@@ -127,7 +127,7 @@ pub(crate) async fn latest_blockhash(w: &W) -> Result<([u8; 32], Option<u64>), S
 pub(crate) async fn simulate(w: &W, effects: &[Effect]) -> Result<Result<(), Refusal>, Silent> {
     ask(w, |w| {
         if first_lies(w, Lie::Refuses) {
-            return Err(Refusal::Exceeded);
+            return Err(Refusal::Exceeded { made_at: 0 });
         }
         w.chain.borrow().simulate(w.now(), effects)
     })
