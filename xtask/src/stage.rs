@@ -25,18 +25,13 @@ pub(crate) enum Stage {
     Localchain,
     /// The real binaries against the local chain, on SQLite and PostgreSQL
     E2e,
-    /// The proofs, each in a small size; only when it is asked for
+    /// The proofs, each in a small size
     Prove,
     /// The demo, with binaries built as they are shipped
     Demo,
 }
 
 impl Stage {
-    /// False for what runs only when it is named.
-    pub(crate) const fn is_in_every_run(self) -> bool {
-        !matches!(self, Self::Prove)
-    }
-
     /// As it is written after `--stage`.
     pub(crate) const fn name(self) -> &'static str {
         match self {

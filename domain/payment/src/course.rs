@@ -5,7 +5,7 @@
 //! signer and to the chain, because only those can have been signed.
 
 use {
-    crate::{operators::last_valid_height, stage::Stage},
+    crate::{operators::Height, stage::Stage},
     portreeve_kernel::{Code, Now, Seconds, Timestamp},
     portreeve_ledger::{ExpiredProof, OperatorEvidence, Proof},
 };
@@ -172,9 +172,9 @@ impl Payment {
     /// Before the signer is asked: whether what it signs could still land. The height is `None` when too few operators
     /// agree on one.
     #[must_use]
-    pub fn has_time_to_land(&self, finalized_height: Option<u64>, now: Now) -> Next {
-        let in_time = match (self.last_valid_height, finalized_height) {
-            (Some(last_valid), Some(height)) => height.saturating_add(BLOCKS_TO_LAND) <= last_valid,
+    pub fn has_time_to_land(&self, finalized: Option<Height>, now: Now) -> Next {
+        let in_time = match (self.last_valid_height, finalized) {
+            (Some(last_valid), Some(height)) => height.agreed.saturating_add(BLOCKS_TO_LAND) <= last_valid,
             _ => self.waited(now) <= i64::from(FRESH.0).saturating_mul(1000),
         };
         if in_time {
@@ -187,12 +187,12 @@ impl Payment {
     /// One look at the height saves asking every operator while the payment may still land. Without a last height it
     /// always may, until as many as a proof takes agree on how high the chain is: its blockhash is older than that.
     #[must_use]
-    pub fn may_still_land(&self, finalized_height: u64) -> Next {
+    pub fn may_still_land(&self, finalized: Height) -> Next {
         match self.last_valid_height {
             None => Next::Bound {
-                last_valid_height: last_valid_height(u64::MAX, finalized_height),
+                last_valid_height: finalized.last_valid(u64::MAX),
             },
-            Some(last_valid) if finalized_height > last_valid => Next::AskOperators,
+            Some(last_valid) if finalized.agreed > last_valid => Next::AskOperators,
             Some(_) => Next::Wait,
         }
     }
@@ -308,6 +308,13 @@ mod tests {
         }
     }
 
+    fn height(agreed: u64) -> Height {
+        Height {
+            agreed,
+            at_most: agreed,
+        }
+    }
+
     fn at(seconds: u32) -> Now {
         Now::at(T.plus(Seconds(seconds)))
     }
@@ -333,7 +340,7 @@ mod tests {
             (Stage::Signing, payment(Stage::Signing).may_be_signed(None)),
             (
                 Stage::Signing,
-                payment(Stage::Signing).has_time_to_land(Some(971), at(0)),
+                payment(Stage::Signing).has_time_to_land(Some(height(971)), at(0)),
             ),
             (
                 Stage::Signing,
@@ -383,27 +390,30 @@ mod tests {
     #[test]
     fn nothing_is_signed_with_fewer_than_thirty_blocks_left() {
         let payment = payment(Stage::Signing);
-        assert_eq!(payment.has_time_to_land(Some(970), at(99)), Next::Sign);
-        assert!(matches!(payment.has_time_to_land(Some(971), at(0)), Next::Void(_)));
+        assert_eq!(payment.has_time_to_land(Some(height(970)), at(99)), Next::Sign);
+        assert!(matches!(
+            payment.has_time_to_land(Some(height(971)), at(0)),
+            Next::Void(_)
+        ));
     }
 
     #[test]
     fn without_a_height_only_what_was_just_decided_is_signed() {
-        for (last_valid_height, height) in [(None, None), (Some(1_000), None), (None, Some(7))] {
+        for (last_valid_height, finalized) in [(None, None), (Some(1_000), None), (None, Some(height(7)))] {
             let payment = Payment {
                 last_valid_height,
                 ..payment(Stage::Signing)
             };
-            assert_eq!(payment.has_time_to_land(height, at(30)), Next::Sign);
-            assert!(matches!(payment.has_time_to_land(height, at(31)), Next::Void(_)));
+            assert_eq!(payment.has_time_to_land(finalized, at(30)), Next::Sign);
+            assert!(matches!(payment.has_time_to_land(finalized, at(31)), Next::Void(_)));
         }
     }
 
     #[test]
     fn a_payment_whose_height_has_passed_is_dead_on_proof_alone() {
         let payment = payment(Stage::Submitted);
-        assert_eq!(payment.may_still_land(1_000), Next::Wait);
-        assert_eq!(payment.may_still_land(1_001), Next::AskOperators);
+        assert_eq!(payment.may_still_land(height(1_000)), Next::Wait);
+        assert_eq!(payment.may_still_land(height(1_001)), Next::AskOperators);
         assert_eq!(payment.is_dead(&[], 1), Next::Wait, "no evidence proves nothing");
         let evidence = [OperatorEvidence {
             operator: "a".to_owned(),
@@ -422,9 +432,9 @@ mod tests {
         };
         assert_eq!(payment.is_dead(&[], 0), Next::Wait);
         let last_valid_height = 1_000 + 2 * BLOCKHASH_LIFE;
-        assert_eq!(payment.may_still_land(1_000), Next::Bound { last_valid_height });
+        assert_eq!(payment.may_still_land(height(1_000)), Next::Bound { last_valid_height });
         assert_eq!(
-            payment.may_still_land(u64::MAX),
+            payment.may_still_land(height(u64::MAX)),
             Next::Bound {
                 last_valid_height: u64::MAX
             }

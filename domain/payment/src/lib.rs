@@ -31,7 +31,7 @@ pub use {
         tried, voided,
     },
     decide::{Case, Known, UNSIGNED_MAX, begins_at, known, usage},
-    operators::{BLOCKHASH_LIFE, agreed_height, last_valid_height},
+    operators::{BLOCKHASH_LIFE, Height, agreed_height},
     stage::{Stage, Status, UnknownStage},
     token::{Nature, OPENED_MAX, OPENED_WINDOW, judge_token},
 };

@@ -35,7 +35,7 @@ use {
     shrink::shrink,
     std::{
         io::IsTerminal,
-        panic::catch_unwind,
+        panic::{catch_unwind, resume_unwind},
         process::ExitCode,
         sync::{
             Mutex,
@@ -186,11 +186,17 @@ fn all(args: &Args) -> (Tally, Vec<Trouble>) {
     found.into_inner().unwrap()
 }
 
-/// A chain that does not answer in time says nothing about the traces on it: they begin anew on another. What fails for any
-/// other reason fails again.
+/// A chain that does not answer in time says nothing about the traces on it: they begin anew on another, and how often is
+/// told. Whatever else goes wrong ends the proof.
 fn lived(plans: &[Plan]) -> (Tally, Vec<Trouble>) {
-    let tries = (0..TRIES).find_map(|_| catch_unwind(|| live(plans)).ok());
-    tries.unwrap_or_else(|| panic!("traces {} and on do not come to an end", plans[0].number))
+    for again in 0..u64::from(TRIES) {
+        match catch_unwind(|| live(plans)) {
+            Ok((tally, troubles)) => return (Tally { again, ..tally }, troubles),
+            Err(silence) if silence.is::<node::Silent>() => {}
+            Err(other) => resume_unwind(other),
+        }
+    }
+    panic!("traces {} and on do not come to an end", plans[0].number)
 }
 
 fn summary(args: &Args, tally: &Tally, troubles: &[Trouble], took: Duration) -> serde_json::Value {
@@ -203,7 +209,7 @@ fn summary(args: &Args, tally: &Tally, troubles: &[Trouble], took: Duration) -> 
         "allowed": tally.allowed, "denied": tally.denied, "landed": tally.landed, "lost": tally.lost,
         "configurations": tally.configured, "spentPastUs": tally.attempts, "stolen": tally.stolen,
         "refusedByChain": tally.refused_by_chain, "accountsCompared": tally.compared,
-        "disagreements": disagreements,
+        "groupsBegunAnew": tally.again, "disagreements": disagreements,
     })
 }
 
@@ -218,12 +224,13 @@ fn told(args: &Args, tally: &Tally, troubles: &[Trouble], took: Duration) -> Str
         refused_by_chain,
         stolen,
         compared,
+        again,
     } = tally;
     format!(
         "{} traces of seed {} in {:.0} s\n\
          the server allowed {allowed} payments and denied {denied}; {landed} landed, {lost} were lost\n\
          {configured} configurations, {stolen} thefts and {attempts} acts past us landed, {refused_by_chain} were refused as foretold\n\
-         {compared} accounts on chain compared with the model\n\
+         {compared} accounts on chain compared with the model; {again} groups of traces begun anew\n\
          {} disagreements",
         args.traces,
         args.seed,

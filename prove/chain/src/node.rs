@@ -7,6 +7,7 @@ use {
     serde_json::{Value, json},
     std::{
         io::{BufRead, BufReader},
+        panic::resume_unwind,
         path::PathBuf,
         process::{Child, Command, Stdio},
     },
@@ -14,6 +15,9 @@ use {
 
 /// Most accounts that one call may ask for.
 const ACCOUNTS: usize = 100;
+
+/// A chain did not answer in time.
+pub(crate) struct Silent;
 
 /// A chain. Stopped when dropped.
 pub(crate) struct Node {
@@ -84,7 +88,7 @@ impl Node {
         }
     }
 
-    /// All calls in one request, in order.
+    /// All calls in one request, in order. Unwinds with [`Silent`] when there is no answer in time.
     pub(crate) fn batch(&self, calls: &[(&str, Value)]) -> Vec<Result<Value, Value>> {
         let body: Vec<Value> = calls
             .iter()
@@ -96,7 +100,7 @@ impl Node {
             .with_body(Value::Array(body).to_string())
             .with_timeout(120)
             .send()
-            .unwrap();
+            .unwrap_or_else(|_| resume_unwind(Box::new(Silent)));
         let answers: Vec<Value> = serde_json::from_slice(answer.as_bytes()).unwrap();
         assert_eq!(answers.len(), calls.len());
         answers

@@ -74,6 +74,8 @@ impl Findings {
 pub struct Promise {
     /// Whether clients have kept trying until nothing was left to spend, and every payment had its end.
     pub drained: bool,
+    /// How many processes have died or stood still meanwhile: as many payments may have been signed in vain.
+    pub interruptions: u64,
     /// Events up to which every agent's history is also searched for an order, not only counted.
     pub searched: usize,
 }

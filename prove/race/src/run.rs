@@ -73,6 +73,7 @@ pub fn run(args: &Args, seed: u64, folder: &Path, progress: &dyn Fn(&str)) -> Re
     progress("asking the oracles");
     let promise = Promise {
         drained: true,
+        interruptions: supervisor.deaths + supervisor.quits + supervisor.paused(),
         searched: SEARCHED,
     };
     let mut judgement = oracle::judge(&facts, &ops, promise);

@@ -199,6 +199,12 @@ impl<'a> Supervisor<'a> {
         }
     }
 
+    /// How often somebody was made to stand still.
+    pub fn paused(&self) -> u64 {
+        let all = [Misfortune::Pause, Misfortune::PauseSigner];
+        all.iter().filter_map(|what| self.done.get(&format!("{what:?}"))).sum()
+    }
+
     /// Deaths by now: most while there is budget to be won, the rest over all tries, and in the end all of them.
     fn due(&self) -> u64 {
         let Orders {

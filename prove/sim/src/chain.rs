@@ -158,9 +158,8 @@ impl Chain {
         }
     }
 
-    /// A final blockhash, and until when it is good.
-    pub(crate) fn blockhash(&self, now: i64) -> ([u8; 32], u64) {
-        let slot = self.final_slot(now);
+    /// The blockhash of a slot, and until when it is good.
+    pub(crate) fn blockhash(slot: u64) -> ([u8; 32], u64) {
         let mut hash = name(&slot.to_be_bytes());
         hash[..8].copy_from_slice(&slot.to_be_bytes());
         (hash, slot + LIFE)

@@ -59,6 +59,7 @@ const EXPECTED: &[&str] = &[
     "signer request delayed",
     "last height learnt later",
     "operator silent",
+    "operator stands still",
     "signer request twice",
     "signer silent",
     "somebody forges consent",

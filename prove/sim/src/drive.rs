@@ -123,6 +123,14 @@ async fn act(w: &W, what: What) {
             w.count("operator silent");
             w.trouble.borrow_mut().operators_down_until.insert(operator, now + ms);
         }
+        What::OperatorStuck { operator, ms } => {
+            w.count("operator stands still");
+            let slot = w.chain.borrow().final_slot(now);
+            w.trouble
+                .borrow_mut()
+                .operators_stuck
+                .insert(operator, (slot, now + ms));
+        }
         What::Lies { how, ms } => w.trouble.borrow_mut().lies.push((how, now + ms)),
         What::Fork { slots } => {
             w.chain.borrow_mut().catch_up(now);

@@ -10,6 +10,7 @@ use {
     },
     portreeve_chain::{Blockhash, LimitChange, LimitSpec, Transaction},
     portreeve_kernel::{Now, OwnerProof},
+    portreeve_ledger::EXPIRY_MARGIN_BLOCKS,
     portreeve_policy::{AgentPolicy, approval_challenge},
     portreeve_signing::{
         Bytes, Reason, limits_on_chain,
@@ -140,7 +141,7 @@ async fn suspending(ctx: &Ctx, agent: u8, row: &AgentRow) -> Result<(), Later> {
         .collect();
     configure(ctx, agent, &changes, false).await?;
     let until = ctx.read().agents[usize::from(agent)].limits_until;
-    if until.is_some() && rpc::finalized_height(&ctx.w).await? <= until.unwrap_or_default() {
+    if until.is_some() && rpc::finalized_height(&ctx.w).await?.agreed <= until.unwrap_or_default() {
         ctx.w.count("limits may still land");
         return Err(Later);
     }
@@ -209,7 +210,7 @@ async fn configure(ctx: &Ctx, agent: u8, changes: &[LimitChange], puts: bool) ->
         if puts {
             ctx.unit(move |tables| {
                 let until = &mut tables.agents[usize::from(agent)].limits_until;
-                *until = (*until).max(Some(last_valid));
+                *until = (*until).max(Some(last_valid.saturating_add(EXPIRY_MARGIN_BLOCKS)));
             })
             .await?;
         }
@@ -239,7 +240,7 @@ async fn configure(ctx: &Ctx, agent: u8, changes: &[LimitChange], puts: bool) ->
                     }
                     break;
                 }
-                None if rpc::finalized_height(w).await? > last_valid => return Err(Later),
+                None if rpc::finalized_height(w).await?.agreed > last_valid => return Err(Later),
                 _ => {}
             }
             if w.now() - begun > PATIENCE {

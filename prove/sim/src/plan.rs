@@ -217,6 +217,13 @@ pub enum What {
         /// For how long.
         ms: i64,
     },
+    /// One operator stands still: it answers, and knows of no newer block.
+    OperatorStuck {
+        /// Which.
+        operator: u8,
+        /// For how long.
+        ms: i64,
+    },
     /// One operator lies.
     Lies {
         /// How.
@@ -450,9 +457,13 @@ fn fault(dice: &mut Dice, setup: &Setup, agent: u8) -> What {
             count,
         },
         13 => What::Twice { at: peer, count },
-        14 if setup.operators > 1 && dice.chance(70) => What::OperatorDown {
+        14 if setup.operators > 1 && dice.chance(50) => What::OperatorDown {
             operator: dice.below(u64::from(setup.operators)) as u8,
             ms: dice.pick(&[20_000, 150_000, 600_000]),
+        },
+        14 if setup.operators > 1 && dice.chance(50) => What::OperatorStuck {
+            operator: dice.below(u64::from(setup.operators)) as u8,
+            ms: dice.pick(&[20_000, 80_000, 300_000]),
         },
         14 => What::RpcDown {
             ms: dice.pick(&[2_000, 40_000, 150_000]),

@@ -3,13 +3,13 @@
 
 use {
     crate::{
-        chain::{Effect, Refusal},
+        chain::{Chain, Effect, Refusal},
         plan::{Lie, Peer},
         world::W,
     },
     portreeve_kernel::{Code, Timestamp},
     portreeve_ledger::OperatorEvidence,
-    portreeve_payment::{BLOCKHASH_LIFE, Seen, agreed_height, last_valid_height},
+    portreeve_payment::{BLOCKHASH_LIFE, Height, Seen, agreed_height},
 };
 
 /// The chain did not answer.
@@ -68,9 +68,17 @@ fn is_liar(w: &W, operator: u8) -> bool {
     w.plan.setup.liar == Some(operator)
 }
 
+/// The final slot at which an operator stands still.
+fn stuck_at(w: &W, operator: u8) -> Option<u64> {
+    let (now, trouble) = (w.now(), w.trouble.borrow());
+    let stuck = trouble.operators_stuck.get(&operator);
+    stuck.filter(|(_, until)| *until > now).map(|(slot, _)| *slot)
+}
+
 /// The height that one operator calls final.
 fn height_at(w: &W, operator: u8) -> u64 {
     let honest = w.chain.borrow().final_slot(w.now()) - u64::from(operator);
+    let honest = stuck_at(w, operator).unwrap_or(honest).min(honest);
     match operator {
         liar if is_liar(w, liar) && w.lies(Lie::Low) => honest / 100,
         liar if is_liar(w, liar) && w.lies(Lie::High) => honest + HOW_FAR_AHEAD,
@@ -92,11 +100,12 @@ fn status_at(w: &W, operator: u8, signature: &str) -> Option<(u64, bool, Option<
             return Some((slot, true, Some(Refusal::Exceeded { made_at: 0 })));
         }
     }
-    w.chain.borrow().status(signature)
+    let known = w.chain.borrow().status(signature);
+    known.filter(|(slot, ..)| stuck_at(w, operator).is_none_or(|last| *slot <= last))
 }
 
 /// How high the chain is, of all that answer.
-pub(crate) async fn finalized_height(w: &W) -> Result<u64, Silent> {
+pub(crate) async fn finalized_height(w: &W) -> Result<Height, Silent> {
     let said = ask(w, |w| {
         let said = operators(w).into_iter().map(|operator| height_at(w, operator));
         said.collect::<Vec<_>>()
@@ -107,20 +116,33 @@ pub(crate) async fn finalized_height(w: &W) -> Result<u64, Silent> {
 
 /// A blockhash, and the last height at which a transaction that names it can land.
 pub(crate) async fn latest_blockhash(w: &W) -> Result<([u8; 32], Option<u64>), Silent> {
-    let (hash, claimed) = ask(w, |w| {
-        let (hash, mut claimed) = w.chain.borrow().blockhash(w.now());
-        if first_lies(w, Lie::Lifetime) {
-            claimed = if w.now() % 2 == 0 {
-                claimed - BLOCKHASH_LIFE + 1
-            } else {
-                claimed + HOW_FAR_AHEAD
-            };
-        }
-        (hash, claimed)
+    let given = ask(w, |w| {
+        let given = operators(w).into_iter().map(|operator| blockhash_of(w, operator));
+        given.collect::<Vec<_>>()
     })
     .await?;
     let height = finalized_height(w).await.ok();
-    Ok((hash, height.map(|height| last_valid_height(claimed, height))))
+    let good = |(_, claimed): &([u8; 32], u64)| height.is_none_or(|height| *claimed > height.agreed);
+    let (hash, claimed) = given.into_iter().find(good).ok_or(Silent)?;
+    Ok((hash, height.map(|height| height.last_valid(claimed))))
+}
+
+/// What one operator gives for the newest final block's hash, and how long it says that it is good.
+fn blockhash_of(w: &W, operator: u8) -> ([u8; 32], u64) {
+    let final_slot = w.chain.borrow().final_slot(w.now());
+    let (hash, claimed) = Chain::blockhash(stuck_at(w, operator).unwrap_or(final_slot));
+    match operator {
+        liar if is_liar(w, liar) && w.lies(Lie::Lifetime) => match w.now() % 3 {
+            0 => (hash, claimed - BLOCKHASH_LIFE + 1),
+            // The hash of a block that is not final yet.
+            1 => (
+                Chain::blockhash(w.chain.borrow().slot(w.now())).0,
+                claimed - BLOCKHASH_LIFE + 40,
+            ),
+            _ => (hash, claimed + HOW_FAR_AHEAD),
+        },
+        _ => (hash, claimed),
+    }
 }
 
 /// Tries it dry.

@@ -37,6 +37,8 @@ pub(crate) struct Trouble {
     pub(crate) twice: BTreeMap<Peer, u8>,
     pub(crate) rpc_down_until: i64,
     pub(crate) operators_down_until: BTreeMap<u8, i64>,
+    /// By operator: the slot it stands at, and until when.
+    pub(crate) operators_stuck: BTreeMap<u8, (u64, i64)>,
     pub(crate) lies: Vec<(Lie, i64)>,
     pub(crate) slow_until: i64,
     pub(crate) drops_until: i64,

@@ -5,6 +5,7 @@ use {
     portreeve_chain::{Message, Signature, Transaction},
     portreeve_kernel::{Address, AgentId, Asset, OwnerProof, Timestamp, TransactionId},
     portreeve_ledger::OperatorEvidence,
+    portreeve_payment::Height,
     portreeve_policy::AgentPolicy,
     portreeve_signing::{
         Bytes, Receipt, Refusal,
@@ -114,7 +115,7 @@ pub trait Chain: Send + Sync {
     /// A blockhash to build on.
     async fn latest_blockhash(&self) -> Result<Blockhash, ChainError>;
     /// Height of the newest finalized block.
-    async fn finalized_height(&self) -> Result<u64, ChainError>;
+    async fn finalized_height(&self) -> Result<Height, ChainError>;
     /// What each operator says that `addresses` hold, finalized. Those that do not answer are not there.
     async fn sightings(&self, addresses: &[Address]) -> Vec<Sighting>;
     /// What `addresses` hold, as the first operator that answers says: for what others check again.

@@ -10,7 +10,7 @@ use {
     futures_util::{StreamExt, stream::FuturesUnordered},
     portreeve_kernel::{Address, Timestamp},
     portreeve_ledger::OperatorEvidence,
-    portreeve_payment::{agreed_height, last_valid_height},
+    portreeve_payment::{Height, agreed_height},
     serde_json::{Value, json},
     std::{
         collections::{BTreeMap, BTreeSet},
@@ -93,6 +93,15 @@ enum CallError {
     Transport(String),
     /// A JSON-RPC error object.
     Rpc(Value),
+}
+
+impl CallError {
+    fn words(self) -> String {
+        match self {
+            Self::Transport(why) => why,
+            Self::Rpc(error) => error.to_string(),
+        }
+    }
 }
 
 impl RpcChain {
@@ -183,18 +192,38 @@ impl RpcChain {
             .map_err(|error| ChainError::Unavailable(error.to_string()))
     }
 
+    /// A blockhash of one operator, unless it has expired: that one stands still or lies, and what is built on it would be
+    /// signed in vain.
+    async fn blockhash_of(&self, operator: &Operator) -> Result<Blockhash, ChainError> {
+        // Finalized, so that no fork can forget the hash and make the transaction's life shorter than it says.
+        let params = json!([{"commitment": "finalized"}]);
+        let answer = self.call_one(operator, "getLatestBlockhash", &params).await;
+        let answer = answer.map_err(|error| ChainError::Unavailable(error.words()))?;
+        // Asked afterwards: what the chain grows by meanwhile must not make the hash look older than it is.
+        let height = self.finalized_height().await.ok();
+        let name = answer
+            .pointer("/value/blockhash")
+            .and_then(Value::as_str)
+            .ok_or_else(|| malformed("blockhash"))?;
+        let claimed = number(&answer, "/value/lastValidBlockHeight")?;
+        if height.is_some_and(|height| claimed <= height.agreed) {
+            let why = format!("`{}` gives a blockhash that has expired", operator.name);
+            return Err(ChainError::Unavailable(why));
+        }
+        Ok(Blockhash {
+            hash: hash(name)?,
+            last_valid_block_height: height.map(|height| height.last_valid(claimed)),
+        })
+    }
+
     /// What one operator says that `addresses` hold.
     async fn sighting(&self, operator: &Operator, addresses: &[Address]) -> Result<Sighting, String> {
-        let said = |error: CallError| match error {
-            CallError::Transport(why) => why,
-            CallError::Rpc(error) => error.to_string(),
-        };
         // Height first, then accounts that were read no earlier: behind one address there may be several nodes.
         let finalized = json!([{"commitment": "finalized"}]);
         let epoch = self
             .call_one(operator, "getEpochInfo", &finalized)
             .await
-            .map_err(said)?;
+            .map_err(CallError::words)?;
         let senseless = |error: ChainError| error.to_string();
         let height = number(&epoch, "/blockHeight").map_err(senseless)?;
         let slot = number(&epoch, "/absoluteSlot").map_err(senseless)?;
@@ -203,7 +232,7 @@ impl RpcChain {
         let answer = self
             .call_one(operator, "getMultipleAccounts", &params)
             .await
-            .map_err(said)?;
+            .map_err(CallError::words)?;
         if number(&answer, "/context/slot").map_err(senseless)? < slot {
             return Err("an answer from before the question".to_owned());
         }
@@ -309,22 +338,17 @@ impl Chain for RpcChain {
     }
 
     async fn latest_blockhash(&self) -> Result<Blockhash, ChainError> {
-        // Finalized, so that no fork can forget the hash and make the transaction's life shorter than it says.
-        let params = json!([{"commitment": "finalized"}]);
-        let (answer, height) = tokio::join!(self.ask("getLatestBlockhash", params), self.finalized_height());
-        let answer = answer?;
-        let name = answer
-            .pointer("/value/blockhash")
-            .and_then(Value::as_str)
-            .ok_or_else(|| malformed("blockhash"))?;
-        let claimed = number(&answer, "/value/lastValidBlockHeight")?;
-        Ok(Blockhash {
-            hash: hash(name)?,
-            last_valid_block_height: height.ok().map(|height| last_valid_height(claimed, height)),
-        })
+        let mut lost = ChainError::Unavailable("there is no operator".into());
+        for operator in &self.operators {
+            match self.blockhash_of(operator).await {
+                Ok(blockhash) => return Ok(blockhash),
+                Err(error) => lost = error,
+            }
+        }
+        Err(lost)
     }
 
-    async fn finalized_height(&self) -> Result<u64, ChainError> {
+    async fn finalized_height(&self) -> Result<Height, ChainError> {
         let params = json!([{"commitment": "finalized"}]);
         let mut asked: FuturesUnordered<_> = self
             .operators

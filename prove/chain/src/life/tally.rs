@@ -12,11 +12,14 @@ pub(crate) struct Tally {
     pub(crate) refused_by_chain: u64,
     pub(crate) stolen: u64,
     pub(crate) compared: u64,
+    /// Groups of traces that began anew, because their chain did not answer.
+    pub(crate) again: u64,
 }
 
 impl Tally {
     pub(crate) fn add(&mut self, other: &Self) {
         self.allowed += other.allowed;
+        self.again += other.again;
         self.denied += other.denied;
         self.landed += other.landed;
         self.lost += other.lost;

@@ -68,7 +68,7 @@ pub(super) fn judge(facts: &Facts, promise: Promise) -> Vec<Finding> {
     found.extend(tables(&facts.books));
     found.extend(audit(&facts.books));
     if promise.drained {
-        found.extend(drained(facts));
+        found.extend(drained(facts, promise.interruptions));
     }
     found
 }
@@ -248,8 +248,9 @@ fn audit(books: &Books) -> Vec<Finding> {
 }
 
 /// After the drain everything has its end, and the one agent has spent exactly its limit: settled, or signed and proven
-/// dead, which counts as spent at the signer.
-fn drained(facts: &Facts) -> Vec<Finding> {
+/// dead, which counts as spent at the signer. Only what was under way when somebody died or
+/// stood still may be of the second kind.
+fn drained(facts: &Facts, interruptions: u64) -> Vec<Finding> {
     let mut found = Findings::of("drain");
     for payment in facts.books.payments.iter().filter(|one| one.is_open()) {
         found.add(format!("{} is still {}", payment.id, payment.stage));
@@ -269,6 +270,9 @@ fn drained(facts: &Facts) -> Vec<Finding> {
     found.check(settled + burnt == limit, || {
         format!("{settled} settled and {burnt} signed and dead, where {limit} were to be spent")
     });
+    found.check(burnt <= interruptions, || {
+        format!("{burnt} payments were signed in vain, where {interruptions} processes have died or stood still")
+    });
     found.all()
 }
 
@@ -278,6 +282,7 @@ mod tests {
 
     const PROMISE: Promise = Promise {
         drained: true,
+        interruptions: 0,
         searched: 0,
     };
 
@@ -391,6 +396,9 @@ mod tests {
         let mut facts = run();
         facts.agents[0].limits = [3; 3];
         says(&facts, "2 settled and 0 signed and dead, where 3");
+        let mut facts = run();
+        facts.books.payments[0].stage = "EXPIRED".into();
+        says(&facts, "1 payments were signed in vain, where 0");
         let mut facts = run();
         facts.books.payments[0].stage = "SUBMITTED".into();
         says(&facts, "tx_a is still SUBMITTED");

@@ -20,6 +20,7 @@ use {
         squads::Period,
     },
     portreeve_kernel::{Address, AgentId, Asset, kill},
+    portreeve_ledger::EXPIRY_MARGIN_BLOCKS,
     portreeve_signing::protocol::Signed,
     portreeve_store::{Database, StoreError, Tx},
     std::time::Duration,
@@ -46,8 +47,8 @@ pub(crate) enum ConfigureError {
     Refused(String),
     #[error("the configuration did not land before its blockhash expired")]
     Expired,
-    #[error("a transaction that changes the limits may land until block {0}")]
-    UnderWay(u64),
+    #[error("a transaction that changes the limits has not landed yet")]
+    UnderWay,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("what is on chain cannot be read: {0}")]
@@ -220,8 +221,9 @@ impl<'a> Configurator<'a> {
             return Err(ConfigureError::Refused(refusal.error));
         }
         if !matches!(kind, Kind::Removal) {
-            let agent = self.agent.clone();
-            let note = async move |tx: &mut Tx| row::limits_until(tx, &agent, last_valid).await;
+            // With the margin that a proof takes: once they are gone nobody looks again.
+            let (agent, until) = (self.agent.clone(), last_valid.saturating_add(EXPIRY_MARGIN_BLOCKS));
+            let note = async move |tx: &mut Tx| row::limits_until(tx, &agent, until).await;
             self.database.write::<_, StoreError, _>(note).await?;
         }
         let Signed { signatures } = match kind {
@@ -240,7 +242,7 @@ impl<'a> Configurator<'a> {
                 match self.chain.status(&signature).await? {
                     Some(status) if status.commitment < Commitment::Finalized => {}
                     Some(status) => return status.error.map_or(Ok(()), |error| Err(ConfigureError::Refused(error))),
-                    None if self.chain.finalized_height().await? > last_valid => {
+                    None if self.chain.finalized_height().await?.agreed > last_valid => {
                         return Err(ConfigureError::Expired);
                     }
                     None => {}
@@ -250,7 +252,7 @@ impl<'a> Configurator<'a> {
         };
         match tokio::time::timeout(PATIENCE, settled).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(ConfigureError::UnderWay(last_valid)),
+            Err(_) => Err(ConfigureError::UnderWay),
         }
     }
 
