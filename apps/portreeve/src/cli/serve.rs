@@ -8,12 +8,16 @@ use {
     },
     serde_json::json,
     std::{
-        io::{self, IsTerminal},
+        io::{self, BufWriter, IsTerminal},
         net::SocketAddr,
         path::PathBuf,
     },
+    tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard},
     tracing_subscriber::EnvFilter,
 };
+
+/// Log lines that wait to be written at most.
+const LINES_WAITING: usize = 16_384;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -42,7 +46,7 @@ pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), CliError> {
         signer_binary: args.signer_bin,
     };
     let config = context.config(flags)?;
-    log_to_stderr(&config.log)?;
+    let log = LogLines::to_stderr(&config.log)?;
     let listening = |address: SocketAddr| {
         let url = format!("http://{address}");
         context
@@ -53,21 +57,45 @@ pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), CliError> {
     runtime
         .block_on(serve::serve(&context.home, config, listening))
         .map_err(Box::new)?;
+    log.end();
     Ok(())
 }
 
-fn log_to_stderr(log: &Log) -> Result<(), CliError> {
-    let filter = EnvFilter::builder()
-        .parse(&log.filter)
-        .map_err(|error| CliError::NotDone(format!("`log.filter` is no filter such as `info,access=warn`: {error}")))?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
-    if log.json {
-        lines.json().init();
-    } else {
-        lines.init();
+/// The log. Its lines are written by a thread of their own: whoever reads them, or no longer does, never holds up a request.
+/// What waits in vain is left out, and counted. The audit log is another thing and never leaves anything out.
+struct LogLines {
+    left_out: ErrorCounter,
+    /// Writes what is left when it is dropped.
+    _rest: WorkerGuard,
+}
+
+impl LogLines {
+    fn to_stderr(log: &Log) -> Result<Self, CliError> {
+        let filter = EnvFilter::builder().parse(&log.filter).map_err(|error| {
+            CliError::NotDone(format!("`log.filter` is no filter such as `info,access=warn`: {error}"))
+        })?;
+        // Many lines at once when there are many, and at once when there is one: the thread flushes when nothing waits.
+        let (lines, rest) = NonBlockingBuilder::default()
+            .buffered_lines_limit(LINES_WAITING)
+            .finish(BufWriter::with_capacity(64 * 1024, io::stderr()));
+        let left_out = lines.error_counter();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(lines)
+            .with_ansi(io::stderr().is_terminal());
+        if log.json {
+            subscriber.json().init();
+        } else {
+            subscriber.init();
+        }
+        Ok(Self { left_out, _rest: rest })
     }
-    Ok(())
+
+    /// Tells how many lines were left out, if any.
+    fn end(self) {
+        let lines = self.left_out.dropped_lines();
+        if lines > 0 {
+            tracing::warn!(lines, "log lines were left out, because nobody read them in time");
+        }
+    }
 }

@@ -2,7 +2,13 @@
 
 use {
     crate::house::House,
-    std::{fs, os::unix::fs::PermissionsExt, path::Path},
+    std::{
+        fs,
+        io::{BufRead, BufReader},
+        os::unix::fs::PermissionsExt,
+        path::Path,
+        process::Stdio,
+    },
 };
 
 fn mode(path: &Path) -> u32 {
@@ -205,6 +211,31 @@ fn the_log_is_json_when_asked_and_holds_requests_but_no_keys() {
         !log.contains(&key) && !log.contains("wai_test_garbage"),
         "a key is in the log"
     );
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_no_request() {
+    let mut house = House::built();
+    let mut serve = house.command();
+    serve
+        .args(["serve", "--listen", "127.0.0.1:0", "--json", "--signer-bin"])
+        .arg(crate::house::signer())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut server = serve.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    house.ask_at(line["listening"].as_str().unwrap());
+    // More than the pipe holds, each with a line of more than a hundred bytes.
+    let nobody = house.api("");
+    for _ in 0..1_500 {
+        nobody.get("/healthz").is(200);
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
 }
 
 #[test]
