@@ -17,7 +17,6 @@ use {
     portreeve_payment::OPENED_MAX,
     portreeve_policy::PolicyInput,
     portreeve_store::{Batcher, Database, Sql, tenancy, testing::TestDatabase},
-    std::sync::atomic::{AtomicBool, Ordering},
 };
 
 pub(super) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -27,7 +26,7 @@ const SOL: u64 = 1_000_000_000;
 #[derive(Default)]
 struct Keys {
     revoked_of: Mutex<Vec<AgentId>>,
-    bad: AtomicBool,
+    bad: Mutex<BTreeSet<Credential>>,
 }
 
 impl CredentialControl<Tx, StoreError> for Keys {
@@ -44,8 +43,7 @@ impl CredentialCheck<Tx, StoreError> for Keys {
         credentials: &'a BTreeSet<Credential>,
         _: Now,
     ) -> Boxed<'a, Result<BTreeSet<Credential>, StoreError>> {
-        let bad = self.bad.load(Ordering::SeqCst);
-        let good = credentials.iter().filter(move |_| !bad).cloned().collect();
+        let good = credentials.difference(&self.bad.lock().unwrap()).cloned().collect();
         Box::pin(async { Ok(good) })
     }
 }
@@ -415,12 +413,40 @@ async fn somebody_elses_agent_does_not_exist(test: TestDatabase) {
 
 async fn a_credential_revoked_since_the_request_came_in_moves_nothing(test: TestDatabase) {
     let world = World::new(test, STANDARD).await;
-    world.keys.bad.store(true, Ordering::SeqCst);
+    world.keys.bad.lock().unwrap().insert(world.spend("1", 1).credential);
     assert!(matches!(
         world.ask("1", 1).await,
         Decided::Refused(Code::AuthKeyRevoked)
     ));
     assert_eq!(world.count("transactions").await, 0);
+    world.end().await;
+}
+
+/// The revoked one comes first and last, so that its place among the others cannot decide.
+async fn in_one_group_a_revoked_credential_is_refused_and_a_good_one_pays(test: TestDatabase) {
+    let world = World::new(test, STANDARD).await;
+    let revoked = Credential::ApiKey(KeyId::new(&Seeded::new(2)));
+    world.keys.bad.lock().unwrap().insert(revoked.clone());
+    let by_revoked = |key| Spend {
+        credential: revoked.clone(),
+        ..world.spend(key, 1)
+    };
+    let (good, group) = (world.spend("good", 1), Decider::new(world.hands()));
+    let spends = [by_revoked("first"), good.clone(), by_revoked("last")];
+    let unit = async move |tx: &mut Tx| group.decide(tx, &spends).await;
+    let answers = world.database.write::<_, StoreError, _>(unit).await.unwrap();
+    let [
+        Decided::Refused(Code::AuthKeyRevoked),
+        Decided::New(paid),
+        Decided::Refused(Code::AuthKeyRevoked),
+    ] = answers.as_slice()
+    else {
+        panic!("{answers:?}");
+    };
+    assert_eq!((&paid.id, paid.stage), (&good.id, Stage::Reserved));
+    for table in ["transactions", "reservations", "jobs"] {
+        assert_eq!(world.count(table).await, 1, "{table}");
+    }
     world.end().await;
 }
 
@@ -568,6 +594,7 @@ on_both_databases! {
     a_held_payment_reserves_nothing
     somebody_elses_agent_does_not_exist
     a_credential_revoked_since_the_request_came_in_moves_nothing
+    in_one_group_a_revoked_credential_is_refused_and_a_good_one_pays
     a_stage_is_left_once_and_only_to_where_it_leads
     only_so_many_token_accounts_are_opened_in_a_day
     each_token_has_windows_of_its_own_and_one_without_limits_is_refused
