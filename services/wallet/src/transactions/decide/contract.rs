@@ -10,7 +10,7 @@ use {
     },
     portreeve_chain::TokenProgram,
     portreeve_kernel::{
-        Amount, Asset, Clock, Cluster, KeyId, ManualClock, Mint, Seconds, Timestamp,
+        Amount, Asset, Clock, Cluster, KeyId, Mint, Seconds, Timestamp,
         control::{Boxed, CredentialCheck, CredentialControl},
         entropy::Seeded,
     },
@@ -48,12 +48,39 @@ impl CredentialCheck<Tx, StoreError> for Keys {
     }
 }
 
+/// Two clocks that are moved by hand: the one that is behind, and the one that is ahead or with it. In milliseconds.
+pub(super) struct Clocks(Mutex<(i64, i64)>);
+
+impl Clocks {
+    fn at(moment: Timestamp) -> Self {
+        Self(Mutex::new((moment.millis(), moment.millis())))
+    }
+
+    pub(super) fn advance(&self, by: Seconds) {
+        self.move_apart(by, 0);
+    }
+
+    /// Moves the one that is behind, and the other to so much before it; never back.
+    pub(super) fn move_apart(&self, by: Seconds, ahead: i64) {
+        let (slowest, fastest) = &mut *self.0.lock().unwrap();
+        *slowest += i64::from(by.0) * 1000;
+        *fastest = (*fastest).max(*slowest + ahead);
+    }
+}
+
+impl Clock for Clocks {
+    fn now(&self) -> Now {
+        let (slowest, fastest) = *self.0.lock().unwrap();
+        Now::between(Timestamp::from_millis(slowest), Timestamp::from_millis(fastest))
+    }
+}
+
 /// An owner with one active agent.
 pub(super) struct World {
     test: TestDatabase,
     pub(super) database: Database,
     pub(super) decider: Batcher<Decider>,
-    pub(super) clock: Arc<ManualClock>,
+    pub(super) clock: Arc<Clocks>,
     keys: Arc<Keys>,
     entropy: Arc<Seeded>,
     owner: OwnerId,
@@ -61,7 +88,7 @@ pub(super) struct World {
     pub(super) agent: AgentId,
 }
 
-fn hands(clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Hands {
+fn hands(clock: &Arc<Clocks>, keys: &Arc<Keys>, seed: u64) -> Hands {
     let (credentials, checks) = (Arc::clone(keys), Arc::clone(keys));
     Hands {
         clock: Arc::clone(clock) as Arc<dyn Clock>,
@@ -72,7 +99,7 @@ fn hands(clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Hands {
     }
 }
 
-fn decider(database: &Database, clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Batcher<Decider> {
+fn decider(database: &Database, clock: &Arc<Clocks>, keys: &Arc<Keys>, seed: u64) -> Batcher<Decider> {
     database.batcher(Decider::new(hands(clock, keys, seed)))
 }
 
@@ -82,12 +109,16 @@ impl World {
     }
 
     pub(super) async fn new(test: TestDatabase, policy: &str) -> Self {
-        let database = test.open().await.unwrap();
-        let clock = Arc::new(ManualClock::at(START));
-        let (keys, entropy) = (Arc::new(Keys::default()), Arc::new(Seeded::new(7)));
         let policy: PolicyInput = serde_json::from_str(policy).unwrap();
+        Self::with(test, policy.resolve(1).unwrap()).await
+    }
+
+    pub(super) async fn with(test: TestDatabase, policy: AgentPolicy) -> Self {
+        let database = test.open().await.unwrap();
+        let clock = Arc::new(Clocks::at(START));
+        let (keys, entropy) = (Arc::new(Keys::default()), Arc::new(Seeded::new(7)));
         let policy = PolicyRow {
-            body: policy.resolve(1).unwrap(),
+            body: policy,
             created_by: "key".into(),
             created_at: START,
             approved_at: None,
@@ -232,7 +263,7 @@ fn new(decided: Decided) -> TransactionRow {
     }
 }
 
-fn mint(number: u8) -> Mint {
+pub(super) fn mint(number: u8) -> Mint {
     Mint::new(Address::new([number; 32]))
 }
 
