@@ -143,7 +143,50 @@ fn length(answer: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use {
+        super::*,
+        std::{
+            io::{Read, Write},
+            net::TcpListener,
+            panic::catch_unwind,
+        },
+    };
+
+    /// Answers three requests on one connection, the second as `second` says.
+    fn server(second: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            for status in ["200 OK", second, "200 OK"] {
+                let mut asked = Vec::new();
+                let mut byte = [0];
+                while !asked.ends_with(b"\r\n\r\n") {
+                    if stream.read(&mut byte).unwrap_or(0) == 0 {
+                        return;
+                    }
+                    asked.extend(byte);
+                }
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\n{{}}");
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn an_answer_that_is_not_2xx_ends_the_run() {
+        let ask = |second| {
+            let requests = [(); 3].map(|()| request("agt", "key"));
+            catch_unwind(|| run(server(second), &requests, 1, Until::AllAnswered).answers)
+        };
+        for good in ["200 OK", "201 Created"] {
+            assert_eq!(ask(good).ok(), Some(3), "{good}");
+        }
+        for bad in ["302 Found", "429 Too Many Requests", "503 Service Unavailable"] {
+            assert_eq!(ask(bad).ok(), None, "{bad}");
+        }
+    }
 
     #[test]
     fn an_answer_is_complete_when_its_body_is() {

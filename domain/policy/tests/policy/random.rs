@@ -1,6 +1,6 @@
 //! Random policies, requests and clocks from a small world, so that rules meet each other often.
 
-use crate::support::{address, amount, mint, total};
+use crate::support::{address, amount, mint, total, unlimited};
 use portreeve_kernel::{Address, Amount, Asset, Mint, Now, Timestamp, Total};
 use portreeve_policy::{
     AgentPolicy, Budget, ChainDestinations, Escalation, GlobalUsage, Hours, Limits, PinnedToken, SpendRequest,
@@ -214,34 +214,85 @@ pub(crate) fn changes() -> impl Strategy<Value = (AgentPolicy, AgentPolicy)> {
     })
 }
 
-/// A policy and the same with one more rule, or one rule made stricter.
+/// Some of what `mine` lists, or of `pool` where `mine` is empty and so means any.
+fn listed<T: Ord + Clone>(mine: &BTreeSet<T>, pool: Vec<T>) -> BTreeSet<T> {
+    match mine.first() {
+        Some(first) => BTreeSet::from([first.clone()]),
+        None => pool.into_iter().take(2).collect(),
+    }
+}
+
+/// The smaller of both, or the one there is: a level that is reached earlier, or at all.
+fn earlier(one: Option<Amount>, other: Option<Amount>) -> Option<Amount> {
+    one.into_iter().chain(other).min()
+}
+
+/// The tokens of `old`, each tightened by what `other` says of it.
+fn each_token(old: &mut AgentPolicy, other: &AgentPolicy, tighten: impl Fn(&mut TokenPolicy, &TokenPolicy)) {
+    for (mint, token) in &mut old.tokens {
+        if let Some(other) = other.tokens.get(mint) {
+            tighten(token, other);
+        }
+    }
+}
+
+/// A policy and the same with one more rule, or one rule made stricter. Half of them have no limits, so that the other
+/// rules have the say.
 pub(crate) fn tightenings() -> impl Strategy<Value = (AgentPolicy, AgentPolicy)> {
-    (changes(), 0_u8..12).prop_map(|((old, other), place)| {
+    (policies(), policies(), 0_u8..22, any::<bool>()).prop_map(|(mut old, other, place, without_limits)| {
+        if without_limits {
+            old.limits = unlimited();
+            old.tokens.values_mut().for_each(|token| token.limits = unlimited());
+        }
         let mut new = old.clone();
-        let listed = |mine: &BTreeSet<Address>, pool: Vec<Address>| match mine.iter().next() {
-            Some(first) => BTreeSet::from([*first]),
-            None => pool.into_iter().take(2).collect(),
-        };
+        let (levels, hours) = (&mut new.escalation, old.time_control.operating_hours_utc);
         match place {
             0 => new.limits.per_transaction = old.limits.per_transaction.min(other.limits.per_transaction),
             1 => new.limits.daily = old.limits.daily.min(other.limits.daily),
             2 => new.limits.weekly = old.limits.weekly.min(other.limits.weekly),
             3 => new.limits.monthly = old.limits.monthly.min(other.limits.monthly),
-            4 => new.escalation.high = old.escalation.high.or(other.escalation.high),
-            5 => {
+            4 => levels.low = earlier(levels.low, other.escalation.low),
+            5 => levels.medium = earlier(levels.medium, other.escalation.medium),
+            6 => levels.high = earlier(levels.high, other.escalation.high),
+            7 => levels.critical = earlier(levels.critical, other.escalation.critical),
+            8 => {
                 new.tokens.pop_first();
             }
-            6 => new.whitelist.allowed_destinations = listed(&old.whitelist.allowed_destinations, wallets()),
-            7 => new.whitelist.allowed_programs = listed(&old.whitelist.allowed_programs, programs()),
-            8 => {
-                let hours = old.time_control.operating_hours_utc;
-                new.time_control.operating_hours_utc = hours.or(Some(Hours { start: 22, end: 6 }));
+            9 => each_token(&mut new, &other, |token, other| {
+                token.limits = Limits {
+                    per_transaction: token.limits.per_transaction.min(other.limits.per_transaction),
+                    daily: token.limits.daily.min(other.limits.daily),
+                    weekly: token.limits.weekly.min(other.limits.weekly),
+                    monthly: token.limits.monthly.min(other.limits.monthly),
+                };
+            }),
+            10 => each_token(&mut new, &other, |token, other| {
+                token.escalation.medium = earlier(token.escalation.medium, other.escalation.medium);
+            }),
+            11 => each_token(&mut new, &other, |token, other| {
+                token.escalation.high = earlier(token.escalation.high, other.escalation.high);
+            }),
+            12 => each_token(&mut new, &other, |token, other| {
+                token.pinned = token.pinned.or(other.pinned)
+            }),
+            13 => new.whitelist.allowed_destinations = listed(&old.whitelist.allowed_destinations, wallets()),
+            14 => new.whitelist.allowed_programs = listed(&old.whitelist.allowed_programs, programs()),
+            15 => new.whitelist.allowed_token_mints = listed(&old.whitelist.allowed_token_mints, mints()),
+            16 => new.time_control.operating_hours_utc = hours.or(Some(Hours { start: 22, end: 6 })),
+            17 => {
+                let shorter = |hours: Hours| Hours {
+                    start: (hours.start + 1) % 24,
+                    ..hours
+                };
+                let shortened = hours.map(shorter).filter(|hours| hours.start != hours.end);
+                new.time_control.operating_hours_utc = shortened.or(hours);
             }
-            9 => new
+            18 => new.time_control.weekdays = listed(&old.time_control.weekdays, Weekday::ALL.to_vec()),
+            19 => new
                 .time_control
                 .blackout_dates
                 .extend(&other.time_control.blackout_dates),
-            10 => new.min_interval_seconds = old.min_interval_seconds.max(other.min_interval_seconds),
+            20 => new.min_interval_seconds = old.min_interval_seconds.max(other.min_interval_seconds),
             _ => new.approval_may_exceed_per_transaction = false,
         }
         (old, new)

@@ -1,5 +1,5 @@
-//! The policy against the same rules written a second time, slowly and by nobody's shortcut: whatever is asked, both give
-//! the same answer in every field.
+//! The policy, on the ledger's sums, against the same rules written a second time, slowly and by nobody's shortcut:
+//! whatever is asked, both give the same answer in every field.
 //!
 //! `POLICY_CASES=1000000 POLICY_SEED=7 cargo test --release -p portreeve-policy --test reference -- --nocapture` runs as
 //! many cases as are wanted, from another seed.
@@ -14,12 +14,13 @@ mod cases;
 mod slow;
 
 use cases::{Dice, draw};
-use portreeve_kernel::{Address, Amount, Asset, Mint, Now, Timestamp, Total};
+use portreeve_kernel::{Address, Amount, Asset, Code, Mint, Now, Timestamp, Total};
+use portreeve_ledger::Book;
 use portreeve_policy::{
     AgentPolicy, Budget, ChainDestinations, Decision, Escalation, GlobalUsage, Hours, Limits, PinnedToken,
     SpendRequest, TimeControl, TokenPolicy, Usage, Violation, Weekday, Whitelist, Window, evaluate,
 };
-use slow::{Ask, MOST, No, Rules, Scene, Sums, Verdict, WINDOWS, judge};
+use slow::{Ask, Entry, MOST, No, Rules, Scene, Sums, Verdict, judge};
 
 /// How many cases run when nobody says otherwise.
 const CASES: u64 = 100_000;
@@ -120,8 +121,25 @@ fn policy(rules: &Rules) -> AgentPolicy {
     }
 }
 
-fn usage(scene: &Scene) -> Usage {
-    let [day, week, month] = WINDOWS.map(|(_, days)| total(scene.used(days, scene.slow)));
+/// What was settled, as the product keeps it.
+fn book(scene: &Scene) -> Book {
+    let settled = |entry: &Entry| Some((entry.settled?, entry.amount));
+    let mut settled: Vec<_> = scene.entries.iter().filter_map(settled).collect();
+    settled.sort_unstable();
+    let mut book = Book::default();
+    for (at, of) in settled {
+        book.push(amount(of), moment(at)).unwrap();
+    }
+    book
+}
+
+/// What counts: of what was settled the ledger says it, and all that is pending counts.
+fn usage(scene: &Scene, book: &Book, now: Now) -> Usage {
+    let pending = scene.entries.iter().filter(|entry| entry.settled.is_none());
+    let pending = units(pending.map(|entry| entry.amount).sum());
+    let counted = book.used(now).unwrap();
+    let [day, week, month] =
+        [Window::Day, Window::Week, Window::Month].map(|window| counted.of(window).plus(pending).unwrap());
     let [of_day, of_week, of_month] = scene.budgets.map(|budget| {
         budget.map(|(limit, used)| Budget {
             limit: amount(limit),
@@ -142,7 +160,7 @@ fn usage(scene: &Scene) -> Usage {
     }
 }
 
-/// What the product says, with the moments filled in that only the ledger knows.
+/// What the product says: the policy about the rules, the ledger about what counts and about when that is over.
 fn fast(rules: &Rules, ask: &Ask, scene: &Scene) -> Decision {
     let policy = policy(rules);
     assert_eq!(policy.validate(), Ok(()));
@@ -153,15 +171,14 @@ fn fast(rules: &Rules, ask: &Ask, scene: &Scene) -> Decision {
         program: address(ask.program),
     };
     // In either order: which clock is ahead must not matter.
-    let now = Now::between(moment(scene.fast), moment(scene.slow));
-    let mut decision = evaluate(&policy, &request, &usage(scene), now);
+    let (now, book) = (Now::between(moment(scene.fast), moment(scene.slow)), book(scene));
+    let mut decision = evaluate(&policy, &request, &usage(scene, &book, now), now);
     assert_eq!(decision.policy_version, 3);
-    for (window, (_, days)) in Window::ALL.iter().zip(WINDOWS) {
-        let limit = policy
-            .limits_of(request.asset)
-            .map(|limits| i128::from(limits.of(*window).units()));
-        let room = limit.map(|limit| (limit - ask.amount).max(0));
-        decision.set_passes_at(*window, room.and_then(|room| scene.frees(days, room)).map(moment));
+    let own = |violation: &&Violation| violation.code != Code::PolicyGlobalBudgetExceeded;
+    let own = decision.violations.iter().filter(own);
+    let over: Vec<_> = own.filter_map(|own| Some((own.window?, own.over_by?))).collect();
+    for (window, over_by) in over {
+        decision.set_passes_at(window, book.frees_at(window, over_by, now));
     }
     decision
 }

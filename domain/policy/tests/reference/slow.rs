@@ -176,7 +176,7 @@ impl Scene {
     }
 
     /// When at most `room` counts in a window: tried at each moment at which something leaves it.
-    pub(crate) fn frees(&self, days: i128, room: i128) -> Option<i128> {
+    fn frees(&self, days: i128, room: i128) -> Option<i128> {
         let mut moments: Vec<i128> = self
             .entries
             .iter()

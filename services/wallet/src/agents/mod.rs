@@ -31,7 +31,7 @@ use {
     portreeve_kernel::{AgentId, Code, Mint, OwnerProof, Principal, Timestamp, kill},
     portreeve_policy::{AgentPolicy, lint},
     portreeve_signing::{key::proves, resume_challenge},
-    portreeve_store::{Fetch, Tx},
+    portreeve_store::{Database, Fetch, Tx},
     serde::Serialize,
     serde_json::json,
     shown::{Before, Rendered},
@@ -187,18 +187,11 @@ pub(crate) async fn list(wallet: &Wallet, caller: &Principal, paging: &Paging) -
 
 /// One agent; while it is suspended, with what the owner has to sign to resume it.
 pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<Rendered, Problem> {
-    let before = Before::reading(wallet.database().generation());
-    if let Some(answer) = wallet.shown().get(id, caller, before) {
-        return Ok(answer);
-    }
-    let mut read = wallet.database().read();
-    let agent = reach(&mut read, caller, id).await?;
-    let mut view = AgentView::new(&agent, &policy_of(&mut read, &agent).await?);
-    if may_be_resumed(&agent).is_err() {
-        let answer = Rendered::new(&view)?;
-        wallet.shown().keep(agent, before, &answer);
-        return Ok(answer);
-    }
+    let database = wallet.database();
+    let mut view = match look(database, &mut database.read(), wallet.shown(), caller, id).await? {
+        Seen::Whole(answer) => return Ok(answer),
+        Seen::Suspended(view) => view,
+    };
     // What the signer says of it is not ours to keep.
     if caller.agent.is_none() {
         // The signer may be away; the next look will show it.
@@ -211,6 +204,37 @@ pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> R
         }
     }
     Rendered::new(&view)
+}
+
+/// What the database knows of an agent.
+enum Seen {
+    /// All there is to show.
+    Whole(Rendered),
+    /// It can be resumed, and what that takes is the signer's to say.
+    Suspended(Box<AgentView>),
+}
+
+/// Looks at an agent, in the database only when something was written since the last look. `read` reads `database`.
+async fn look(
+    database: &Database,
+    read: &mut (impl Fetch + Send),
+    shown: &Shown,
+    caller: &Principal,
+    id: &AgentId,
+) -> Result<Seen, Problem> {
+    // Before the reads: a write that is committed between them and `keep` belongs to a later generation.
+    let before = Before::reading(database.generation());
+    if let Some(answer) = shown.get(id, caller, before) {
+        return Ok(Seen::Whole(answer));
+    }
+    let agent = reach(read, caller, id).await?;
+    let view = AgentView::new(&agent, &policy_of(read, &agent).await?);
+    if may_be_resumed(&agent).is_ok() {
+        return Ok(Seen::Suspended(Box::new(view)));
+    }
+    let answer = Rendered::new(&view)?;
+    shown.keep(agent, before, &answer);
+    Ok(Seen::Whole(answer))
 }
 
 /// Hands the owner's approval to the signer, keeps it, and has the wallet made.

@@ -103,6 +103,8 @@ impl IntoResponse for Rendered {
 }
 
 #[cfg(test)]
+mod overtaken;
+#[cfg(test)]
 mod tests {
     use {
         super::*,
@@ -112,7 +114,7 @@ mod tests {
         },
     };
 
-    fn owner_of(agent: &AgentRow) -> Principal {
+    pub(super) fn owner_of(agent: &AgentRow) -> Principal {
         Principal {
             owner: agent.owner.clone(),
             project: agent.project.clone(),
@@ -126,7 +128,7 @@ mod tests {
         }
     }
 
-    fn agent() -> AgentRow {
+    pub(super) fn agent() -> AgentRow {
         let (at, chance) = (Timestamp::EPOCH, Seeded::new(1));
         AgentRow {
             id: AgentId::new(at, &chance),

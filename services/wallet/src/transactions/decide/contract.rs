@@ -10,14 +10,13 @@ use {
     },
     portreeve_chain::TokenProgram,
     portreeve_kernel::{
-        Amount, Asset, Clock, Cluster, KeyId, ManualClock, Mint, Seconds, Timestamp,
+        Amount, Asset, Clock, Cluster, KeyId, Mint, Seconds, Timestamp,
         control::{Boxed, CredentialCheck, CredentialControl},
         entropy::Seeded,
     },
     portreeve_payment::OPENED_MAX,
     portreeve_policy::PolicyInput,
     portreeve_store::{Batcher, Database, Sql, tenancy, testing::TestDatabase},
-    std::sync::atomic::{AtomicBool, Ordering},
 };
 
 pub(super) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -27,7 +26,7 @@ const SOL: u64 = 1_000_000_000;
 #[derive(Default)]
 struct Keys {
     revoked_of: Mutex<Vec<AgentId>>,
-    bad: AtomicBool,
+    bad: Mutex<BTreeSet<Credential>>,
 }
 
 impl CredentialControl<Tx, StoreError> for Keys {
@@ -44,9 +43,35 @@ impl CredentialCheck<Tx, StoreError> for Keys {
         credentials: &'a BTreeSet<Credential>,
         _: Now,
     ) -> Boxed<'a, Result<BTreeSet<Credential>, StoreError>> {
-        let bad = self.bad.load(Ordering::SeqCst);
-        let good = credentials.iter().filter(move |_| !bad).cloned().collect();
+        let good = credentials.difference(&self.bad.lock().unwrap()).cloned().collect();
         Box::pin(async { Ok(good) })
+    }
+}
+
+/// Two clocks that are moved by hand: the one that is behind, and the one that is ahead or with it. In milliseconds.
+pub(super) struct Clocks(Mutex<(i64, i64)>);
+
+impl Clocks {
+    fn at(moment: Timestamp) -> Self {
+        Self(Mutex::new((moment.millis(), moment.millis())))
+    }
+
+    pub(super) fn advance(&self, by: Seconds) {
+        self.move_apart(by, 0);
+    }
+
+    /// Moves the one that is behind, and the other to so much before it; never back.
+    pub(super) fn move_apart(&self, by: Seconds, ahead: i64) {
+        let (slowest, fastest) = &mut *self.0.lock().unwrap();
+        *slowest += i64::from(by.0) * 1000;
+        *fastest = (*fastest).max(*slowest + ahead);
+    }
+}
+
+impl Clock for Clocks {
+    fn now(&self) -> Now {
+        let (slowest, fastest) = *self.0.lock().unwrap();
+        Now::between(Timestamp::from_millis(slowest), Timestamp::from_millis(fastest))
     }
 }
 
@@ -55,7 +80,7 @@ pub(super) struct World {
     test: TestDatabase,
     pub(super) database: Database,
     pub(super) decider: Batcher<Decider>,
-    pub(super) clock: Arc<ManualClock>,
+    pub(super) clock: Arc<Clocks>,
     keys: Arc<Keys>,
     entropy: Arc<Seeded>,
     owner: OwnerId,
@@ -63,7 +88,7 @@ pub(super) struct World {
     pub(super) agent: AgentId,
 }
 
-fn hands(clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Hands {
+fn hands(clock: &Arc<Clocks>, keys: &Arc<Keys>, seed: u64) -> Hands {
     let (credentials, checks) = (Arc::clone(keys), Arc::clone(keys));
     Hands {
         clock: Arc::clone(clock) as Arc<dyn Clock>,
@@ -74,7 +99,7 @@ fn hands(clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Hands {
     }
 }
 
-fn decider(database: &Database, clock: &Arc<ManualClock>, keys: &Arc<Keys>, seed: u64) -> Batcher<Decider> {
+fn decider(database: &Database, clock: &Arc<Clocks>, keys: &Arc<Keys>, seed: u64) -> Batcher<Decider> {
     database.batcher(Decider::new(hands(clock, keys, seed)))
 }
 
@@ -84,12 +109,16 @@ impl World {
     }
 
     pub(super) async fn new(test: TestDatabase, policy: &str) -> Self {
-        let database = test.open().await.unwrap();
-        let clock = Arc::new(ManualClock::at(START));
-        let (keys, entropy) = (Arc::new(Keys::default()), Arc::new(Seeded::new(7)));
         let policy: PolicyInput = serde_json::from_str(policy).unwrap();
+        Self::with(test, policy.resolve(1).unwrap()).await
+    }
+
+    pub(super) async fn with(test: TestDatabase, policy: AgentPolicy) -> Self {
+        let database = test.open().await.unwrap();
+        let clock = Arc::new(Clocks::at(START));
+        let (keys, entropy) = (Arc::new(Keys::default()), Arc::new(Seeded::new(7)));
         let policy = PolicyRow {
-            body: policy.resolve(1).unwrap(),
+            body: policy,
             created_by: "key".into(),
             created_at: START,
             approved_at: None,
@@ -234,7 +263,7 @@ fn new(decided: Decided) -> TransactionRow {
     }
 }
 
-fn mint(number: u8) -> Mint {
+pub(super) fn mint(number: u8) -> Mint {
     Mint::new(Address::new([number; 32]))
 }
 
@@ -415,12 +444,40 @@ async fn somebody_elses_agent_does_not_exist(test: TestDatabase) {
 
 async fn a_credential_revoked_since_the_request_came_in_moves_nothing(test: TestDatabase) {
     let world = World::new(test, STANDARD).await;
-    world.keys.bad.store(true, Ordering::SeqCst);
+    world.keys.bad.lock().unwrap().insert(world.spend("1", 1).credential);
     assert!(matches!(
         world.ask("1", 1).await,
         Decided::Refused(Code::AuthKeyRevoked)
     ));
     assert_eq!(world.count("transactions").await, 0);
+    world.end().await;
+}
+
+/// The revoked one comes first and last, so that its place among the others cannot decide.
+async fn in_one_group_a_revoked_credential_is_refused_and_a_good_one_pays(test: TestDatabase) {
+    let world = World::new(test, STANDARD).await;
+    let revoked = Credential::ApiKey(KeyId::new(&Seeded::new(2)));
+    world.keys.bad.lock().unwrap().insert(revoked.clone());
+    let by_revoked = |key| Spend {
+        credential: revoked.clone(),
+        ..world.spend(key, 1)
+    };
+    let (good, group) = (world.spend("good", 1), Decider::new(world.hands()));
+    let spends = [by_revoked("first"), good.clone(), by_revoked("last")];
+    let unit = async move |tx: &mut Tx| group.decide(tx, &spends).await;
+    let answers = world.database.write::<_, StoreError, _>(unit).await.unwrap();
+    let [
+        Decided::Refused(Code::AuthKeyRevoked),
+        Decided::New(paid),
+        Decided::Refused(Code::AuthKeyRevoked),
+    ] = answers.as_slice()
+    else {
+        panic!("{answers:?}");
+    };
+    assert_eq!((&paid.id, paid.stage), (&good.id, Stage::Reserved));
+    for table in ["transactions", "reservations", "jobs"] {
+        assert_eq!(world.count(table).await, 1, "{table}");
+    }
     world.end().await;
 }
 
@@ -568,6 +625,7 @@ on_both_databases! {
     a_held_payment_reserves_nothing
     somebody_elses_agent_does_not_exist
     a_credential_revoked_since_the_request_came_in_moves_nothing
+    in_one_group_a_revoked_credential_is_refused_and_a_good_one_pays
     a_stage_is_left_once_and_only_to_where_it_leads
     only_so_many_token_accounts_are_opened_in_a_day
     each_token_has_windows_of_its_own_and_one_without_limits_is_refused
