@@ -106,6 +106,13 @@ impl Row {
         self
     }
 
+    /// Whether it is a payment by an agent that does not exist, well-formed otherwise. Whoever has an answer to it has
+    /// it from the server.
+    pub(super) fn is_by_nobody(&self) -> bool {
+        let unknown = |code: &str| code == "AGENT_NOT_FOUND";
+        self.act == Act::Pay && matches!(&self.rest, Rest::Refuses { code, .. } if unknown(code))
+    }
+
     /// The same with another status.
     pub(super) fn answered(mut self, other: u16) -> Self {
         if let Rest::Refuses { status, .. } = &mut self.rest {
@@ -212,6 +219,7 @@ impl World {
             flag => args.push(format!("{flag}={text}")),
         }
         let named = match (by, flag) {
+            (By::Line, "") => panic!("a complaint about `{name}` has no flag to name"),
             (By::Line, flag) => vec![flag.to_owned()],
             (By::Server, _) => vec![code.to_owned(), format!("field: {param}")],
         };

@@ -12,10 +12,11 @@ const ENUM: &str = "VALIDATION_INVALID_ENUM";
 const POLICY: &str = "POLICY_INVALID";
 
 /// Texts that are no amount, whatever they look like.
-const NO_AMOUNTS: [&str; 36] = [
+const NO_AMOUNTS: [&str; 39] = [
     "",
     " ",
     "-1",
+    "-0",
     "+1",
     "1.5",
     "1.0",
@@ -25,6 +26,8 @@ const NO_AMOUNTS: [&str; 36] = [
     "1 000",
     "1e9",
     "1E9",
+    "1e-9",
+    "1e400",
     "0x10",
     "0b1",
     "01",
@@ -300,6 +303,24 @@ fn payments(world: &World, act: Act) -> Vec<Row> {
     }
     let sol = world.field(act, "amount", &json!("1sol"), FORMAT, By::Line);
     all.push(sol.on_the_line(Cli::Not("on the command line an amount may be in SOL")));
+    // As many digits as fit into a body, and more.
+    let row = world.field(act, "amount", &json!("9".repeat(60_000)), RANGE, By::Line);
+    all.push(row);
+    let long = json!("9".repeat(100_000));
+    let row = world.field(act, "amount", &long, "REQUEST_TOO_LARGE", By::Line);
+    all.push(row.answered(413).naming_nothing());
+    // Numbers that a `Value` cannot hold, or not as they are written.
+    for (number, param) in [
+        ("-0", Some("amount")),
+        ("1e-9", Some("amount")),
+        ("99999999999999999999999999999999999999999", Some("amount")),
+        ("1e400", None),
+    ] {
+        let text = world.good(act).to_string();
+        let body = text.replace(r#""1000000""#, number);
+        assert_ne!(body, text);
+        all.push(world.body(act, &format!("amount {number}"), body.into_bytes(), FORMAT, param));
+    }
     for bad in no_texts() {
         all.push(world.field(act, "amount", &bad, FORMAT, By::Line));
         all.push(world.field(act, "to", &bad, FORMAT, By::Line));
@@ -312,6 +333,12 @@ fn payments(world: &World, act: Act) -> Vec<Row> {
         all.push(world.field(act, "mint", &bad, FORMAT, By::Line));
     }
     all.push(world.field(act, "mint", &json!("SOL"), FORMAT, By::Line));
+    // An address at which there is no mint. The command line finds no decimals for it in the policy.
+    let mut nothing = world.field(act, "mint", &json!(world.shop), RANGE, By::Server);
+    if let Cli::Refuses { exit, names, .. } = &mut nothing.cli {
+        (*exit, *names) = (3, vec![world.shop.clone()]);
+    }
+    all.push(nothing);
     let system = "11111111111111111111111111111111";
     for nobody in [system, &world.vault, &world.multisig] {
         all.push(world.field(act, "to", &json!(nobody), RANGE, By::Server));
