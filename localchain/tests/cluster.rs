@@ -49,6 +49,16 @@ fn an_airdrop_and_a_transfer_move_lamports_and_the_sender_pays_the_fee() {
 }
 
 #[test]
+fn two_equal_airdrops_land_on_a_busy_chain_too() {
+    let chain = Chain::start(&["--frozen", "--busy"]);
+    let to = Keypair::new().pubkey();
+    for _ in 0..2 {
+        chain.ok("requestAirdrop", json!([to.to_string(), SOL]));
+    }
+    assert_eq!(chain.balance(&to), 2 * SOL);
+}
+
+#[test]
 fn a_blockhash_is_good_at_its_last_valid_height_and_dead_one_slot_later() {
     let chain = Chain::frozen();
     let from = chain.rich();
