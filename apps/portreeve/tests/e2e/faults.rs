@@ -417,6 +417,22 @@ fn of_two_operators_one_may_lie_and_both_may_be_slow() {
     assert_eq!(story.estate.until_ended(&held)["status"], "CONFIRMED");
     story.balanced();
 
+    // Made while nobody knew how high the chain is. From when on it is dead is learnt as soon as two agree again.
+    story.fault("lie", &json!({}));
+    let (held, signature) = story.under_way();
+    story.until_looked_at();
+    let warp = |slots: u64| story.estate.house.chain.call("localnet_warpSlots", &json!([slots]));
+    warp(DEAD);
+    story.until_looked_at();
+    story.estate.house.chain.call("localnet_clearFaults", &json!(["lie"]));
+    story.until_looked_at();
+    assert_eq!(story.shown(&held)["status"], "SUBMITTED", "nobody knows how old it is");
+    warp(DEAD + 2 * 150);
+    assert_eq!(story.estate.until_ended(&held)["status"], "EXPIRED");
+    assert_eq!(story.release(&signature), "BlockhashNotFound");
+    story.heal();
+    story.balanced();
+
     // Both are asked for a dry run, and take their time: 10 s until the first is given up, 9 s more for the second. By
     // then the payment has been made in the background, and whoever asked for it comes too late to change anything.
     let slow = |ms: u64| {
