@@ -14,7 +14,7 @@ use {
         home::{FileError, Home},
         schema::SCHEMAS,
         signer_process::{CURE, Isolation, Run, SignerChild, SignerProcessError, SignerProgram, stopped},
-        world::SystemEntropy,
+        world::{NamesEntropy, SystemEntropy},
     },
     cluster::{ClusterError, Time},
     health::Needs,
@@ -241,7 +241,8 @@ impl House {
             authenticator: Arc::clone(&keys) as _,
             audit: Arc::clone(&refusals) as _,
             clock: time.clock(),
-            entropy: Arc::clone(&entropy),
+            // For request ids.
+            entropy: Arc::new(NamesEntropy),
             proxies,
         });
         let wallet = Wallet::new(Parts {

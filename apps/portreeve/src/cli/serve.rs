@@ -8,13 +8,18 @@ use {
     },
     serde_json::json,
     std::{
-        io::{self, BufWriter, IsTerminal},
+        io::{self, BufWriter, IsTerminal, Write},
         net::SocketAddr,
         path::PathBuf,
+        thread,
+        time::Duration,
     },
     tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard},
     tracing_subscriber::EnvFilter,
 };
+
+/// How long a log line may wait for others to be written with it.
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// Log lines that wait to be written at most.
 const LINES_WAITING: usize = 16_384;
@@ -69,15 +74,29 @@ struct LogLines {
     _rest: WorkerGuard,
 }
 
+/// Writes what comes within a moment at once. The thread flushes whenever nothing waits; waiting a little first saves a
+/// system call and a wake-up for each line.
+struct Gathering<W: Write>(BufWriter<W>);
+
+impl<W: Write> Write for Gathering<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        thread::sleep(MOMENT);
+        self.0.flush()
+    }
+}
+
 impl LogLines {
     fn to_stderr(log: &Log) -> Result<Self, CliError> {
         let filter = EnvFilter::builder().parse(&log.filter).map_err(|error| {
             CliError::NotDone(format!("`log.filter` is no filter such as `info,access=warn`: {error}"))
         })?;
-        // Many lines at once when there are many, and at once when there is one: the thread flushes when nothing waits.
         let (lines, rest) = NonBlockingBuilder::default()
             .buffered_lines_limit(LINES_WAITING)
-            .finish(BufWriter::with_capacity(64 * 1024, io::stderr()));
+            .finish(Gathering(BufWriter::with_capacity(64 * 1024, io::stderr())));
         let left_out = lines.error_counter();
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(filter)
