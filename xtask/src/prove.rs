@@ -89,7 +89,7 @@ impl Proof {
     const fn small(self) -> &'static [&'static str] {
         match self {
             Self::Sim => &["--seeds", "20000"],
-            Self::Race => &["--small"],
+            Self::Race => &["--small", "--seed", "1"],
             Self::Power => &["--cuts", "60"],
             Self::Chain => &["--traces", "1000"],
         }
