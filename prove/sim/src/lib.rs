@@ -71,14 +71,13 @@ fn play_on(plan: &Plan, story: bool) -> Told {
     if !broken(&w) {
         w.note(format_args!("nothing goes wrong any more"));
         drive::calm(&w);
-        let end = w.now() + REST;
-        while w.now() < end && !broken(&w) && !(w.oracle.borrow().is_content() && node::is_quiet(&w)) {
-            w.exec.run(w.now() + 5_000);
-        }
+        until_quiet(&w);
     }
     if !broken(&w) {
         // Whatever could still land would have landed by then.
         w.exec.run(w.now() + 600_000);
+        // Meanwhile somebody may have woken up and begun something.
+        until_quiet(&w);
         w.chain.borrow_mut().catch_up(w.now());
         oracle::on_blocks(&w);
         oracle::at_rest(&w);
@@ -87,6 +86,14 @@ fn play_on(plan: &Plan, story: bool) -> Told {
     let trace = std::mem::take(&mut *w.trace.borrow_mut());
     w.exec.clear();
     trace.into_told()
+}
+
+/// Runs on until everybody has an answer and nobody has work left, or for too long.
+fn until_quiet(w: &world::W) {
+    let end = w.now() + REST;
+    while w.now() < end && !w.trace.borrow().is_broken() && !(w.oracle.borrow().is_content() && node::is_quiet(w)) {
+        w.exec.run(w.now() + 5_000);
+    }
 }
 
 /// The next moment at which to look whether to go on: soon while something happens, at once over a quiet day.
