@@ -282,6 +282,8 @@ fn principal(owner: &Owner, role: Role, key: &KeyId, agent: Option<AgentId>) -> 
         method: AuthMethod::ApiKey,
         audience: AUDIENCE.into(),
         agent,
+        user: None,
+        client: None,
     }
 }
 

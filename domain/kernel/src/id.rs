@@ -146,6 +146,10 @@ ids! {
     EventId = "evt";
     /// A piece of background work.
     JobId = "job";
+    /// What an OAuth client was granted, by a person or for itself. All of its tokens live and end with it.
+    GrantId = "grt";
+    /// A person who signs in.
+    UserId = "usr";
 }
 
 /// The public half of an API key: `key_` and 12 characters. Carries no time, so that a key's age does not show.

@@ -36,11 +36,12 @@ pub mod proof;
 pub mod scope;
 pub mod secret;
 pub mod time;
+pub mod token;
 
 pub use address::{Address, AddressError, Mint};
 pub use code::{Code, Level};
 pub use entropy::Entropy;
-pub use id::{AgentId, EventId, IdError, KeyId, OwnerId, ProjectId, RequestId, TransactionId};
+pub use id::{AgentId, EventId, GrantId, IdError, KeyId, OwnerId, ProjectId, RequestId, TransactionId, UserId};
 pub use money::{Amount, AmountError, Asset, Total};
 pub use principal::{AuthMethod, Credential, Principal, Role};
 pub use project::{Cluster, Environment};
@@ -48,3 +49,4 @@ pub use proof::OwnerProof;
 pub use scope::{RequiredScope, Scope, ScopeSet};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, Now, Seconds, Timestamp};
+pub use token::TokenId;

@@ -2,9 +2,11 @@
 
 use {
     crate::{
-        id::{AgentId, KeyId, OwnerId, ProjectId},
+        entropy::Entropy,
+        id::{AgentId, KeyId, OwnerId, ProjectId, UserId},
         project::Environment,
         scope::ScopeSet,
+        time::Timestamp,
     },
     serde::{Deserialize, Deserializer, Serialize, Serializer},
     std::{convert::Infallible, fmt, str::FromStr},
@@ -116,6 +118,30 @@ pub struct Principal {
     pub audience: Box<str>,
     /// The one agent this credential speaks for; `None` for people and services.
     pub agent: Option<AgentId>,
+    /// The person who acts, when one does.
+    pub user: Option<UserId>,
+    /// The OAuth client through which somebody acts, when there is one.
+    pub client: Option<Box<str>>,
     /// What the credential may do: asked ∩ role ∩ creator, with `admin:all` already expanded.
     pub scopes: ScopeSet,
+}
+
+impl Principal {
+    /// Somebody new with an API key: an owner on test money, without scopes. For tests, which change what matters to them.
+    #[must_use]
+    pub fn stranger(at: Timestamp, entropy: &dyn Entropy) -> Self {
+        Self {
+            owner: OwnerId::new(at, entropy),
+            project: ProjectId::new(at, entropy),
+            environment: Environment::Test,
+            role: Role::Owner,
+            credential: Credential::ApiKey(KeyId::new(entropy)),
+            method: AuthMethod::ApiKey,
+            audience: "test".into(),
+            agent: None,
+            user: None,
+            client: None,
+            scopes: ScopeSet::default(),
+        }
+    }
 }

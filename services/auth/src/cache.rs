@@ -149,19 +149,8 @@ mod tests {
     const HASH: Hash = [7; 32];
 
     fn entry() -> Arc<Entry> {
-        let (at, chance) = (Timestamp::EPOCH, entropy::Seeded::new(1));
         Arc::new(Entry {
-            principal: Arc::new(Principal {
-                owner: OwnerId::new(at, &chance),
-                project: ProjectId::new(at, &chance),
-                environment: Environment::Test,
-                role: Role::Owner,
-                credential: Credential::ApiKey(KeyId::new(&chance)),
-                method: AuthMethod::ApiKey,
-                audience: "test".into(),
-                agent: None,
-                scopes: ScopeSet::default(),
-            }),
+            principal: Arc::new(Principal::stranger(Timestamp::EPOCH, &entropy::Seeded::new(1))),
             networks: Box::default(),
             expires_at: None,
         })

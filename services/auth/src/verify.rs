@@ -87,6 +87,8 @@ fn principal(key: &ApiKey, audience: &str) -> Principal {
         method: AuthMethod::ApiKey,
         audience: audience.into(),
         agent: key.agent.clone(),
+        user: None,
+        client: None,
         scopes: scopes
             .iter()
             .filter(|scope| most.holds(scope))

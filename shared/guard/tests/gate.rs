@@ -21,10 +21,7 @@ use {
         AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Id, Json, Page, Paging, Problem, Proxies, Query,
         Refusal, RequestContext, not_found,
     },
-    portreeve_kernel::{
-        AgentId, AuthMethod, Code, Credential, Environment, KeyId, ManualClock, OwnerId, Principal, ProjectId, Role,
-        Timestamp, entropy::Seeded,
-    },
+    portreeve_kernel::{AgentId, Code, Credential, KeyId, ManualClock, Principal, Role, Timestamp, entropy::Seeded},
     serde::Deserialize,
     serde_json::{Value, json},
     std::{
@@ -47,17 +44,11 @@ const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const REQUEST_ID: &str = "req_01ARYZ6S41TSV4RRFFQ69G5FAV";
 
 fn principal() -> Arc<Principal> {
-    let chance = Seeded::new(1);
     Arc::new(Principal {
-        owner: OwnerId::new(AT, &chance),
-        project: ProjectId::new(AT, &chance),
-        environment: Environment::Test,
         role: Role::Viewer,
         credential: Credential::ApiKey("key_000000000001".parse::<KeyId>().unwrap()),
-        method: AuthMethod::ApiKey,
-        audience: "test".into(),
-        agent: None,
         scopes: "agents:read".parse().unwrap(),
+        ..Principal::stranger(AT, &Seeded::new(1))
     })
 }
 

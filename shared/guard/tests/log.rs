@@ -15,10 +15,7 @@ use {
         routing::get,
     },
     portreeve_guard::{AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Problem, Proxies, Refusal},
-    portreeve_kernel::{
-        AuthMethod, Credential, Environment, ManualClock, OwnerId, Principal, ProjectId, Role, Timestamp,
-        entropy::Seeded,
-    },
+    portreeve_kernel::{Credential, ManualClock, Principal, Timestamp, entropy::Seeded},
     std::{
         io::Write,
         net::{IpAddr, SocketAddr},
@@ -40,15 +37,9 @@ struct Everybody;
 impl Authenticate for Everybody {
     async fn authenticate(&self, _: &str, _: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
         Ok(Arc::new(Principal {
-            owner: OwnerId::new(AT, &Seeded::new(1)),
-            project: ProjectId::new(AT, &Seeded::new(1)),
-            environment: Environment::Test,
-            role: Role::Owner,
             credential: Credential::ApiKey("key_000000000001".parse().unwrap()),
-            method: AuthMethod::ApiKey,
-            audience: "test".into(),
-            agent: None,
             scopes: "agents:read".parse().unwrap(),
+            ..Principal::stranger(AT, &Seeded::new(1))
         }))
     }
 }

@@ -2,8 +2,8 @@
 
 use {
     portreeve_kernel::{
-        Address, AgentId, Amount, Asset, Cluster, Environment, EventId, KeyId, Mint, OwnerId, ProjectId, RequestId,
-        Role, Seconds, Timestamp, Total, TransactionId, id::JobId,
+        Address, AgentId, Amount, Asset, Cluster, Environment, EventId, GrantId, KeyId, Mint, OwnerId, ProjectId,
+        RequestId, Role, Seconds, Timestamp, TokenId, Total, TransactionId, UserId, id::JobId,
     },
     portreeve_ledger::{AccountKey, ReservationState},
     serde::Serialize,
@@ -211,6 +211,7 @@ bind_text!(
     Cluster,
     Environment,
     EventId,
+    GrantId,
     JobId,
     KeyId,
     Mint,
@@ -219,7 +220,9 @@ bind_text!(
     RequestId,
     ReservationState,
     Role,
+    TokenId,
     TransactionId,
+    UserId,
 );
 
 #[cfg(test)]

@@ -109,22 +109,14 @@ mod tests {
     use {
         super::*,
         crate::agents::{AgentStatus, ChainSync},
-        portreeve_kernel::{
-            AuthMethod, Credential, Environment, KeyId, OwnerId, ProjectId, Role, ScopeSet, Timestamp, entropy::Seeded,
-        },
+        portreeve_kernel::{OwnerId, ProjectId, Timestamp, entropy::Seeded},
     };
 
     pub(super) fn owner_of(agent: &AgentRow) -> Principal {
         Principal {
             owner: agent.owner.clone(),
             project: agent.project.clone(),
-            environment: Environment::Test,
-            role: Role::Owner,
-            credential: Credential::ApiKey(KeyId::new(&Seeded::new(1))),
-            method: AuthMethod::ApiKey,
-            audience: "test".into(),
-            agent: None,
-            scopes: ScopeSet::default(),
+            ..Principal::stranger(Timestamp::EPOCH, &Seeded::new(1))
         }
     }
 

@@ -141,7 +141,7 @@ fn entries(waiting: &Waiting, now: Timestamp) -> Vec<AuditEntry> {
 mod tests {
     use {
         super::*,
-        portreeve_kernel::{AuthMethod, Credential, Environment, KeyId, Role, ScopeSet, entropy::Seeded},
+        portreeve_kernel::{Role, entropy::Seeded},
         portreeve_store::{
             audit::{self, AuditRow, Query},
             testing::TestDatabase,
@@ -152,15 +152,8 @@ mod tests {
 
     fn caller() -> Principal {
         Principal {
-            owner: OwnerId::new(T, &Seeded::new(1)),
-            project: ProjectId::new(T, &Seeded::new(2)),
-            environment: Environment::Test,
             role: Role::Agent,
-            credential: Credential::ApiKey(KeyId::new(&Seeded::new(3))),
-            method: AuthMethod::ApiKey,
-            audience: "test".into(),
-            agent: None,
-            scopes: ScopeSet::default(),
+            ..Principal::stranger(T, &Seeded::new(1))
         }
     }
 
