@@ -94,6 +94,9 @@ codes! {
     AuthKeyExpired "AUTH_KEY_EXPIRED" 401 false - "API key expired", "Ask the owner for a new key.";
     AuthKeyRevoked "AUTH_KEY_REVOKED" 401 false - "API key revoked", "Ask the owner for a new key.";
     AuthKeyNotFound "AUTH_KEY_NOT_FOUND" 404 false - "API key not found", "List the keys to see which exist.";
+    AuthTokenExpired "AUTH_TOKEN_EXPIRED" 401 true - "Access token expired", "Ask the authorization server for a new token.";
+    AuthTokenRevoked "AUTH_TOKEN_REVOKED" 401 false - "Access token revoked", "Its grant has ended: begin anew, or ask the owner why.";
+    AuthClientNotFound "AUTH_CLIENT_NOT_FOUND" 404 false - "OAuth client not found", "List the clients to see which exist.";
     AuthScopeInsufficient "AUTH_SCOPE_INSUFFICIENT" 403 false - "Scope missing", "Use a credential that holds the scope named in the answer.";
     AuthIpBlocked "AUTH_IP_BLOCKED" 403 false Low "Address not allowed", "Call from an address in the key's list, or ask the owner to change the list.";
 
