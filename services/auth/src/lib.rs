@@ -1,4 +1,4 @@
-//! Credentials: API keys made, checked, listed and revoked.
+//! Credentials: API keys made, checked, listed and revoked; the keys that access tokens are signed with.
 //!
 //! What must stay true: a key's text leaves the process once and is stored nowhere; garbage is refused without asking the
 //! database; a revocation holds when it is answered; every change of a credential commits with its audit entry.
@@ -16,6 +16,7 @@ mod error;
 mod http;
 mod issue;
 mod keys;
+mod oauth;
 mod refusals;
 mod rows;
 pub mod scopes;
@@ -28,6 +29,7 @@ pub use {
     error::KeyError,
     issue::{CreatedKey, NewKey, first_key},
     keys::{Agents, Keys},
+    oauth::signing::{SealKey, SigningError, SigningKeys},
     refusals::RefusalLog,
     rows::{ApiKey, SCHEMA},
     upkeep::upkeep,

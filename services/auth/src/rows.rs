@@ -13,11 +13,18 @@ use {
 /// The tables of this service.
 pub const SCHEMA: Schema = Schema {
     name: "auth",
-    migrations: &[Migration {
-        id: 1,
-        name: "api keys",
-        sql: include_str!("schema.sql"),
-    }],
+    migrations: &[
+        Migration {
+            id: 1,
+            name: "api keys",
+            sql: include_str!("schema.sql"),
+        },
+        Migration {
+            id: 2,
+            name: "oauth",
+            sql: include_str!("oauth.sql"),
+        },
+    ],
 };
 
 /// All that is known of a key but the key.

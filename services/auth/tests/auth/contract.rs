@@ -1,8 +1,7 @@
 //! What API keys promise, on both databases.
 
 use {
-    crate::house::{House, START},
-    portreeve_auth::SCHEMA,
+    crate::house::{House, START, facts},
     portreeve_kernel::{
         AgentId, Clock, Cluster, Code, Credential, KeyId, Timestamp,
         control::{CredentialCheck, CredentialControl},
@@ -12,30 +11,6 @@ use {
     serde_json::{Value, json},
     std::{collections::BTreeSet, time::Duration},
 };
-
-/// Each fact is a test on SQLite and one on PostgreSQL.
-macro_rules! facts {
-    ($($(#[$doc:meta])* $fact:ident;)+) => {
-        mod sqlite {$(
-            #[tokio::test]
-            async fn $fact() {
-                let database = super::TestDatabase::sqlite(&[super::SCHEMA]).unwrap();
-                super::$fact(&database).await;
-            }
-        )+}
-        mod postgres {$(
-            #[tokio::test]
-            #[ignore = "needs TEST_POSTGRES_URL"]
-            async fn $fact() {
-                // Cut to what PostgreSQL takes as a name, told apart by a hash of the whole.
-                let number = stringify!($fact).bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-                let database = super::TestDatabase::postgres(&format!("auth_{number:x}"), &[super::SCHEMA]).await.unwrap();
-                super::$fact(&database).await;
-                database.remove().await.unwrap();
-            }
-        )+}
-    };
-}
 
 facts! {
     a_key_is_shown_once_and_gets_in;

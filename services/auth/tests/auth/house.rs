@@ -29,6 +29,31 @@ use {
     tower::ServiceExt,
 };
 
+/// Each fact is a test on SQLite and one on PostgreSQL.
+macro_rules! facts {
+    ($($(#[$doc:meta])* $fact:ident;)+) => {
+        mod sqlite {$(
+            #[tokio::test]
+            async fn $fact() {
+                let database = portreeve_store::testing::TestDatabase::sqlite(&[portreeve_auth::SCHEMA]).unwrap();
+                super::$fact(&database).await;
+            }
+        )+}
+        mod postgres {$(
+            #[tokio::test]
+            #[ignore = "needs TEST_POSTGRES_URL"]
+            async fn $fact() {
+                // Cut to what PostgreSQL takes as a name, told apart by a hash of the whole.
+                let number = stringify!($fact).bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+                let database = portreeve_store::testing::TestDatabase::postgres(&format!("auth_{number:x}"), &[portreeve_auth::SCHEMA]).await.unwrap();
+                super::$fact(&database).await;
+                database.remove().await.unwrap();
+            }
+        )+}
+    };
+}
+pub(crate) use facts;
+
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// What the wallet would know.

@@ -8,4 +8,5 @@
 
 mod contract;
 mod house;
+mod oauth_contract;
 mod service;

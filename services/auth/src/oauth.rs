@@ -1,0 +1,3 @@
+//! The authorization server: its signing keys.
+
+pub(crate) mod signing;
