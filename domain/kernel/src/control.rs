@@ -5,8 +5,10 @@
 
 use {
     crate::{
-        id::{AgentId, KeyId},
+        id::{AgentId, KeyId, OwnerId, ProjectId},
         principal::Credential,
+        scope::ScopeSet,
+        secret::Secret,
         time::Now,
     },
     std::{collections::BTreeSet, future::Future, pin::Pin},
@@ -15,10 +17,52 @@ use {
 /// A future in a box, so that ports are object safe.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// An OAuth client that is to be made for a new agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentClient {
+    /// For which agent it acts.
+    pub agent: AgentId,
+    /// Whose that is.
+    pub owner: OwnerId,
+    /// In which project.
+    pub project: ProjectId,
+    /// For people.
+    pub name: String,
+    /// What its tokens may be good for, as far as the role `agent` goes.
+    pub scopes: ScopeSet,
+    /// By which credential it is made, for the audit log.
+    pub by: String,
+}
+
+/// By what a new OAuth client proves itself, and the only time its secret is seen.
+#[derive(Debug, Clone)]
+pub struct NewClientSecret {
+    /// Its id.
+    pub client: Box<str>,
+    /// Its secret.
+    pub secret: Secret,
+}
+
 /// What the wallet may ask of the auth service.
 pub trait CredentialControl<Tx, E>: Send + Sync {
-    /// Revokes every credential bound to `agent`, within `tx`, and names those it revoked.
+    /// Revokes every credential bound to `agent`, within `tx`, and names the keys it revoked. OAuth clients end for good,
+    /// and their tokens with them.
     fn revoke_of_agent<'a>(&'a self, tx: &'a mut Tx, agent: &'a AgentId) -> Boxed<'a, Result<Vec<KeyId>, E>>;
+
+    /// Makes an OAuth client that acts for an agent by itself (`client_credentials`), within `tx`.
+    fn client_for_agent<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        new: &'a AgentClient,
+        now: Now,
+    ) -> Boxed<'a, Result<NewClientSecret, E>>;
+
+    /// Stops the OAuth clients of `agent` and ends every grant that speaks for it, within `tx`: once that is committed
+    /// none of their tokens is good, and none is issued. Doing it again changes nothing.
+    fn stop_clients_of_agent<'a>(&'a self, tx: &'a mut Tx, agent: &'a AgentId, now: Now) -> Boxed<'a, Result<(), E>>;
+
+    /// Lets the OAuth clients of `agent` that were stopped go on, under new grants: tokens from before stay dead.
+    fn resume_clients_of_agent<'a>(&'a self, tx: &'a mut Tx, agent: &'a AgentId, now: Now) -> Boxed<'a, Result<(), E>>;
 }
 
 /// What every act that moves money or rights asks within its own transaction: a credential that was good when the request
@@ -37,10 +81,5 @@ pub trait CredentialCheck<Tx, E>: Send + Sync {
 /// What the auth service may ask of the wallet.
 pub trait AgentControl<Tx, E>: Send + Sync {
     /// True when `agent` exists and belongs to `owner`, within `tx`.
-    fn belongs_to<'a>(
-        &'a self,
-        tx: &'a mut Tx,
-        agent: &'a AgentId,
-        owner: &'a crate::id::OwnerId,
-    ) -> Boxed<'a, Result<bool, E>>;
+    fn belongs_to<'a>(&'a self, tx: &'a mut Tx, agent: &'a AgentId, owner: &'a OwnerId) -> Boxed<'a, Result<bool, E>>;
 }

@@ -7,6 +7,7 @@ use {
         project::Environment,
         scope::ScopeSet,
         time::Timestamp,
+        token::TokenId,
     },
     serde::{Deserialize, Deserializer, Serialize, Serializer},
     std::{convert::Infallible, fmt, str::FromStr},
@@ -82,12 +83,15 @@ impl<'de> Deserialize<'de> for Role {
 pub enum Credential {
     /// An API key.
     ApiKey(KeyId),
+    /// An access token.
+    Token(TokenId),
 }
 
 impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ApiKey(id) => id.fmt(f),
+            Self::Token(id) => id.fmt(f),
         }
     }
 }
@@ -97,6 +101,8 @@ impl fmt::Display for Credential {
 pub enum AuthMethod {
     /// An API key in the `Authorization` header.
     ApiKey,
+    /// An access token in the `Authorization` header.
+    AccessToken,
 }
 
 /// Who is calling. Made by the guard and by nothing else; handlers read it.

@@ -5,7 +5,7 @@ use {
         error::{ErrorCode, OAuthError},
         redirect::RedirectUri,
     },
-    portreeve_kernel::ScopeSet,
+    portreeve_kernel::{Entropy, ScopeSet, id::random_base32},
     serde::{Deserialize, Serialize},
     std::fmt,
 };
@@ -21,6 +21,12 @@ pub struct ClientId(Box<str>);
 impl ClientId {
     /// Longer than any we give and than any address worth fetching.
     const LENGTH_MAX: usize = 512;
+
+    /// One that we give. Carries no time, so that a client's age does not show.
+    #[must_use]
+    pub fn new(entropy: &dyn Entropy) -> Self {
+        Self(format!("clt_{}", random_base32(12, entropy)).into())
+    }
 
     /// Reads an id out of a request: 1 to 512 visible ASCII characters (RFC 6749, A.1).
     #[must_use]
@@ -71,6 +77,17 @@ impl AuthMethod {
         Self::PrivateKeyJwt,
         Self::None,
     ];
+
+    /// As it stands in `token_endpoint_auth_method`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+            Self::None => "none",
+        }
+    }
 
     /// True when whoever uses it can keep a secret.
     #[must_use]
@@ -219,6 +236,20 @@ pub(crate) mod tests {
         assert!(!ClientId::parse("cli_01ABC").unwrap().is_document());
         for bad in ["", "a b", "ü", "a\n", &"x".repeat(513)] {
             assert_eq!(ClientId::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_we_give_reads_back_and_is_no_document() {
+        let id = ClientId::new(&portreeve_kernel::entropy::Seeded::new(1));
+        assert_eq!(ClientId::parse(id.as_str()), Some(id.clone()));
+        assert!(id.as_str().starts_with("clt_") && id.as_str().len() == 16 && !id.is_document());
+    }
+
+    #[test]
+    fn a_way_to_prove_oneself_has_one_name() {
+        for method in AuthMethod::ALL {
+            assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
         }
     }
 

@@ -3,11 +3,12 @@
 use {
     crate::{
         keys::{self, Keys},
+        oauth::{clients, grants},
         rows,
     },
     portreeve_kernel::{
         AgentId, Credential, KeyId, Now,
-        control::{Boxed, CredentialCheck, CredentialControl},
+        control::{AgentClient, Boxed, CredentialCheck, CredentialControl, NewClientSecret},
     },
     portreeve_store::{StoreError, Tx},
     std::collections::BTreeSet,
@@ -23,8 +24,36 @@ impl CredentialControl<Tx, StoreError> for Keys {
                 self.end(tx, &key.id, &key.hash, now, agent.to_string(), whose).await?;
                 revoked.push(key.id);
             }
+            clients::revoke_of_agent(tx, agent, now.for_expiry()).await?;
             Ok(revoked)
         })
+    }
+
+    fn client_for_agent<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        new: &'a AgentClient,
+        now: Now,
+    ) -> Boxed<'a, Result<NewClientSecret, StoreError>> {
+        Box::pin(clients::make_for_agent(tx, new, &*self.entropy, now.for_expiry()))
+    }
+
+    fn stop_clients_of_agent<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        agent: &'a AgentId,
+        now: Now,
+    ) -> Boxed<'a, Result<(), StoreError>> {
+        Box::pin(clients::stop_of_agent(tx, agent, now.for_expiry()))
+    }
+
+    fn resume_clients_of_agent<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        agent: &'a AgentId,
+        now: Now,
+    ) -> Boxed<'a, Result<(), StoreError>> {
+        Box::pin(clients::resume_of_agent(tx, agent, &*self.entropy, now.for_expiry()))
     }
 }
 
@@ -35,10 +64,25 @@ impl CredentialCheck<Tx, StoreError> for Keys {
         credentials: &'a BTreeSet<Credential>,
         now: Now,
     ) -> Boxed<'a, Result<BTreeSet<Credential>, StoreError>> {
-        let ids = credentials.iter().map(|Credential::ApiKey(id)| id);
+        let (mut api_keys, mut tokens) = (Vec::new(), Vec::new());
+        for credential in credentials {
+            match credential {
+                Credential::ApiKey(id) => api_keys.push(id),
+                Credential::Token(id) => tokens.push(id),
+            }
+        }
         Box::pin(async move {
-            let good = keys::good_among(tx, ids, now).await?;
-            Ok(good.into_iter().map(Credential::ApiKey).collect())
+            let mut good = BTreeSet::new();
+            // Keys before grants, as everywhere: who locks in one order waits for nobody who waits for them.
+            if !api_keys.is_empty() {
+                let ids = keys::good_among(tx, api_keys, now).await?;
+                good.extend(ids.into_iter().map(Credential::ApiKey));
+            }
+            if !tokens.is_empty() {
+                let ids = grants::good_among(tx, &tokens).await?;
+                good.extend(ids.into_iter().map(Credential::Token));
+            }
+            Ok(good)
         })
     }
 }

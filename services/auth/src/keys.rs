@@ -14,11 +14,12 @@ use {
     },
     portreeve_guard::{Page, Paging},
     portreeve_kernel::{
-        Clock, Credential, Entropy, KeyId, Now, OwnerId, Principal, ProjectId, Role, Timestamp, control::AgentControl,
+        Clock, Credential, Entropy, KeyId, Now, OwnerId, Principal, ProjectId, Role, Timestamp,
+        control::{AgentControl, CredentialCheck},
     },
     portreeve_store::{AuditEntry, Database, StoreError, Tx},
     serde_json::json,
-    std::{fmt, sync::Arc},
+    std::{collections::BTreeSet, fmt, sync::Arc},
 };
 
 /// Keys the cache holds at most; those beyond cost a read per request.
@@ -182,8 +183,8 @@ impl Keys {
     }
 
     async fn still_good(&self, tx: &mut Tx, credential: &Credential, now: Now) -> Result<(), KeyError> {
-        let Credential::ApiKey(id) = credential;
-        if good_among(tx, [id], now).await?.is_empty() {
+        let asked = BTreeSet::from([credential.clone()]);
+        if self.good_among(tx, &asked, now).await?.is_empty() {
             return Err(KeyError::CallerRevoked);
         }
         Ok(())

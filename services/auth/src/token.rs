@@ -30,12 +30,24 @@ pub(crate) const fn prefix(environment: Environment) -> &'static str {
     }
 }
 
+/// What every secret of an OAuth client begins with.
+const CLIENT_SECRET: &str = "wcs_";
+
 /// A new key.
 pub(crate) fn generate(environment: Environment, entropy: &dyn Entropy) -> Secret {
+    secret(prefix(environment), entropy)
+}
+
+/// A new secret for an OAuth client: of the same form as a key, under a prefix of its own.
+pub(crate) fn client_secret(entropy: &dyn Entropy) -> Secret {
+    secret(CLIENT_SECRET, entropy)
+}
+
+fn secret(prefix: &str, entropy: &dyn Entropy) -> Secret {
     let mut random = [0_u8; 32];
     entropy.fill(&mut random);
     let mut text = String::with_capacity(LENGTH);
-    text.push_str(prefix(environment));
+    text.push_str(prefix);
     push_base62(&mut text, &mut random, RANDOM_CHARACTERS);
     let mut sum = crc32fast::hash(text.as_bytes()).to_be_bytes();
     push_base62(&mut text, &mut sum, CHECKSUM_CHARACTERS);
@@ -138,6 +150,14 @@ mod tests {
         let mut text = String::new();
         push_base62(&mut text, &mut 0xCBF4_3926_u32.to_be_bytes(), 6);
         assert_eq!(from_base62(&text), Some(0xCBF4_3926));
+    }
+
+    #[test]
+    fn the_secret_of_a_client_has_a_form_of_its_own_and_is_no_key() {
+        let secret = client_secret(&Seeded::new(3));
+        let text = secret.expose();
+        assert!(text.starts_with("wcs_") && text.len() == 4 + RANDOM_CHARACTERS + CHECKSUM_CHARACTERS);
+        assert!(!is_well_formed(text));
     }
 
     #[test]

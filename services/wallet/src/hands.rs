@@ -9,7 +9,7 @@ use {
     portreeve_guard::caller,
     portreeve_jobs as jobs,
     portreeve_kernel::{
-        AgentId, Clock, Credential, Entropy, Timestamp,
+        AgentId, Clock, Credential, Entropy, Now, Timestamp,
         control::{CredentialCheck, CredentialControl},
     },
     portreeve_store::{StoreError, Tx},
@@ -51,7 +51,8 @@ impl Hands {
         Ok(())
     }
 
-    /// Suspends `agent` in the database and sees to it that signer and chain follow.
+    /// Suspends `agent` in the database, ends its OAuth clients' tokens in the same commit, and sees to it that signer and
+    /// chain follow.
     pub(crate) async fn suspend(
         &self,
         tx: &mut Tx,
@@ -70,6 +71,9 @@ impl Hands {
         agent.chain_sync = ChainSync::Pending;
         agent.updated_at = now;
         agent.update(tx).await?;
+        self.credentials
+            .stop_clients_of_agent(tx, &agent.id, Now::at(now))
+            .await?;
         let data = json!({"reason": agent.status_reason});
         tx.audit(events::entry(&*agent, now, "agent.suspended", actor, data.clone()));
         tx.emit(events::event(self.entropy(), &*agent, now, "agent.suspended", data));

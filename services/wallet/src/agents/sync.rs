@@ -12,7 +12,7 @@ use {
     crate::{Wallet, error::Failure, events, ports::SignerError},
     portreeve_guard::Problem,
     portreeve_jobs::Next,
-    portreeve_kernel::{AgentId, Asset, kill},
+    portreeve_kernel::{AgentId, Asset, Now, kill},
     portreeve_policy::AgentPolicy,
     portreeve_signing::{Reason, limits_on_chain},
     portreeve_store::{StoreError, Tx},
@@ -210,6 +210,10 @@ async fn finish(
         agent.last_synced_at = Some(now);
         agent.updated_at = now;
         agent.update(tx).await?;
+        if (seen.status, agent.status) == (AgentStatus::Suspended, AgentStatus::Active) {
+            let credentials = &own.hands().credentials;
+            credentials.resume_clients_of_agent(tx, &agent.id, Now::at(now)).await?;
+        }
         own.keep_receipt(tx).await?;
         let data = json!({"multisigAddress": agent.multisig, "vaultAddress": agent.vault, "status": agent.status});
         tx.audit(events::entry(&agent, now, kind, events::SYSTEM, data.clone()));

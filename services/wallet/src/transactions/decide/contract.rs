@@ -11,7 +11,7 @@ use {
     portreeve_chain::TokenProgram,
     portreeve_kernel::{
         Amount, Asset, Clock, Cluster, KeyId, Mint, Seconds, Timestamp,
-        control::{Boxed, CredentialCheck, CredentialControl},
+        control::{AgentClient, Boxed, CredentialCheck, CredentialControl, NewClientSecret},
         entropy::Seeded,
     },
     portreeve_payment::OPENED_MAX,
@@ -26,6 +26,7 @@ const SOL: u64 = 1_000_000_000;
 #[derive(Default)]
 struct Keys {
     revoked_of: Mutex<Vec<AgentId>>,
+    stopped_of: Mutex<Vec<AgentId>>,
     bad: Mutex<BTreeSet<Credential>>,
 }
 
@@ -33,6 +34,34 @@ impl CredentialControl<Tx, StoreError> for Keys {
     fn revoke_of_agent<'a>(&'a self, _: &'a mut Tx, agent: &'a AgentId) -> Boxed<'a, Result<Vec<KeyId>, StoreError>> {
         self.revoked_of.lock().unwrap().push(agent.clone());
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn client_for_agent<'a>(
+        &'a self,
+        _: &'a mut Tx,
+        _: &'a AgentClient,
+        _: Now,
+    ) -> Boxed<'a, Result<NewClientSecret, StoreError>> {
+        Box::pin(async { Err(StoreError::Missing) })
+    }
+
+    fn stop_clients_of_agent<'a>(
+        &'a self,
+        _: &'a mut Tx,
+        agent: &'a AgentId,
+        _: Now,
+    ) -> Boxed<'a, Result<(), StoreError>> {
+        self.stopped_of.lock().unwrap().push(agent.clone());
+        Box::pin(async { Ok(()) })
+    }
+
+    fn resume_clients_of_agent<'a>(
+        &'a self,
+        _: &'a mut Tx,
+        _: &'a AgentId,
+        _: Now,
+    ) -> Boxed<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
     }
 }
 
@@ -391,6 +420,10 @@ async fn a_large_amount_stops_the_agent_in_the_same_commit(test: TestDatabase) {
         (AgentStatus::Suspended, ChainSync::Pending)
     );
     assert!(!agent.key_destroyed && world.keys.revoked_of.lock().unwrap().is_empty());
+    assert_eq!(
+        *world.keys.stopped_of.lock().unwrap(),
+        std::slice::from_ref(&world.agent)
+    );
     assert!(matches!(
         world.ask("2", 1).await,
         Decided::Refused(Code::AgentSuspended)
