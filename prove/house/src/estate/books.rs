@@ -72,6 +72,8 @@ impl Books {
              SELECT 'policies', COUNT(*) FROM policies UNION ALL \
              SELECT 'transactions', COUNT(*) FROM transactions UNION ALL \
              SELECT 'api_keys', COUNT(*) FROM api_keys UNION ALL \
+             SELECT 'oauth_clients', COUNT(*) FROM oauth_clients UNION ALL \
+             SELECT 'oauth_grants', COUNT(*) FROM oauth_grants UNION ALL \
              SELECT 'ledger_accounts', COUNT(*) FROM ledger_accounts UNION ALL \
              SELECT 'ledger_entries', COUNT(*) FROM ledger_entries UNION ALL \
              SELECT 'reservations', COUNT(*) FROM reservations UNION ALL \
