@@ -111,7 +111,7 @@ impl Backend {
             #[cfg(not(seeded_bug = "synchronous_off"))]
             (Self::Sqlite, Access::Write) => {
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                 PRAGMA busy_timeout = 5000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA fullfsync = ON; \
+                 PRAGMA busy_timeout = 5000; PRAGMA mmap_size = 0; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA fullfsync = ON; \
                  PRAGMA checkpoint_fullfsync = ON; PRAGMA trusted_schema = OFF"
             }
             (Self::Sqlite, Access::Read) => {

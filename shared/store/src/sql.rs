@@ -1,6 +1,7 @@
 //! A statement and its values. The text is ours, always: what comes from outside is bound.
 
 use {
+    crate::backend::Backend,
     portreeve_kernel::{
         Address, AgentId, Amount, Asset, Cluster, Environment, EventId, GrantId, KeyId, Mint, OwnerId, ProjectId,
         RequestId, Role, Seconds, Timestamp, TokenId, Total, TransactionId, UserId, id::JobId,
@@ -98,7 +99,7 @@ impl Sql {
     }
 
     /// `head VALUES ($1, …), (…) tail`, for `rows` of equal length.
-    pub(crate) fn insert(head: &str, rows: Vec<Vec<Value>>, tail: &str) -> Self {
+    pub(crate) fn insert(head: &str, rows: Vec<Vec<Value>>, tail: &str, backend: Backend) -> Self {
         let mut text = format!("{head} VALUES ");
         let mut values: Vec<Value> = Vec::new();
         for row in rows {
@@ -106,7 +107,11 @@ impl Sql {
             for (place, value) in row.into_iter().enumerate() {
                 values.push(value);
                 let comma = if place == 0 { "" } else { "," };
-                let _ = write!(text, "{comma}${}", values.len());
+                let _ = match backend {
+                    // SQLite keeps a list of the marks that have names and searches it for each value.
+                    Backend::Sqlite => write!(text, "{comma}?"),
+                    Backend::Postgres => write!(text, "{comma}${}", values.len()),
+                };
             }
             text.push(')');
         }
@@ -246,11 +251,20 @@ mod tests {
     #[test]
     fn rows_become_one_statement() {
         let row = |n: i64| vec![n.value(), "a".value()];
-        let sql = Sql::insert("INSERT INTO t (n, s)", vec![row(1), row(2)], "ON CONFLICT DO NOTHING");
-        assert_eq!(
-            sql.text,
-            "INSERT INTO t (n, s) VALUES ($1,$2),($3,$4) ON CONFLICT DO NOTHING"
-        );
+        for (backend, text) in [
+            (
+                Backend::Postgres,
+                "INSERT INTO t (n, s) VALUES ($1,$2),($3,$4) ON CONFLICT DO NOTHING",
+            ),
+            (
+                Backend::Sqlite,
+                "INSERT INTO t (n, s) VALUES (?,?),(?,?) ON CONFLICT DO NOTHING",
+            ),
+        ] {
+            let rows = vec![row(1), row(2)];
+            let sql = Sql::insert("INSERT INTO t (n, s)", rows, "ON CONFLICT DO NOTHING", backend);
+            assert_eq!(sql.text, text);
+        }
     }
 
     #[test]
