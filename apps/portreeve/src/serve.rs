@@ -237,22 +237,29 @@ impl House {
             AUDIENCE,
         ));
         let refusals = Arc::new(RefusalLog::new(time.clock()));
+        let needs = Needs {
+            database: database.clone(),
+            chain: Arc::clone(&chain),
+            signer: Arc::clone(&signer),
+        };
+        let metrics = Metrics::new(needs.clone());
         let gate = Gate::new(GateParts {
             authenticator: Arc::clone(&keys) as _,
             audit: Arc::clone(&refusals) as _,
+            answers: Some(metrics.counts() as _),
             clock: time.clock(),
             // For request ids.
             entropy: Arc::new(NamesEntropy),
             proxies,
         });
         let wallet = Wallet::new(Parts {
-            database: database.clone(),
+            database,
             gate: gate.clone(),
             clock: time.clock(),
             wall: time.wall(),
             entropy,
             chain: Arc::clone(&chain) as _,
-            signer: Arc::clone(&signer),
+            signer,
             credentials: Arc::clone(&keys) as _,
             checks: Arc::clone(&keys) as _,
             programs,
@@ -263,14 +270,7 @@ impl House {
             keys: Arc::clone(&keys),
             agents,
         };
-        let needs = Needs {
-            database,
-            chain: Arc::clone(&chain),
-            signer,
-        };
-        let metrics = Metrics::new(needs.clone());
-        let router = api::router(auth, wallet.clone(), needs, metrics.clone())?;
-        let router = metrics.count(gate.protect(router));
+        let router = gate.protect(api::router(auth, wallet.clone(), needs, metrics)?);
         Ok(Self {
             wallet,
             keys,

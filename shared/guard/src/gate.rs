@@ -10,16 +10,22 @@ use {
     crate::{caller::Authenticate, client::Proxies, context::RequestContext, problem::Problem},
     axum::{
         Router,
-        http::{HeaderMap, header},
+        http::{HeaderMap, StatusCode, header},
     },
     portreeve_kernel::{Clock, Code, Entropy, Principal, Scope},
-    std::{fmt, sync::Arc},
+    std::{fmt, sync::Arc, time::Duration},
 };
 
 /// Where refusals to authenticate go: the audit log. Called on the request's own task, so it must not block or wait.
 pub trait AuditSink: Send + Sync {
     /// Somebody was not let in.
     fn refused(&self, refusal: &Refusal<'_>);
+}
+
+/// Who counts answers. Called on the request's own task, so it must not block or wait.
+pub trait AnswerSink: Send + Sync {
+    /// A request was answered with this status, which took so long.
+    fn answered(&self, status: StatusCode, took: Duration);
 }
 
 /// Somebody was not let in. Never carries the token.
@@ -89,6 +95,8 @@ pub struct GateParts {
     pub authenticator: Arc<dyn Authenticate>,
     /// Where refusals go.
     pub audit: Arc<dyn AuditSink>,
+    /// Who counts answers, when somebody does.
+    pub answers: Option<Arc<dyn AnswerSink>>,
     /// For request ids.
     pub clock: Arc<dyn Clock>,
     /// For request ids.
@@ -126,6 +134,12 @@ impl Gate {
 
     pub(crate) fn authenticator(&self) -> &dyn Authenticate {
         &*self.0.authenticator
+    }
+
+    pub(crate) fn answered(&self, status: StatusCode, took: Duration) {
+        if let Some(answers) = &self.0.answers {
+            answers.answered(status, took);
+        }
     }
 
     pub(crate) fn refused(&self, refusal: &Refusal<'_>) {

@@ -32,7 +32,7 @@ pub use body::MAX_BODY_BYTES;
 pub use caller::{AuthFailure, Authenticate, Caller, insufficient_scope};
 pub use client::{Proxies, ProxyHeader};
 pub use context::RequestContext;
-pub use gate::{AuditSink, Gate, GateParts, Reason, Refusal};
+pub use gate::{AnswerSink, AuditSink, Gate, GateParts, Reason, Refusal};
 pub use health::Health;
 pub use json::Json;
 pub use network::{Network, NetworkError};

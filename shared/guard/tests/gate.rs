@@ -186,6 +186,7 @@ impl Server {
     fn behind(proxies: Proxies, peer: Option<&str>) -> Self {
         let notes = Arc::new(Notes::default());
         let gate = Gate::new(GateParts {
+            answers: None,
             authenticator: Arc::new(Tokens),
             audit: notes.clone(),
             clock: Arc::new(ManualClock::at(AT)),
@@ -568,6 +569,7 @@ async fn a_stream_is_passed_on_piece_by_piece() {
 #[tokio::test]
 async fn a_caller_on_a_router_without_a_gate_gets_nowhere() {
     let gate = Gate::new(GateParts {
+        answers: None,
         authenticator: Arc::new(Tokens),
         audit: Arc::new(Notes::default()),
         clock: Arc::new(ManualClock::at(AT)),

@@ -73,6 +73,7 @@ impl Write for Lines {
 
 fn router() -> Router {
     let gate = Gate::new(GateParts {
+        answers: None,
         authenticator: Arc::new(Everybody),
         audit: Arc::new(Nowhere),
         clock: Arc::new(ManualClock::at(AT)),

@@ -3,21 +3,19 @@
 use {
     super::health::Needs,
     axum::{
-        Router,
-        extract::{Request, State},
-        http::header,
-        middleware::{self, Next},
+        extract::State,
+        http::{StatusCode, header},
         response::{IntoResponse, Response},
     },
-    portreeve_guard::health::Status,
+    portreeve_guard::{AnswerSink, health::Status},
     std::{
         fmt::Write,
         sync::{
             Arc,
             atomic::{AtomicU64, Ordering},
         },
+        time::Duration,
     },
-    tokio::time::Instant,
 };
 
 /// The text format of Prometheus, version 0.0.4.
@@ -34,7 +32,7 @@ pub(super) struct Metrics {
 }
 
 #[derive(Default)]
-struct Counts {
+pub(super) struct Counts {
     /// 1xx … 5xx.
     by_class: [AtomicU64; 5],
     /// How many took at most as long as the bound of the same place.
@@ -50,19 +48,16 @@ impl Metrics {
         }
     }
 
-    /// Counts every answer of `router`.
-    pub(super) fn count(&self, router: Router) -> Router {
-        let counts = Arc::clone(&self.counts);
-        router.layer(middleware::from_fn(move |request: Request, next: Next| {
-            let counts = Arc::clone(&counts);
-            async move {
-                let start = Instant::now();
-                let response = next.run(request).await;
-                let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-                counts.add(response.status().as_u16(), micros);
-                response
-            }
-        }))
+    /// Counts every answer of a gate.
+    pub(super) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+}
+
+impl AnswerSink for Counts {
+    fn answered(&self, status: StatusCode, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.add(status.as_u16(), micros);
     }
 }
 

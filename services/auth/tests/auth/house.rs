@@ -138,6 +138,7 @@ impl House {
         ));
         let refusals = Arc::new(RefusalLog::new(seen.clone()));
         let gate = Gate::new(GateParts {
+            answers: None,
             authenticator: keys.clone(),
             audit: refusals.clone(),
             clock: seen,

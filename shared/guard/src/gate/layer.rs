@@ -88,7 +88,9 @@ where
                 }
             };
             let response = answer::finish(response, &context, &uri);
-            answer::log(&context, &response, start.elapsed());
+            let took = start.elapsed();
+            gate.answered(response.status(), took);
+            answer::log(&context, &response, took);
             Ok(response)
         })
     }
