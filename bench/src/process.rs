@@ -144,7 +144,8 @@ impl Installation {
         }
         command
             .env("PORTREEVE_HOME", self.home())
-            .env("PORTREEVE_SIGNER_BIN", house::signer());
+            .env("PORTREEVE_SIGNER_BIN", house::signer())
+            .envs(house::LIMITS.iter().copied());
         command
     }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod init;
 mod key;
+mod looks;
 mod pages;
 mod policy;
 mod serve;

@@ -87,6 +87,8 @@ struct Problem {
     violations: Vec<Value>,
     max_amount_now: Option<String>,
     passes_at: Option<String>,
+    /// Seconds.
+    retry_after: Option<u32>,
     transaction_id: Option<String>,
     mint: Option<Mint>,
     decimals: Option<u8>,
@@ -101,6 +103,17 @@ impl Problem {
 }
 
 impl ClientError {
+    /// When the same request passes that came too soon.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(refusal) => refusal
+                .problem
+                .retry_after
+                .map(|seconds| Duration::from_secs(seconds.into())),
+            Self::Unreachable { .. } | Self::Strange { .. } | Self::InTheClear(_) => None,
+        }
+    }
+
     /// True when the same request may succeed later, or may have succeeded already.
     pub(crate) fn is_worth_repeating(&self) -> bool {
         match self {

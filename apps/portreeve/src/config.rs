@@ -7,7 +7,7 @@ pub(crate) mod reference;
 
 use {
     crate::home::{self, FileError, Home},
-    portreeve_guard::Proxies,
+    portreeve_guard::{Limits, Proxies},
     portreeve_kernel::{Address, Secret},
     serde::{Deserialize, Deserializer},
     std::{
@@ -25,6 +25,8 @@ pub(crate) use environment::{EnvironmentError, variables};
 pub(crate) struct Config {
     /// Where this server listens and who stands before it.
     pub(crate) server: Server,
+    /// How much one caller may ask.
+    pub(crate) limits: Limits,
     /// Where rows are kept.
     pub(crate) database: Database,
     /// Which chain nodes are asked.

@@ -23,7 +23,7 @@ use {
     portreeve_auth::{Agents, Auth, Keys, RefusalLog},
     portreeve_chain::Programs,
     portreeve_guard::{
-        Gate, GateParts,
+        Gate, GateParts, Limiter, Limits, limit,
         serve::{self as guard, Listener},
     },
     portreeve_jobs::Runner,
@@ -153,6 +153,7 @@ async fn begin(home: &Home, config: Config, child: &mut Option<SignerChild>) -> 
             .squads
             .map_or_else(Programs::default, |squads| Programs { squads }),
         proxies: config.server.proxies,
+        limits: config.limits,
     };
     wait_for_signer(&*parts.signer).await;
     if let Some(weakness) = Isolation::look(home, &socket).await.weakness() {
@@ -181,6 +182,7 @@ async fn go_on(
     background.spawn(house.wallet.agent_jobs(runner("agents")).run(stopped(&stop)));
     background.spawn(house.wallet.clone().upkeep(stopped(&stop)));
     background.spawn(portreeve_auth::upkeep(house.keys, house.refusals, stopped(&stop)));
+    background.spawn(limit::upkeep(house.limiter, stopped(&stop)));
     background.spawn(time.keep_up(house.chain, stopped(&stop)));
 
     listening(listener.local_addr()?)?;
@@ -208,6 +210,7 @@ struct HouseParts {
     time: Time,
     programs: Programs,
     proxies: portreeve_guard::Proxies,
+    limits: Limits,
 }
 
 /// The services, joined.
@@ -215,6 +218,7 @@ struct House {
     wallet: Wallet,
     keys: Arc<Keys>,
     refusals: Arc<RefusalLog>,
+    limiter: Arc<Limiter>,
     chain: Arc<portreeve_wallet::rpc::RpcChain>,
     router: axum::Router,
 }
@@ -228,6 +232,7 @@ impl House {
             time,
             programs,
             proxies,
+            limits,
         } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = Arc::new(Keys::new(
@@ -243,10 +248,12 @@ impl House {
             signer: Arc::clone(&signer),
         };
         let metrics = Metrics::new(needs.clone());
+        let limiter = Arc::new(Limiter::new(limits));
         let gate = Gate::new(GateParts {
             authenticator: Arc::clone(&keys) as _,
             audit: Arc::clone(&refusals) as _,
             answers: Some(metrics.counts() as _),
+            limiter: Arc::clone(&limiter),
             clock: time.clock(),
             // For request ids.
             entropy: Arc::new(NamesEntropy),
@@ -275,6 +282,7 @@ impl House {
             wallet,
             keys,
             refusals,
+            limiter,
             chain,
             router,
         })

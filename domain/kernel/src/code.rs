@@ -152,6 +152,7 @@ codes! {
     SystemRpcUnavailable "SYSTEM_RPC_UNAVAILABLE" 503 true High "Chain not reachable", "Try again later with the same Idempotency-Key.";
     SystemDatabaseError "SYSTEM_DATABASE_ERROR" 503 true High "Database not available", "Try again later with the same Idempotency-Key.";
     SystemRecovering "SYSTEM_RECOVERING" 503 true - "Settling what was in flight", "Try again in a few seconds with the same Idempotency-Key.";
+    SystemRateLimited "SYSTEM_RATE_LIMITED" 429 true - "Too many requests", "Try again after the `Retry-After` seconds; the `X-RateLimit-*` headers tell how much is left.";
     SystemOverloaded "SYSTEM_OVERLOADED" 503 true - "Too much at once", "Try again after the `Retry-After` seconds with the same Idempotency-Key.";
 }
 

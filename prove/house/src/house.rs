@@ -28,6 +28,13 @@ use {
 /// Lamports in one SOL.
 pub const SOL: u64 = 1_000_000_000;
 
+/// Limits that nobody here reaches: whoever drives a server asks more than anybody else. The layers stay on.
+pub const LIMITS: [(&str, &str); 3] = [
+    ("PORTREEVE__LIMITS__PER_ADDRESS", "100_000_000"),
+    ("PORTREEVE__LIMITS__PER_CREDENTIAL", "100_000_000"),
+    ("PORTREEVE__LIMITS__AGENT_PAYMENTS", "100_000_000"),
+];
+
 /// An agent that can pay.
 pub struct Agent {
     /// Its id.
@@ -292,7 +299,8 @@ impl House {
         }
         command
             .env("PORTREEVE_HOME", self.home())
-            .env("PORTREEVE_SIGNER_BIN", signer());
+            .env("PORTREEVE_SIGNER_BIN", signer())
+            .envs(LIMITS.iter().copied());
         command.current_dir(self.folder.path());
         command
     }

@@ -220,6 +220,10 @@ impl Wallet {
             .map(|_| ())
     }
 
+    fn gate(&self) -> &Gate {
+        &self.0.parts.gate
+    }
+
     fn database(&self) -> &Database {
         &self.0.parts.database
     }

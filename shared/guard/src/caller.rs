@@ -60,28 +60,55 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let gate = Gate::from_ref(app);
-        let context = RequestContext::of(parts)?;
-        let principal = match bearer(&parts.headers) {
-            Bearer::Token(token) => gate.authenticator().authenticate(token, context.client()).await,
-            Bearer::Malformed => Err(AuthFailure::Invalid),
-            Bearer::Missing => {
-                gate.refused(&Refusal::new(context, &parts.headers, Reason::Missing));
-                return Err(unauthorized(Code::AuthKeyInvalid, &Challenge::default()));
-            }
-        };
-        let principal = principal.map_err(|failure| refuse(&gate, context, &parts.headers, failure))?;
-        context.authenticated(&principal);
-        if !principal.scopes.holds(&S::SCOPE) {
-            let reason = Reason::ScopeInsufficient(S::SCOPE);
-            gate.refused(&Refusal::new(context, &parts.headers, reason).by(&principal));
-            return Err(insufficient_scope(&S::SCOPE));
-        }
-        Ok(Self {
-            principal,
-            scope: PhantomData,
-        })
+        admit(&Gate::from_ref(app), parts, true).await
     }
+}
+
+/// A [`Caller`] whose requests no limit of its credential holds up: for what stops money. Whoever has asked too much must
+/// still be able to stop an agent.
+#[derive(Debug, Clone)]
+pub struct Unlimited<S>(pub Caller<S>);
+
+impl<S: RequiredScope, App: Send + Sync> FromRequestParts<App> for Unlimited<S>
+where
+    Gate: FromRef<App>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        admit(&Gate::from_ref(app), parts, false).await.map(Self)
+    }
+}
+
+async fn admit<S: RequiredScope>(gate: &Gate, parts: &Parts, limited: bool) -> Result<Caller<S>, Problem> {
+    let context = RequestContext::of(parts)?;
+    let principal = match bearer(&parts.headers) {
+        Bearer::Token(token) => gate.authenticator().authenticate(token, context.client()).await,
+        Bearer::Malformed => Err(AuthFailure::Invalid),
+        Bearer::Missing => {
+            gate.refused(&Refusal::new(context, &parts.headers, Reason::Missing));
+            return Err(unauthorized(Code::AuthKeyInvalid, &Challenge::default()));
+        }
+    };
+    let principal = principal.map_err(|failure| refuse(gate, context, &parts.headers, failure))?;
+    context.authenticated(&principal);
+    if limited {
+        let taken = gate.limiter().credential(&principal.credential, context.method());
+        if let Err(problem) = context.counted(taken) {
+            let refusal = Refusal::new(context, &parts.headers, Reason::LimitExceeded);
+            gate.refused(&refusal.by(&principal));
+            return Err(problem);
+        }
+    }
+    if !principal.scopes.holds(&S::SCOPE) {
+        let reason = Reason::ScopeInsufficient(S::SCOPE);
+        gate.refused(&Refusal::new(context, &parts.headers, reason).by(&principal));
+        return Err(insufficient_scope(&S::SCOPE));
+    }
+    Ok(Caller {
+        principal,
+        scope: PhantomData,
+    })
 }
 
 /// Tells the audit log what happened, and the client what it may know.
@@ -98,6 +125,11 @@ fn refuse(gate: &Gate, context: &RequestContext, headers: &HeaderMap, failure: A
         Some(holder) => refusal.by(holder),
         None => refusal,
     });
+    if matches!(failure, AuthFailure::Invalid)
+        && let Err(exceeded) = gate.limiter().wrong_credential(context.client())
+    {
+        return exceeded.into();
+    }
     match failure {
         AuthFailure::Expired(_) => unauthorized(Code::AuthKeyExpired, &INVALID_TOKEN),
         AuthFailure::Revoked(_) => revoked(),

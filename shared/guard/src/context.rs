@@ -1,7 +1,10 @@
 //! What the gate knows of a request, for extractors, the access log and audit entries.
 
 use {
-    crate::problem::Problem,
+    crate::{
+        limit::{Exceeded, Share},
+        problem::Problem,
+    },
     axum::{
         extract::{FromRequestParts, MatchedPath},
         http::{Method, request::Parts},
@@ -9,7 +12,7 @@ use {
     portreeve_kernel::{Principal, RequestId},
     std::{
         net::IpAddr,
-        sync::{Arc, OnceLock},
+        sync::{Arc, Mutex, OnceLock, PoisonError},
     },
 };
 
@@ -25,6 +28,7 @@ struct Known {
     method: Method,
     route: Option<MatchedPath>,
     principal: OnceLock<Arc<Principal>>,
+    share: Mutex<Option<Share>>,
 }
 
 impl RequestContext {
@@ -35,6 +39,7 @@ impl RequestContext {
             method,
             route,
             principal: OnceLock::new(),
+            share: Mutex::default(),
         }))
     }
 
@@ -71,6 +76,22 @@ impl RequestContext {
     /// Remembers who is calling. The first answer stands.
     pub(crate) fn authenticated(&self, principal: &Arc<Principal>) {
         let _first_stands = self.0.principal.set(Arc::clone(principal));
+    }
+
+    /// Remembers what is left of a limit, of several the tightest, for the answer's headers.
+    pub(crate) fn counted(&self, taken: Result<Share, Exceeded>) -> Result<(), Problem> {
+        let share = match &taken {
+            Ok(share) => *share,
+            Err(exceeded) => exceeded.share,
+        };
+        let mut known = self.0.share.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(share.tightest(*known));
+        taken.map(|_| ()).map_err(Problem::from)
+    }
+
+    /// What is left of the tightest limit.
+    pub(crate) fn share(&self) -> Option<Share> {
+        *self.0.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// # Errors

@@ -7,12 +7,12 @@ mod answer;
 mod layer;
 
 use {
-    crate::{caller::Authenticate, client::Proxies, context::RequestContext, problem::Problem},
+    crate::{caller::Authenticate, client::Proxies, context::RequestContext, limit::Limiter, problem::Problem},
     axum::{
         Router,
         http::{HeaderMap, StatusCode, header},
     },
-    portreeve_kernel::{Clock, Code, Entropy, Principal, Scope},
+    portreeve_kernel::{AgentId, Clock, Code, Entropy, Principal, Scope},
     std::{fmt, sync::Arc, time::Duration},
 };
 
@@ -56,6 +56,8 @@ pub enum Reason {
     AddressNotAllowed,
     /// Right, but without this scope.
     ScopeInsufficient(Scope),
+    /// Right, but used too often.
+    LimitExceeded,
 }
 
 impl Reason {
@@ -69,6 +71,7 @@ impl Reason {
             Self::Revoked => "revoked",
             Self::AddressNotAllowed => "address_not_allowed",
             Self::ScopeInsufficient(_) => "scope_insufficient",
+            Self::LimitExceeded => "limit_exceeded",
         }
     }
 }
@@ -101,6 +104,8 @@ pub struct GateParts {
     pub clock: Arc<dyn Clock>,
     /// For request ids.
     pub entropy: Arc<dyn Entropy>,
+    /// How much one caller may ask.
+    pub limiter: Arc<Limiter>,
     /// Who stands between the clients and this server.
     pub proxies: Proxies,
 }
@@ -134,6 +139,18 @@ impl Gate {
 
     pub(crate) fn authenticator(&self) -> &dyn Authenticate {
         &*self.0.authenticator
+    }
+
+    /// Counts one more payment that `agent` asks for.
+    ///
+    /// # Errors
+    /// `SYSTEM_RATE_LIMITED` when that is too many a minute.
+    pub fn count_payment(&self, context: &RequestContext, agent: &AgentId) -> Result<(), Problem> {
+        context.counted(self.0.limiter.payment(agent))
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.limiter
     }
 
     pub(crate) fn answered(&self, status: StatusCode, took: Duration) {

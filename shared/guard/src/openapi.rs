@@ -69,6 +69,7 @@ const REFUSALS: &[Code] = &[
     Code::AuthKeyRevoked,
     Code::AuthScopeInsufficient,
     Code::AuthIpBlocked,
+    Code::SystemRateLimited,
     Code::SystemInternalError,
     Code::SystemDatabaseError,
 ];

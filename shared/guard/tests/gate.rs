@@ -18,8 +18,8 @@ use {
     futures_util::stream,
     http_body_util::BodyExt,
     portreeve_guard::{
-        AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Id, Json, Page, Paging, Problem, Proxies, Query,
-        Refusal, RequestContext, not_found,
+        AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Id, Json, Limiter, Limits, Page, Paging,
+        Problem, Proxies, Query, Refusal, RequestContext, not_found,
     },
     portreeve_kernel::{AgentId, Code, Credential, KeyId, ManualClock, Principal, Role, Timestamp, entropy::Seeded},
     serde::Deserialize,
@@ -187,6 +187,7 @@ impl Server {
         let notes = Arc::new(Notes::default());
         let gate = Gate::new(GateParts {
             answers: None,
+            limiter: Arc::new(Limiter::new(Limits::default())),
             authenticator: Arc::new(Tokens),
             audit: notes.clone(),
             clock: Arc::new(ManualClock::at(AT)),
@@ -265,7 +266,6 @@ async fn a_request_id_of_another_form_is_replaced() {
 
 #[tokio::test]
 async fn unknown_malformed_and_wrong_credentials_are_told_apart_by_nobody() {
-    let server = Server::new();
     let mut bodies = Vec::new();
     for authorization in [
         "Bearer unknown",
@@ -274,7 +274,8 @@ async fn unknown_malformed_and_wrong_credentials_are_told_apart_by_nobody() {
         "Bearer",
         "Bearer wai_live_x",
     ] {
-        let answer = server
+        // Each the first request of its address, so that the limits have the same left.
+        let answer = Server::new()
             .say(&format!(
                 "GET /agents\nauthorization: {authorization}\nx-request-id: {REQUEST_ID}"
             ))
@@ -570,6 +571,7 @@ async fn a_stream_is_passed_on_piece_by_piece() {
 async fn a_caller_on_a_router_without_a_gate_gets_nowhere() {
     let gate = Gate::new(GateParts {
         answers: None,
+        limiter: Arc::new(Limiter::new(Limits::default())),
         authenticator: Arc::new(Tokens),
         audit: Arc::new(Notes::default()),
         clock: Arc::new(ManualClock::at(AT)),

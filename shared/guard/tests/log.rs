@@ -14,7 +14,9 @@ use {
         http::Request,
         routing::get,
     },
-    portreeve_guard::{AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Problem, Proxies, Refusal},
+    portreeve_guard::{
+        AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Problem, Proxies, Refusal,
+    },
     portreeve_kernel::{Credential, ManualClock, Principal, Timestamp, entropy::Seeded},
     std::{
         io::Write,
@@ -74,6 +76,7 @@ impl Write for Lines {
 fn router() -> Router {
     let gate = Gate::new(GateParts {
         answers: None,
+        limiter: Arc::new(Limiter::new(Limits::default())),
         authenticator: Arc::new(Everybody),
         audit: Arc::new(Nowhere),
         clock: Arc::new(ManualClock::at(AT)),

@@ -1,7 +1,7 @@
 //! `portreeve agent`: agents, from the wish to a wallet on chain.
 
 use {
-    super::{CliError, Context, Paging, approve, encoded, token, watch::Watch},
+    super::{CliError, Context, Paging, approve, encoded, looks::Looks, token, watch::Watch},
     crate::{
         client::{Answer, Client, Page},
         home,
@@ -13,12 +13,8 @@ use {
     portreeve_policy::{AgentPolicy, PolicyInput},
     serde::Deserialize,
     serde_json::{Map, Value, json},
-    std::{path::PathBuf, time::Duration},
+    std::path::PathBuf,
 };
-
-/// How often an agent is looked at while something happens to it, and how many times at most: two minutes.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-const LOOKS: u32 = 480;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AgentCommand {
@@ -310,8 +306,9 @@ async fn settle(
     doing: &str,
 ) -> Result<Answer<Agent>, CliError> {
     let progress = context.out.progress(doing);
-    for _ in 0..LOOKS {
-        agent = fetch(client, &agent.view.id).await?;
+    let looks = Looks::new();
+    loop {
+        agent = looks.patiently(async || fetch(client, &agent.view.id).await).await?;
         if agent.view.status == wanted && agent.view.chain_sync == "synced" {
             return Ok(agent);
         }
@@ -319,7 +316,9 @@ async fn settle(
             break;
         }
         progress.say(format!("{doing}: {}", agent.view.state()));
-        tokio::time::sleep(LOOK_EVERY).await;
+        if !looks.next().await {
+            break;
+        }
     }
     Err(CliError::NotDone(format!(
         "`{}` is still {} (chain: {}); the server goes on trying, see `portreeve agent show {}`",

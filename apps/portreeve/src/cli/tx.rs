@@ -1,7 +1,7 @@
 //! `portreeve tx`: payments.
 
 use {
-    super::{CliError, Context, Paging, encoded, token, watch::Watch},
+    super::{CliError, Context, Paging, encoded, looks::Looks, token, watch::Watch},
     crate::{
         client::{Answer, Client, Page, rule},
         money::{self, Unit, Wish},
@@ -12,12 +12,7 @@ use {
     portreeve_kernel::{Address, AgentId, Asset, Mint, TransactionId, id::random_base32},
     serde::Deserialize,
     serde_json::{Value, json},
-    std::time::Duration,
 };
-
-/// How often a payment is looked at while the chain works on it, and how many times at most: two minutes.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-const LOOKS: u32 = 480;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TxCommand {
@@ -210,13 +205,13 @@ async fn wait(
     mut payment: Answer<Transaction>,
 ) -> Result<Answer<Transaction>, CliError> {
     let progress = context.out.progress("paying");
-    for _ in 0..LOOKS {
-        if !payment.view.is_under_way() {
+    let looks = Looks::new();
+    while payment.view.is_under_way() {
+        progress.say(format!("paying: {}", payment.view.stage));
+        if !looks.next().await {
             break;
         }
-        progress.say(format!("paying: {}", payment.view.stage));
-        tokio::time::sleep(LOOK_EVERY).await;
-        payment = fetch(client, &payment.view.id).await?;
+        payment = looks.patiently(async || fetch(client, &payment.view.id).await).await?;
     }
     Ok(payment)
 }

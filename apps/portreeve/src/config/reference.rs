@@ -33,6 +33,28 @@ const SETTINGS: &[Setting] = &[
         about: "Proxies whose word about the client's address counts, and the header they set. When absent: none",
     },
     Setting {
+        key: "limits.per_address",
+        default: Some("1000"),
+        example: "5000",
+        flag: None,
+        about: "Requests a minute from one address, before anybody looks who it is. An IPv6 address counts with its /64",
+    },
+    Setting {
+        key: "limits.per_credential",
+        default: Some("100"),
+        example: "500",
+        flag: None,
+        about: "What the requests with one credential may weigh in a minute: 1 each, and 5 when they change something. \
+                Suspending an agent is never held up",
+    },
+    Setting {
+        key: "limits.agent_payments",
+        default: Some("10"),
+        example: "30",
+        flag: None,
+        about: "Payments a minute that one agent may ask for",
+    },
+    Setting {
         key: "database.url",
         default: None,
         example: "\"postgres://user:password@host/name\"",

@@ -120,6 +120,8 @@ impl Stage {
             .arg(made.home.path())
             .args(["serve", "--listen", "127.0.0.1:0", "--signer-bin"]);
         command.arg(signer.path());
+        // The story is told faster than anybody would ask.
+        command.env("PORTREEVE__LIMITS__PER_CREDENTIAL", "10_000");
         let log = folder.path().join("server.log");
         command.stderr(std::fs::File::create(&log)?);
         let started = Program::start("the server", command).await;

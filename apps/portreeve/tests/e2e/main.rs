@@ -28,5 +28,6 @@ mod limits;
 mod operators;
 mod payments;
 mod postgres;
+mod rates;
 mod setup;
 mod tokens;

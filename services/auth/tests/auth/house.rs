@@ -9,7 +9,7 @@ use {
     },
     http_body_util::BodyExt,
     portreeve_auth::{Agents, Auth, CreatedKey, Keys, RefusalLog, first_key, router},
-    portreeve_guard::{Gate, GateParts, Proxies},
+    portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
     portreeve_kernel::{
         AgentId, Clock, Cluster, Code, ManualClock, OwnerId, ProjectId, Seconds, Timestamp,
         control::{AgentControl, Boxed},
@@ -24,6 +24,7 @@ use {
     serde_json::Value,
     std::{
         net::SocketAddr,
+        num::NonZeroU32,
         sync::{Arc, Mutex},
     },
     tower::ServiceExt,
@@ -139,6 +140,11 @@ impl House {
         let refusals = Arc::new(RefusalLog::new(seen.clone()));
         let gate = Gate::new(GateParts {
             answers: None,
+            limiter: Arc::new(Limiter::new(Limits {
+                per_address: NonZeroU32::MAX,
+                per_credential: NonZeroU32::MAX,
+                agent_payments: NonZeroU32::MAX,
+            })),
             authenticator: keys.clone(),
             audit: refusals.clone(),
             clock: seen,

@@ -13,7 +13,7 @@ use {
         response::{IntoResponse, Response},
     },
     portreeve_guard::{
-        Caller, Id, Json, Page, Paging, PagingQuery, Problem,
+        Caller, Id, Json, Page, Paging, PagingQuery, Problem, Unlimited,
         openapi::{BodyRefusals, Refusals},
     },
     portreeve_kernel::{AgentId, Code, OwnerProof},
@@ -154,7 +154,7 @@ pub(super) async fn approve(
     responses((status = 200, body = AgentView), Refusals, BodyRefusals, NoAgent, SuspendRefusals),
 )]
 pub(super) async fn suspend(
-    caller: Caller<scopes::AgentsWrite>,
+    Unlimited(caller): Unlimited<scopes::AgentsWrite>,
     State(wallet): State<Wallet>,
     Id(agent): Id<AgentId>,
     Json(body): Json<SuspendBody>,

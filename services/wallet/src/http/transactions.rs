@@ -11,7 +11,7 @@ use {
         response::{IntoResponse, Response},
     },
     portreeve_guard::{
-        Caller, Id, Json, Page, PagingQuery, Problem, Query,
+        Caller, Id, Json, Page, PagingQuery, Problem, Query, RequestContext,
         openapi::{BodyRefusals, Refusals},
     },
     portreeve_kernel::{Address, AgentId, Amount, Code, Mint, TransactionId},
@@ -88,13 +88,14 @@ pub(super) struct Filter {
 pub(super) async fn create(
     caller: Caller<scopes::TransactionsExecute>,
     State(wallet): State<Wallet>,
+    context: RequestContext,
     headers: HeaderMap,
     Json(body): Json<OrderBody>,
 ) -> Result<Response, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
     let order = Order::check(&caller.principal, body.agent_id, body.to, body.amount, body.memo)?;
     let order = order.paid_in(body.mint);
-    let Paid { transaction, replayed } = transactions::pay(&wallet, &caller.principal, order, key).await?;
+    let Paid { transaction, replayed } = transactions::pay(&wallet, &caller.principal, &context, order, key).await?;
     let location = format!("/api/v1/transactions/{}", transaction.id);
     let location = HeaderValue::try_from(location).map_err(Problem::internal)?;
     let mut response = (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(transaction)).into_response();

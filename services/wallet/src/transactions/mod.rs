@@ -28,7 +28,7 @@ use {
         ports::{Blockhash, SignerError},
         tokens,
     },
-    portreeve_guard::{Page, Paging, Problem, caller, not_found},
+    portreeve_guard::{Page, Paging, Problem, RequestContext, caller, not_found},
     portreeve_kernel::{AgentId, Asset, Code, Now, Principal, TransactionId},
     portreeve_ledger::{AccountKey, WindowUse},
     portreeve_payment::{Disagreement, Known, known, mirrored_at},
@@ -56,11 +56,12 @@ impl Paid {
 pub(crate) async fn pay(
     wallet: &Wallet,
     caller: &Principal,
+    context: &RequestContext,
     order: Order,
     key: IdempotencyKey,
 ) -> Result<Paid, Problem> {
     let agent = order.agent.clone();
-    match decide(wallet, caller, order, key).await {
+    match decide(wallet, caller, context, order, key).await {
         Ok(Asked::Answered(paid)) => Ok(*paid),
         Ok(Asked::New(row, blockhash)) => new(wallet, *row, blockhash).await,
         Err(problem) => {
@@ -80,7 +81,13 @@ enum Asked {
 }
 
 /// Decides a payment. Everything that has to be there for money to move is asked for before anything is reserved.
-async fn decide(wallet: &Wallet, caller: &Principal, order: Order, key: IdempotencyKey) -> Result<Asked, Problem> {
+async fn decide(
+    wallet: &Wallet,
+    caller: &Principal,
+    context: &RequestContext,
+    order: Order,
+    key: IdempotencyKey,
+) -> Result<Asked, Problem> {
     let mut read = wallet.database().read();
     let agent = agents::reach(&mut read, caller, &order.agent).await?;
     // A retry of what is known needs nobody else. The decision looks again, under the lock.
@@ -93,6 +100,8 @@ async fn decide(wallet: &Wallet, caller: &Principal, order: Order, key: Idempote
             Known::Other => Err(mismatch(&row.id)),
         };
     }
+    // Only who may speak for an agent uses up what it has.
+    wallet.gate().count_payment(context, &order.agent)?;
     if wallet.is_recovering(&order.agent).await.map_err(Failure::from)? {
         return Err(Code::SystemRecovering.into());
     }

@@ -6,6 +6,7 @@ use {
         http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
         response::Response,
     },
+    portreeve_kernel::Timestamp,
     std::time::Duration,
 };
 
@@ -24,12 +25,13 @@ const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
 ];
 
 /// Completes `response`. The body is touched only when it is a problem, so a stream stays a stream.
-pub(super) fn finish(mut response: Response, context: &RequestContext, uri: &Uri) -> Response {
+pub(super) fn finish(mut response: Response, context: &RequestContext, uri: &Uri, now: Timestamp) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = tell(problem, response.headers(), context, uri);
     }
     let next = response.extensions_mut().remove::<NextPage>();
     let headers = response.headers_mut();
+    headers.extend(context.share().into_iter().flat_map(|share| share.headers(now)));
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }

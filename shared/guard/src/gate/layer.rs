@@ -74,7 +74,9 @@ where
             let start = Instant::now();
             let uri = request.uri().clone();
             let (context, peer_known) = gate.context(&request);
-            let admitted = peer_known.and_then(|()| admit(&uri, request.headers()));
+            let admitted = peer_known
+                .and_then(|()| context.counted(gate.limiter().address(context.client())))
+                .and_then(|()| admit(&uri, request.headers()));
             let response = match admitted {
                 Err(problem) => problem.into_response(),
                 Ok(()) => {
@@ -87,7 +89,7 @@ where
                     }
                 }
             };
-            let response = answer::finish(response, &context, &uri);
+            let response = answer::finish(response, &context, &uri, gate.0.clock.now().for_expiry());
             let took = start.elapsed();
             gate.answered(response.status(), took);
             answer::log(&context, &response, took);

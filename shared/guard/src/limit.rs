@@ -1,0 +1,472 @@
+//! How much one caller may ask: so many requests a minute from an address, with a credential, and payments by an agent.
+//!
+//! What must stay true: no limit can be switched off, only set; what is refused is told when it passes; and nobody is
+//! locked out by what somebody else does.
+
+mod strikes;
+
+use {
+    crate::problem::Problem,
+    axum::http::{HeaderName, HeaderValue, Method, header},
+    governor::{
+        Quota, RateLimiter,
+        clock::{Clock as GovernorClock, ReasonablyRealtime},
+        middleware::StateInformationMiddleware,
+        nanos::Nanos,
+        state::keyed::DashMapStateStore,
+    },
+    portreeve_kernel::{AgentId, Code, Credential, Timestamp},
+    serde::Deserialize,
+    std::{
+        fmt,
+        future::Future,
+        hash::Hash,
+        net::{IpAddr, Ipv6Addr},
+        num::NonZeroU32,
+        pin::pin,
+        sync::Arc,
+        time::Duration,
+    },
+    strikes::{Rule, Strikes},
+    tokio::time::{Instant, sleep},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What a request weighs that changes something. One that only reads weighs 1.
+const WRITE: NonZeroU32 = many(5);
+
+/// Who gets so many credentials wrong is not listened to for a while, unless with a right one.
+const WRONG_CREDENTIALS: &[Rule] = &[Rule::new(10, 10 * 60, 15 * 60)];
+
+/// Who goes on asking beyond a limit has to wait longer and longer.
+const BEYOND_LIMITS: &[Rule] = &[Rule::new(10, 5 * 60, 15 * 60), Rule::new(50, 60 * 60, 60 * 60)];
+
+/// How much passes in a minute. As much may come at once, when nothing came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests from one address, before anybody looks who it is; an IPv6 address counts with its /64.
+    pub per_address: NonZeroU32,
+    /// What the requests with one credential weigh: 1 each, and 5 when they change something.
+    pub per_credential: NonZeroU32,
+    /// Payments that one agent may ask for.
+    pub agent_payments: NonZeroU32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            per_address: many(1_000),
+            per_credential: many(100),
+            agent_payments: many(10),
+        }
+    }
+}
+
+/// `count`, or 1 for none.
+const fn many(count: u32) -> NonZeroU32 {
+    match NonZeroU32::new(count) {
+        Some(count) => count,
+        None => NonZeroU32::MIN,
+    }
+}
+
+/// What is left of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    limit: NonZeroU32,
+    remaining: u32,
+}
+
+impl Share {
+    /// Whether less of this limit is left than of the other, each measured by itself.
+    fn is_tighter_than(&self, other: &Self) -> bool {
+        let left = |share: &Self, of: &Self| u64::from(share.remaining).saturating_mul(u64::from(of.limit.get()));
+        left(self, other) < left(other, self)
+    }
+
+    /// The tighter of what is known already and this.
+    #[must_use]
+    pub(crate) fn tightest(self, known: Option<Self>) -> Self {
+        known.filter(|known| !self.is_tighter_than(known)).unwrap_or(self)
+    }
+
+    /// How long until all of it is there again.
+    fn refills_in(&self) -> Duration {
+        let missing = self.limit.get().saturating_sub(self.remaining);
+        let whole = u64::try_from(MINUTE.as_millis()).unwrap_or(u64::MAX);
+        let part = whole.saturating_mul(u64::from(missing));
+        Duration::from_millis(part.checked_div(u64::from(self.limit.get())).unwrap_or(whole))
+    }
+
+    /// `X-RateLimit-*`: the limit, what is left, and the second (Unix) in which all of it is there again.
+    pub(crate) fn headers(&self, now: Timestamp) -> [(HeaderName, HeaderValue); 3] {
+        let millis = i64::try_from(self.refills_in().as_millis()).unwrap_or(i64::MAX);
+        let reset = now.plus_millis(millis).millis().saturating_add(999).div_euclid(1_000);
+        [
+            (HeaderName::from_static("x-ratelimit-limit"), self.limit.get().into()),
+            (HeaderName::from_static("x-ratelimit-remaining"), self.remaining.into()),
+            (HeaderName::from_static("x-ratelimit-reset"), reset.into()),
+        ]
+    }
+}
+
+/// Why a request has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    layer: &'static str,
+    /// What is left of the limit: less than was asked for.
+    pub(crate) share: Share,
+    /// When it is worth trying again.
+    retry_after: Duration,
+    blocked: bool,
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        let Exceeded {
+            layer,
+            share,
+            retry_after,
+            blocked,
+        } = exceeded;
+        // A second early would be refused again.
+        let seconds = retry_after.as_millis().div_ceil(1_000).max(1);
+        let why = if blocked {
+            format!("after too many requests beyond the limit, or with wrong credentials, {layer} has to pause")
+        } else {
+            format!(
+                "{layer} has {} a minute, and a request that changes something counts as {WRITE}",
+                share.limit
+            )
+        };
+        let problem = Self::new(Code::SystemRateLimited).detail(format_args!("{why}; try again in {seconds} s"));
+        let problem = problem.with("retryAfter", u64::try_from(seconds).unwrap_or(u64::MAX));
+        match HeaderValue::try_from(seconds.to_string()) {
+            Ok(value) => problem.header(header::RETRY_AFTER, value),
+            Err(_) => problem,
+        }
+    }
+}
+
+/// The runtime's own time, which only goes on and which tests can stop.
+#[derive(Debug, Clone, Copy)]
+struct Uptime(Instant);
+
+impl GovernorClock for Uptime {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        self.0.elapsed().into()
+    }
+}
+
+impl ReasonablyRealtime for Uptime {}
+
+/// One limit for many, each by itself (the generic cell rate algorithm).
+struct Each<K: Hash + Eq + Clone> {
+    limit: NonZeroU32,
+    cells: RateLimiter<K, DashMapStateStore<K>, Uptime, StateInformationMiddleware>,
+    layer: &'static str,
+}
+
+impl<K: Hash + Eq + Clone> Each<K> {
+    fn new(limit: NonZeroU32, layer: &'static str, clock: Uptime) -> Self {
+        Self {
+            limit,
+            cells: RateLimiter::dashmap_with_clock(Quota::per_minute(limit), clock).with_middleware(),
+            layer,
+        }
+    }
+
+    fn take(&self, key: &K, weight: NonZeroU32) -> Result<Share, Exceeded> {
+        let share = |remaining| Share {
+            limit: self.limit,
+            remaining,
+        };
+        // A limit below a write's weight lets one write pass at a time.
+        match self.cells.check_key_n(key, weight.min(self.limit)) {
+            Ok(Ok(state)) => Ok(share(state.remaining_burst_capacity())),
+            Ok(Err(wait)) => Err(Exceeded {
+                layer: self.layer,
+                share: share(0),
+                retry_after: wait.wait_time_from(self.cells.clock().now()),
+                blocked: false,
+            }),
+            Err(_) => Err(Exceeded {
+                layer: self.layer,
+                share: share(0),
+                retry_after: MINUTE,
+                blocked: false,
+            }),
+        }
+    }
+}
+
+/// Counts what callers ask, in memory, for this process. One per server.
+pub struct Limiter {
+    addresses: Each<Network>,
+    credentials: Each<Credential>,
+    payments: Each<AgentId>,
+    wrong: Strikes<Network>,
+    beyond: Strikes<Credential>,
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Limiter")
+    }
+}
+
+/// Whom an address stands for: itself, or the /64 that one customer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Network(IpAddr);
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
+impl Limiter {
+    /// Nobody has asked anything yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let clock = Uptime(Instant::now());
+        Self {
+            addresses: Each::new(limits.per_address, "this address", clock),
+            credentials: Each::new(limits.per_credential, "this credential", clock),
+            payments: Each::new(limits.agent_payments, "this agent's payments", clock),
+            wrong: Strikes::new(WRONG_CREDENTIALS),
+            beyond: Strikes::new(BEYOND_LIMITS),
+        }
+    }
+
+    /// Before anybody looks who it is.
+    pub(crate) fn address(&self, address: IpAddr) -> Result<Share, Exceeded> {
+        self.addresses.take(&address.into(), NonZeroU32::MIN)
+    }
+
+    /// Once it is known who it is.
+    pub(crate) fn credential(&self, credential: &Credential, method: &Method) -> Result<Share, Exceeded> {
+        let limit = &self.credentials;
+        if let Some(left) = self.beyond.blocked(credential) {
+            self.beyond.strike(credential);
+            return Err(limit.blocked(left));
+        }
+        let weight = if method.is_safe() { NonZeroU32::MIN } else { WRITE };
+        let taken = limit.take(credential, weight);
+        if taken.is_err() {
+            self.beyond.strike(credential);
+        }
+        taken
+    }
+
+    /// Before a payment is decided.
+    pub(crate) fn payment(&self, agent: &AgentId) -> Result<Share, Exceeded> {
+        self.payments.take(agent, NonZeroU32::MIN)
+    }
+
+    /// Somebody at this address showed a wrong credential.
+    ///
+    /// # Errors
+    /// When that was once too often: then the answer says no more than when to come back.
+    pub(crate) fn wrong_credential(&self, address: IpAddr) -> Result<(), Exceeded> {
+        let network = address.into();
+        if let Some(left) = self.wrong.blocked(&network) {
+            return Err(self.addresses.blocked(left));
+        }
+        self.wrong.strike(&network);
+        Ok(())
+    }
+
+    /// Forgets whoever has all of a limit left. Called now and then, so that memory does not grow with every address that
+    /// ever came.
+    fn forget_idle(&self) {
+        self.addresses.cells.retain_recent();
+        self.credentials.cells.retain_recent();
+        self.payments.cells.retain_recent();
+        self.wrong.forget_old();
+        self.beyond.forget_old();
+    }
+}
+
+/// Forgets who is idle, now and then, until `shutdown`. One task per process.
+pub async fn upkeep(limiter: Arc<Limiter>, shutdown: impl Future<Output = ()>) {
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => return,
+            () = sleep(MINUTE) => limiter.forget_idle(),
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone> Each<K> {
+    fn blocked(&self, left: Duration) -> Exceeded {
+        Exceeded {
+            layer: self.layer,
+            share: Share {
+                limit: self.limit,
+                remaining: 0,
+            },
+            retry_after: left,
+            blocked: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, portreeve_kernel::KeyId, std::net::Ipv4Addr, tokio::time::advance};
+
+    fn limiter(per_credential: u32) -> Limiter {
+        Limiter::new(Limits {
+            per_credential: NonZeroU32::new(per_credential).unwrap(),
+            ..Limits::default()
+        })
+    }
+
+    fn key(text: &str) -> Credential {
+        Credential::ApiKey(text.parse::<KeyId>().unwrap())
+    }
+
+    fn seconds(exceeded: Exceeded) -> u128 {
+        exceeded.retry_after.as_millis().div_ceil(1_000)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_is_exact_and_whoever_is_refused_is_told_when_it_passes() {
+        let (limiter, key) = (limiter(60), key("key_000000000001"));
+        for left in (0..60).rev() {
+            assert_eq!(limiter.credential(&key, &Method::GET).unwrap().remaining, left);
+        }
+        let refused = limiter.credential(&key, &Method::GET).unwrap_err();
+        assert_eq!(seconds(refused), 1);
+        advance(Duration::from_millis(999)).await;
+        limiter.credential(&key, &Method::GET).unwrap_err();
+        advance(Duration::from_millis(1)).await;
+        limiter.credential(&key, &Method::GET).unwrap();
+        limiter.credential(&key, &Method::GET).unwrap_err();
+        limiter
+            .credential(&self::key("key_000000000002"), &Method::GET)
+            .unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_weighs_as_much_as_five_reads() {
+        let (limiter, key) = (limiter(10), key("key_000000000001"));
+        for method in [Method::POST, Method::DELETE] {
+            limiter.credential(&key, &method).unwrap();
+        }
+        limiter.credential(&key, &Method::HEAD).unwrap_err();
+        advance(Duration::from_secs(6)).await;
+        limiter.credential(&key, &Method::PUT).unwrap_err();
+        limiter.credential(&key, &Method::GET).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_below_the_weight_of_a_write_lets_one_write_pass_at_a_time() {
+        let (limiter, key) = (limiter(1), key("key_000000000001"));
+        limiter.credential(&key, &Method::POST).unwrap();
+        assert_eq!(seconds(limiter.credential(&key, &Method::POST).unwrap_err()), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ipv6_neighbour_shares_the_limit_and_another_64_and_a_mapped_v4_do_not() {
+        let limiter = Limiter::new(Limits {
+            per_address: NonZeroU32::MIN,
+            ..Limits::default()
+        });
+        let ask = |address: &str| limiter.address(address.parse().unwrap());
+        ask("2001:db8:1:2::1").unwrap();
+        ask("2001:db8:1:2:ffff::1").unwrap_err();
+        ask("2001:db8:1:3::1").unwrap();
+        ask("192.0.2.1").unwrap();
+        ask("::ffff:192.0.2.1").unwrap_err();
+        ask("::ffff:192.0.2.2").unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_with_ten_wrong_credentials_is_told_nothing_for_a_quarter_of_an_hour() {
+        let limiter = limiter(100);
+        let address = IpAddr::from([192, 0, 2, 1]);
+        for _ in 0..10 {
+            limiter.wrong_credential(address).unwrap();
+            advance(Duration::from_secs(59)).await;
+        }
+        assert_eq!(seconds(limiter.wrong_credential(address).unwrap_err()), 15 * 60 - 59);
+        limiter.wrong_credential([192, 0, 2, 2].into()).unwrap();
+        limiter.address(address).unwrap();
+        advance(Duration::from_secs(15 * 60 - 59)).await;
+        limiter.wrong_credential(address).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_does_not_wait_waits_longer_and_passes_in_the_end() {
+        let (limiter, key) = (limiter(1), key("key_000000000001"));
+        limiter.credential(&key, &Method::GET).unwrap();
+        for _ in 0..10 {
+            assert!(!limiter.credential(&key, &Method::GET).unwrap_err().blocked);
+        }
+        for _ in 0..40 {
+            let refused = limiter.credential(&key, &Method::GET).unwrap_err();
+            assert!(refused.blocked);
+            assert_eq!(seconds(refused), 15 * 60);
+        }
+        assert_eq!(seconds(limiter.credential(&key, &Method::GET).unwrap_err()), 60 * 60);
+        // Asking on does not make it longer.
+        for _ in 0..60 {
+            limiter.credential(&key, &Method::GET).unwrap_err();
+            advance(Duration::from_secs(60)).await;
+        }
+        limiter.credential(&key, &Method::GET).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_thousand_addresses_are_forgotten_again() {
+        let limiter = limiter(100);
+        for number in 0..10_000 {
+            let address = IpAddr::from(Ipv4Addr::from_bits(number));
+            limiter.address(address).unwrap();
+            limiter.wrong_credential(address).unwrap();
+        }
+        limiter.forget_idle();
+        assert_eq!((limiter.addresses.cells.len(), limiter.wrong.len()), (10_000, 10_000));
+        advance(Duration::from_secs(10 * 60 + 1)).await;
+        limiter.forget_idle();
+        assert_eq!((limiter.addresses.cells.len(), limiter.wrong.len()), (0, 0));
+    }
+
+    #[test]
+    fn the_tightest_share_is_the_one_told_of_and_its_reset_is_when_it_is_whole() {
+        let share = |limit: u32, remaining| Share {
+            limit: NonZeroU32::new(limit).unwrap(),
+            remaining,
+        };
+        let (wide, tight) = (share(1_000, 500), share(100, 49));
+        assert_eq!(tight.tightest(Some(wide)), tight);
+        assert_eq!(wide.tightest(Some(tight)), tight);
+        assert_eq!(wide.tightest(None), wide);
+        let now: Timestamp = "2027-06-15T10:30:00.001Z".parse().unwrap();
+        let values = tight.headers(now).map(|(_, value)| value.to_str().unwrap().to_owned());
+        let reset = (now.millis() / 1_000 + 31).to_string();
+        assert_eq!(values, ["100", "49", &reset]);
+    }
+
+    #[test]
+    fn no_limit_can_be_zero() {
+        for limits in [
+            r#"{"per_address": 0}"#,
+            r#"{"per_credential": -1}"#,
+            r#"{"payments": 1}"#,
+        ] {
+            serde_json::from_str::<Limits>(limits).unwrap_err();
+        }
+    }
+}
