@@ -101,7 +101,7 @@ fn an_agent_pays_so_often_a_minute_and_its_sibling_as_often_and_a_retry_is_free(
     assert_eq!(share(&refused).0, 2, "the tightest limit is told of");
     assert_ne!(pay(&first, "one").status, 429, "what is known is asked of nobody");
     assert_ne!(pay(&second, "three").status, 429);
-    let listed = owner.get(&format!("/api/v1/transactions?agentId={first}"));
+    let listed = owner.get(&format!("/api/v1/agents/{first}/transactions"));
     assert!(listed.is(200)["items"].as_array().unwrap().len() <= 2, "{listed:?}");
 }
 
