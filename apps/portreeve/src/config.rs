@@ -7,6 +7,7 @@ pub(crate) mod reference;
 
 use {
     crate::home::{self, FileError, Home},
+    portreeve_auth::Origin,
     portreeve_guard::{Limits, Proxies},
     portreeve_kernel::{Address, Secret},
     serde::{Deserialize, Deserializer},
@@ -43,6 +44,8 @@ pub(crate) struct Config {
 pub(crate) struct Server {
     /// A loopback address, until there is TLS. Port 0 takes any free one.
     pub(crate) listen: SocketAddr,
+    /// What the server is called from outside. When absent: `http://localhost` and the port it listens on.
+    pub(crate) origin: Option<Origin>,
     /// Proxies whose word about the client's address counts.
     pub(crate) proxies: Proxies,
 }
@@ -93,6 +96,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787).into(),
+            origin: None,
             proxies: Proxies::default(),
         }
     }
@@ -257,6 +261,8 @@ pub(crate) fn first_file(database: Option<&Secret>, rpc: &[Secret], squads: Opti
 [server]
 # A loopback address, until there is TLS.
 # listen = \"127.0.0.1:8787\"
+# What clients call this server; it is in every access token. When absent: `http://localhost` and the port.
+# origin = \"https://portreeve.example\"
 # Proxies whose word about the client's address counts, and the header they set.
 # proxies = {{ networks = [\"10.0.0.0/8\"], header = \"x-forwarded-for\" }}
 

@@ -7,6 +7,7 @@
 //!   signer/               the signer's own: keys, journal, policies, and the owner key's backup
 //!   signer.pass           opens the signer's keys
 //!   signer.sock           where the signer listens
+//!   issuer.key            seals the keys that access tokens are signed with
 //!   node                  the name of the server that runs here, and its lock
 //!   owner/                the owner's side; may move to another machine
 //!     api.key             the owner's first API key
@@ -94,6 +95,11 @@ impl Home {
     /// Where the signer listens.
     pub(crate) fn signer_socket(&self) -> PathBuf {
         self.0.join("signer.sock")
+    }
+
+    /// What seals the keys that access tokens are signed with. Every node of an installation has the same.
+    pub(crate) fn issuer_key(&self) -> PathBuf {
+        self.0.join("issuer.key")
     }
 
     /// Locked by the server that runs on this folder, and its name.

@@ -7,6 +7,7 @@ use {
     crate::{
         config::{self, sqlite_url},
         home::{self, FileError, Home},
+        issuer_key,
         owner::{self, ApprovalKey, OwnerError},
         schema::SCHEMAS,
         signer_process::{Enrol, SignerProcessError, SignerProgram},
@@ -107,6 +108,7 @@ pub(crate) async fn init(home: Home, wish: Wish) -> Result<Made, InitError> {
         &new.signer_passphrase(),
         &format!("{}\n", owner::passphrase(&SystemEntropy)),
     )?;
+    issuer_key::make(&new)?;
     let enrol = Enrol {
         folder: &new.signer(),
         passphrase: &new.signer_passphrase(),

@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod home;
 mod init;
+mod issuer_key;
 mod money;
 mod output;
 mod owner;

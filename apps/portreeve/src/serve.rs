@@ -12,6 +12,7 @@ use {
     crate::{
         config::Config,
         home::{FileError, Home},
+        issuer_key::{self, IssuerKeyError},
         schema::SCHEMAS,
         signer_process::{CURE, Isolation, Run, SignerChild, SignerProcessError, SignerProgram, stopped},
         world::{NamesEntropy, SystemEntropy},
@@ -20,7 +21,7 @@ use {
     health::Needs,
     metrics::Metrics,
     node::{Node, NodeError},
-    portreeve_auth::{Agents, Auth, Keys, RefusalLog},
+    portreeve_auth::{Agents, Auth, Issuer, Keys, Origin, RefusalLog, ResourceServer, SigningError, SigningKeys},
     portreeve_chain::Programs,
     portreeve_guard::{
         Gate, GateParts, Limiter, Limits, limit,
@@ -41,9 +42,6 @@ use {
         time::{sleep, timeout},
     },
 };
-
-/// Whom the principals of this server are for.
-const AUDIENCE: &str = "portreeve-wallet";
 
 /// How long the start waits for the signer: opening its keys takes about a second.
 const SIGNER_PATIENCE: Duration = Duration::from_secs(20);
@@ -69,6 +67,12 @@ pub(crate) enum ServeError {
     /// The data folder.
     #[error(transparent)]
     File(#[from] FileError),
+    /// What seals the issuer's keys.
+    #[error(transparent)]
+    IssuerKey(#[from] IssuerKeyError),
+    /// The issuer's keys.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// Another server.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -100,7 +104,7 @@ pub(crate) async fn serve(
         biased;
         // Nothing is served yet, so there is nothing to finish.
         () = &mut asked_to_stop => Ok(()),
-        outcome = begin(home, config, &mut child) => Err(outcome),
+        outcome = begin(home, config, listener.local_addr()?, &mut child) => Err(outcome),
     };
     let outcome = match outcome {
         Ok(()) => Ok(()),
@@ -123,10 +127,19 @@ struct Begun {
 
 /// Opens and reaches everything. The signer that it starts is left in `child`, because it goes last, also when the start
 /// is given up in the middle.
-async fn begin(home: &Home, config: Config, child: &mut Option<SignerChild>) -> Result<Begun, ServeError> {
+async fn begin(
+    home: &Home,
+    config: Config,
+    address: SocketAddr,
+    child: &mut Option<SignerChild>,
+) -> Result<Begun, ServeError> {
     let database = Database::open(config.database_url(home).expose(), SCHEMAS).await?;
     let project = project(&database).await?;
     let (chain, time) = cluster::reach(&config.chain, project.cluster).await?;
+    let seal = issuer_key::open(home, &database).await?;
+    let signing = SigningKeys::open(&database, &*time.clock(), &SystemEntropy, &seal).await?;
+    let origin = config.server.origin.unwrap_or_else(|| Origin::local(address.port()));
+    tracing::info!(%origin, ?signing, "issues access tokens");
     let socket = match &config.signer.socket {
         Some(socket) => socket.clone(),
         None => {
@@ -154,6 +167,8 @@ async fn begin(home: &Home, config: Config, child: &mut Option<SignerChild>) -> 
             .map_or_else(Programs::default, |squads| Programs { squads }),
         proxies: config.server.proxies,
         limits: config.limits,
+        origin,
+        signing: Arc::new(signing),
     };
     wait_for_signer(&*parts.signer).await;
     if let Some(weakness) = Isolation::look(home, &socket).await.weakness() {
@@ -211,6 +226,8 @@ struct HouseParts {
     programs: Programs,
     proxies: portreeve_guard::Proxies,
     limits: Limits,
+    origin: Origin,
+    signing: Arc<SigningKeys>,
 }
 
 /// The services, joined.
@@ -233,13 +250,15 @@ impl House {
             programs,
             proxies,
             limits,
+            origin,
+            signing,
         } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = Arc::new(Keys::new(
             database.clone(),
             time.clock(),
             Arc::clone(&entropy),
-            AUDIENCE,
+            origin.clone(),
         ));
         let refusals = Arc::new(RefusalLog::new(time.clock()));
         let needs = Needs {
@@ -272,10 +291,12 @@ impl House {
             programs,
         });
         let agents: Arc<Agents> = Arc::new(wallet.clone());
+        let issuer = Issuer::new(&keys, signing, vec![ResourceServer::wallet(&origin)]);
         let auth = Auth {
             gate: gate.clone(),
             keys: Arc::clone(&keys),
             agents,
+            issuer: Arc::new(issuer),
         };
         let router = gate.protect(api::router(auth, wallet.clone(), needs, metrics)?);
         Ok(Self {

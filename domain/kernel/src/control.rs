@@ -41,6 +41,10 @@ pub struct NewClientSecret {
     pub client: Box<str>,
     /// Its secret.
     pub secret: Secret,
+    /// What its tokens may be good for.
+    pub scopes: ScopeSet,
+    /// Where it asks for them.
+    pub token_endpoint: Box<str>,
 }
 
 /// What the wallet may ask of the auth service.

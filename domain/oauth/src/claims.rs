@@ -114,6 +114,24 @@ impl AccessClaims {
     /// # Errors
     /// [`ClaimsError`].
     pub fn accept(json: &[u8], expected: Expected<'_>, now: Now) -> Result<Self, ClaimsError> {
+        let claims = Self::of_any_age(json, expected, now)?;
+        if claims.is_expired(now) {
+            return Err(ClaimsError::Expired);
+        }
+        Ok(claims)
+    }
+
+    /// True from the second on in which it ends.
+    #[must_use]
+    pub const fn is_expired(&self, now: Now) -> bool {
+        now.for_expiry().millis() >= Timestamp::from_seconds(self.exp).millis()
+    }
+
+    /// The same as [`AccessClaims::accept`], for a token that may be over: who shows it is told so, and nobody else.
+    ///
+    /// # Errors
+    /// [`ClaimsError`], but never [`ClaimsError::Expired`].
+    pub fn of_any_age(json: &[u8], expected: Expected<'_>, now: Now) -> Result<Self, ClaimsError> {
         let shown: Shown = serde_json::from_slice(json).map_err(|_| ClaimsError::Malformed)?;
         if shown.iss != expected.issuer {
             return Err(ClaimsError::Issuer);
@@ -123,9 +141,6 @@ impl AccessClaims {
         }
         if shown.cnf.is_some() {
             return Err(ClaimsError::Bound);
-        }
-        if now.for_expiry() >= Timestamp::from_seconds(shown.exp) {
-            return Err(ClaimsError::Expired);
         }
         let soon = now.for_expiry().plus(LEEWAY);
         let begins = [Some(shown.iat), shown.nbf].into_iter().flatten();

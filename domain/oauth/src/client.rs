@@ -89,6 +89,20 @@ impl AuthMethod {
         }
     }
 
+    /// Reads what [`AuthMethod::as_str`] gives.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|method| method.as_str() == text)
+    }
+
+    /// Whether a client that registered this one may come by `shown`. A secret is the same in the header and in the body
+    /// (OAuth 2.1, 2.4.1); nothing else stands for anything else.
+    #[must_use]
+    pub fn takes(self, shown: Self) -> bool {
+        let secret = |method| matches!(method, Self::ClientSecretBasic | Self::ClientSecretPost);
+        self == shown || (secret(self) && secret(shown))
+    }
+
     /// True when whoever uses it can keep a secret.
     #[must_use]
     pub const fn is_confidential(self) -> bool {
@@ -250,6 +264,23 @@ pub(crate) mod tests {
     fn a_way_to_prove_oneself_has_one_name() {
         for method in AuthMethod::ALL {
             assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
+            assert_eq!(AuthMethod::parse(method.as_str()), Some(*method));
+        }
+        assert_eq!(AuthMethod::parse("Client_Secret_Basic"), None);
+    }
+
+    #[test]
+    fn a_secret_may_come_either_way_and_nothing_else_stands_for_another() {
+        use AuthMethod::{ClientSecretBasic as Basic, ClientSecretPost as Post};
+        for registered in AuthMethod::ALL {
+            for shown in AuthMethod::ALL {
+                let secrets = matches!((registered, shown), (Basic | Post, Basic | Post));
+                assert_eq!(
+                    registered.takes(*shown),
+                    secrets || registered == shown,
+                    "{registered:?} {shown:?}"
+                );
+            }
         }
     }
 

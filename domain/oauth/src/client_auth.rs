@@ -28,7 +28,8 @@ const TWO_WAYS: OAuthError = OAuthError::new(
     "the client authenticates in more than one way; one is enough",
 );
 const NO_CLIENT: OAuthError = OAuthError::new(ErrorCode::InvalidRequest, "client_id is missing");
-const NOT_BELIEVED: OAuthError = OAuthError::new(
+/// The one answer to a client that is unknown, stopped, ended, or not proven to be itself.
+pub const NOT_BELIEVED: OAuthError = OAuthError::new(
     ErrorCode::InvalidClient,
     "the client is unknown or not proven to be itself",
 );

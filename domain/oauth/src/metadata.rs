@@ -18,22 +18,34 @@ use {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerMetadata {
     issuer: String,
-    authorization_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_endpoint: Option<String>,
     token_endpoint: String,
     jwks_uri: String,
-    registration_endpoint: String,
-    revocation_endpoint: String,
-    introspection_endpoint: String,
-    device_authorization_endpoint: String,
-    #[serde(serialize_with = "list")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_authorization_endpoint: Option<String>,
+    #[serde(serialize_with = "list", skip_serializing_if = "ScopeSet::is_empty")]
     scopes_supported: ScopeSet,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     grant_types_supported: &'static [Grant],
     token_endpoint_auth_methods_supported: &'static [AuthMethod],
-    token_endpoint_auth_signing_alg_values_supported: &'static [Algorithm],
-    revocation_endpoint_auth_methods_supported: &'static [AuthMethod],
-    introspection_endpoint_auth_methods_supported: &'static [AuthMethod],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint_auth_signing_alg_values_supported: Option<&'static [Algorithm]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_endpoint_auth_methods_supported: Option<&'static [AuthMethod]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_endpoint_auth_signing_alg_values_supported: Option<&'static [Algorithm]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    introspection_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_endpoint_auth_signing_alg_values_supported: Option<&'static [Algorithm]>,
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
     client_id_metadata_document_supported: bool,
@@ -45,12 +57,44 @@ fn list<S: serde::Serializer>(scopes: &ScopeSet, to: S) -> Result<S::Ok, S::Erro
     to.collect_seq(scopes)
 }
 
-/// Introspection is for resource servers, which keep a secret.
-const CONFIDENTIAL: &[AuthMethod] = &[
-    AuthMethod::ClientSecretBasic,
-    AuthMethod::ClientSecretPost,
-    AuthMethod::PrivateKeyJwt,
-];
+/// What is served, and so what is named: a document that names more sends clients to what is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offers {
+    /// The ways to a token.
+    pub grants: &'static [Grant],
+    /// How clients prove themselves.
+    pub methods: &'static [AuthMethod],
+    /// A page on which people consent.
+    pub authorization: bool,
+    /// Registration by whoever comes (RFC 7591).
+    pub registration: bool,
+    /// Ending a token (RFC 7009).
+    pub revocation: bool,
+    /// Saying what a token is (RFC 7662). For resource servers, which keep a secret.
+    pub introspection: bool,
+    /// Consent on another device (RFC 8628).
+    pub device: bool,
+    /// Client ids that are the address of a document.
+    pub client_documents: bool,
+}
+
+impl Offers {
+    /// Not one of them.
+    pub const NOTHING: Self = Self {
+        grants: &[],
+        methods: &[],
+        authorization: false,
+        registration: false,
+        revocation: false,
+        introspection: false,
+        device: false,
+        client_documents: false,
+    };
+
+    fn signed_by(&self) -> Option<&'static [Algorithm]> {
+        self.methods.contains(&AuthMethod::PrivateKeyJwt).then_some(SIGNED_BY)
+    }
+}
 
 /// What a client may sign its assertions with.
 const SIGNED_BY: &[Algorithm] = &[Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256];
@@ -58,28 +102,34 @@ const SIGNED_BY: &[Algorithm] = &[Algorithm::EdDsa, Algorithm::Es256, Algorithm:
 impl ServerMetadata {
     /// The document of `issuer`, for the scopes that anybody may ask for and the resources that it issues tokens for.
     #[must_use]
-    pub fn new(issuer: &str, scopes: ScopeSet, resources: &[Resource]) -> Self {
+    pub fn new(issuer: &str, scopes: ScopeSet, resources: &[Resource], offers: &Offers) -> Self {
         let at = |path: &str| format!("{issuer}/oauth/{path}");
+        let when = |served: bool, path: &str| served.then(|| at(path));
+        let confidential = offers.methods.iter().copied().filter(|method| method.is_confidential());
         Self {
             issuer: issuer.to_owned(),
-            authorization_endpoint: at("authorize"),
+            authorization_endpoint: when(offers.authorization, "authorize"),
             token_endpoint: at("token"),
             jwks_uri: at("jwks"),
-            registration_endpoint: at("register"),
-            revocation_endpoint: at("revoke"),
-            introspection_endpoint: at("introspect"),
-            device_authorization_endpoint: at("device_authorization"),
+            registration_endpoint: when(offers.registration, "register"),
+            revocation_endpoint: when(offers.revocation, "revoke"),
+            introspection_endpoint: when(offers.introspection, "introspect"),
+            device_authorization_endpoint: when(offers.device, "device_authorization"),
             scopes_supported: scopes,
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
-            grant_types_supported: Grant::ALL,
-            token_endpoint_auth_methods_supported: AuthMethod::ALL,
-            token_endpoint_auth_signing_alg_values_supported: SIGNED_BY,
-            revocation_endpoint_auth_methods_supported: AuthMethod::ALL,
-            introspection_endpoint_auth_methods_supported: CONFIDENTIAL,
+            grant_types_supported: offers.grants,
+            token_endpoint_auth_methods_supported: offers.methods,
+            token_endpoint_auth_signing_alg_values_supported: offers.signed_by(),
+            revocation_endpoint_auth_methods_supported: offers.revocation.then_some(offers.methods),
+            revocation_endpoint_auth_signing_alg_values_supported: offers.signed_by().filter(|_| offers.revocation),
+            introspection_endpoint_auth_methods_supported: confidential.filter(|_| offers.introspection).collect(),
+            introspection_endpoint_auth_signing_alg_values_supported: offers
+                .signed_by()
+                .filter(|_| offers.introspection),
             code_challenge_methods_supported: ["S256"],
-            authorization_response_iss_parameter_supported: true,
-            client_id_metadata_document_supported: true,
+            authorization_response_iss_parameter_supported: offers.authorization,
+            client_id_metadata_document_supported: offers.client_documents,
             protected_resources: resources.to_vec(),
         }
     }
@@ -162,11 +212,23 @@ mod tests {
 
     const ISSUER: &str = "https://p.example";
 
+    const EVERYTHING: Offers = Offers {
+        grants: Grant::ALL,
+        methods: AuthMethod::ALL,
+        authorization: true,
+        registration: true,
+        revocation: true,
+        introspection: true,
+        device: true,
+        client_documents: true,
+    };
+
+    /// AUTH_CHECKLIST 4.3 to 4.7
     #[test]
     fn the_server_says_where_everything_is_and_what_it_does_not_do() {
         let resources = [Resource::configured("https://p.example/mcp")];
-        let document =
-            serde_json::to_value(ServerMetadata::new(ISSUER, "agents:read".parse().unwrap(), &resources)).unwrap();
+        let scopes = "agents:read".parse().unwrap();
+        let document = serde_json::to_value(ServerMetadata::new(ISSUER, scopes, &resources, &EVERYTHING)).unwrap();
         assert_eq!(document["issuer"], ISSUER);
         assert_eq!(document["token_endpoint"], "https://p.example/oauth/token");
         assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
@@ -191,12 +253,45 @@ mod tests {
         );
         assert_eq!(document["authorization_response_iss_parameter_supported"], true);
         assert_eq!(document["client_id_metadata_document_supported"], true);
+        assert_eq!(
+            document["introspection_endpoint_auth_methods_supported"],
+            json!(["client_secret_basic", "client_secret_post", "private_key_jwt"])
+        );
+    }
+
+    #[test]
+    fn what_is_not_served_is_not_named() {
+        let offers = Offers {
+            grants: &[Grant::ClientCredentials],
+            methods: &[AuthMethod::ClientSecretBasic],
+            ..Offers::NOTHING
+        };
+        let document = ServerMetadata::new(ISSUER, ScopeSet::default(), &[], &offers);
+        let document = serde_json::to_value(document).unwrap();
+        let names: Vec<&str> = document.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "authorization_response_iss_parameter_supported",
+                "client_id_metadata_document_supported",
+                "code_challenge_methods_supported",
+                "grant_types_supported",
+                "issuer",
+                "jwks_uri",
+                "response_modes_supported",
+                "response_types_supported",
+                "token_endpoint",
+                "token_endpoint_auth_methods_supported",
+            ]
+        );
+        assert_eq!(document["grant_types_supported"], json!(["client_credentials"]));
+        assert_eq!(document["client_id_metadata_document_supported"], false);
     }
 
     #[test]
     fn no_member_of_a_document_is_null_or_empty() {
         let documents = [
-            serde_json::to_value(ServerMetadata::new(ISSUER, "a:b".parse().unwrap(), &[])).unwrap(),
+            serde_json::to_value(ServerMetadata::new(ISSUER, "a:b".parse().unwrap(), &[], &EVERYTHING)).unwrap(),
             serde_json::to_value(ProtectedResource::new(
                 Resource::configured("https://p.example/mcp"),
                 ISSUER,

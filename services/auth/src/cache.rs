@@ -1,7 +1,7 @@
-//! Keys that were found good lately, so that a request need not ask the database.
+//! What was found good lately, so that a request need not ask the database: keys, access tokens, OAuth clients.
 //!
-//! What must stay true: once a revocation on this node has been answered, no entry that was loaded before it is used
-//! again, however long its load took; and an entry is used for at most [`LIFE`], which bounds how long other nodes
+//! What must stay true: once a revocation on this node has been answered, nothing that was loaded before it is used
+//! again, however long its load took; and what is kept is used for at most [`LIFE`], which bounds how long other nodes
 //! go on. Each load notes an epoch before it reads; a revocation ends the epoch after its commit.
 
 use {
@@ -9,7 +9,9 @@ use {
     moka::sync::Cache,
     portreeve_guard::Network,
     portreeve_kernel::{Principal, Timestamp},
+    sha2::{Digest, Sha256},
     std::{
+        fmt,
         net::IpAddr,
         sync::{
             Arc,
@@ -23,10 +25,13 @@ use {
 /// How long an entry is used.
 pub(crate) const LIFE: Duration = Duration::from_secs(5);
 
-/// How long nothing is kept of a key whose revocation is under way: longer than a transaction may take to commit.
+/// How long nothing is kept of what is being revoked: longer than a transaction may take to commit.
 const DISTRUST: Duration = Duration::from_secs(30);
 
-/// Keys share epochs, so that a revocation makes a few others load again and not all of them.
+/// How many of one kind are held at most; those beyond cost a read per request.
+const CAPACITY: u64 = 50_000;
+
+/// Epochs are shared, so that a revocation makes a few others load again and not all of them.
 const SHARDS: usize = 256;
 
 /// What a request has to know of a key.
@@ -48,16 +53,34 @@ impl Entry {
     }
 }
 
-#[derive(Debug, Clone)]
-struct Kept {
-    entry: Arc<Entry>,
+/// What shares an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shard(u8);
+
+impl Shard {
+    /// That of a hash.
+    pub(crate) const fn of(hash: &Hash) -> Self {
+        let [first, ..] = hash;
+        Self(*first)
+    }
+
+    /// That of whatever `name` stands for.
+    pub(crate) fn named(name: &str) -> Self {
+        Self::of(&Sha256::digest(name.as_bytes()).into())
+    }
+}
+
+#[derive(Clone)]
+struct Kept<V> {
+    value: V,
+    shard: Shard,
     epoch: u64,
     loaded_at: Instant,
 }
 
 #[derive(Debug, Default)]
-struct Shard {
-    epoch: AtomicU64,
+struct Epoch {
+    number: AtomicU64,
     /// Milliseconds after the cache was made.
     distrusted_until: AtomicU64,
 }
@@ -65,48 +88,57 @@ struct Shard {
 /// The moment before a load read the database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Before {
+    shard: Shard,
     epoch: u64,
     at: Instant,
 }
 
-#[derive(Debug)]
-pub(crate) struct KeyCache {
-    kept: Cache<Hash, Kept>,
-    shards: [Shard; SHARDS],
+/// Values by a hash. What a hash is of decides what its shard is: a key is its own, a token has that of the grant it
+/// lives by.
+pub(crate) struct Recent<V> {
+    kept: Cache<Hash, Kept<V>>,
+    epochs: [Epoch; SHARDS],
     made_at: Instant,
 }
 
-impl KeyCache {
-    /// Holds at most `capacity` keys.
-    pub(crate) fn new(capacity: u64) -> Self {
+impl<V> fmt::Debug for Recent<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recent")
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Recent<V> {
+    pub(crate) fn new() -> Self {
         Self {
-            kept: Cache::new(capacity),
-            shards: std::array::from_fn(|_| Shard::default()),
+            kept: Cache::new(CAPACITY),
+            epochs: std::array::from_fn(|_| Epoch::default()),
             made_at: Instant::now(),
         }
     }
 
-    pub(crate) fn get(&self, hash: &Hash) -> Option<Arc<Entry>> {
+    pub(crate) fn get(&self, hash: &Hash) -> Option<V> {
         let kept = self.kept.get(hash)?;
-        let fresh = kept.loaded_at.elapsed() < LIFE && kept.epoch == self.shard(hash).epoch.load(SeqCst);
-        fresh.then_some(kept.entry)
+        let fresh = kept.loaded_at.elapsed() < LIFE && kept.epoch == self.epoch(kept.shard).number.load(SeqCst);
+        fresh.then_some(kept.value)
     }
 
     /// To be called before the database is read.
-    pub(crate) fn before_load(&self, hash: &Hash) -> Before {
+    pub(crate) fn before_load(&self, shard: Shard) -> Before {
         Before {
-            epoch: self.shard(hash).epoch.load(SeqCst),
+            shard,
+            epoch: self.epoch(shard).number.load(SeqCst),
             at: Instant::now(),
         }
     }
 
     /// Keeps what a load found that began at `before`.
-    pub(crate) fn keep(&self, hash: Hash, before: Before, entry: Arc<Entry>) {
-        if self.now() < self.shard(&hash).distrusted_until.load(SeqCst) {
+    pub(crate) fn keep(&self, hash: Hash, before: Before, value: V) {
+        if self.now() < self.epoch(before.shard).distrusted_until.load(SeqCst) {
             return;
         }
         let kept = Kept {
-            entry,
+            value,
+            shard: before.shard,
             epoch: before.epoch,
             loaded_at: before.at,
         };
@@ -114,97 +146,100 @@ impl KeyCache {
     }
 
     /// To be called once a revocation has been committed and before it is answered.
-    pub(crate) fn forget(&self, hash: &Hash) {
+    pub(crate) fn forget(&self, shard: Shard) {
         // What is being loaded now may have read what was true before.
-        self.shard(hash).epoch.fetch_add(1, SeqCst);
-        self.kept.invalidate(hash);
+        self.epoch(shard).number.fetch_add(1, SeqCst);
     }
 
-    /// To be called within the transaction of a revocation, for nobody may be there to [`KeyCache::forget`] after its
+    /// To be called within the transaction of a revocation, for nobody may be there to [`Recent::forget`] after its
     /// commit: what is kept is forgotten, and until the commit must have happened nothing new is kept.
-    pub(crate) fn distrust(&self, hash: &Hash) {
+    pub(crate) fn distrust(&self, shard: Shard) {
         let distrust = u64::try_from(DISTRUST.as_millis()).unwrap_or(u64::MAX);
         // Before the epoch ends: who begins to load in the new one has to see it.
-        self.shard(hash)
+        self.epoch(shard)
             .distrusted_until
             .fetch_max(self.now().saturating_add(distrust), SeqCst);
-        self.forget(hash);
+        self.forget(shard);
     }
 
     fn now(&self) -> u64 {
         u64::try_from(self.made_at.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn shard(&self, hash: &Hash) -> &Shard {
-        let [first, ..] = hash;
-        let [zero, ..] = &self.shards;
-        self.shards.get(usize::from(*first)).unwrap_or(zero)
+    fn epoch(&self, shard: Shard) -> &Epoch {
+        let [zero, ..] = &self.epochs;
+        self.epochs.get(usize::from(shard.0)).unwrap_or(zero)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use {super::*, portreeve_kernel::*};
+    use super::*;
 
     const HASH: Hash = [7; 32];
-
-    fn entry() -> Arc<Entry> {
-        Arc::new(Entry {
-            principal: Arc::new(Principal::stranger(Timestamp::EPOCH, &entropy::Seeded::new(1))),
-            networks: Box::default(),
-            expires_at: None,
-        })
-    }
+    const SHARD: Shard = Shard::of(&HASH);
 
     #[tokio::test(start_paused = true)]
     async fn an_entry_is_used_for_five_seconds_from_before_its_load() {
-        let cache = KeyCache::new(10);
-        let before = cache.before_load(&HASH);
+        let recent = Recent::new();
+        let before = recent.before_load(SHARD);
         tokio::time::advance(Duration::from_secs(2)).await;
-        cache.keep(HASH, before, entry());
+        recent.keep(HASH, before, ());
         tokio::time::advance(Duration::from_millis(2999)).await;
-        assert!(cache.get(&HASH).is_some());
+        assert!(recent.get(&HASH).is_some());
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(cache.get(&HASH).is_none());
+        assert!(recent.get(&HASH).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_loaded_before_a_revocation_is_not_used_after_it() {
-        let cache = KeyCache::new(10);
-        cache.keep(HASH, cache.before_load(&HASH), entry());
-        cache.forget(&HASH);
-        assert!(cache.get(&HASH).is_none(), "kept before");
+        let recent = Recent::new();
+        recent.keep(HASH, recent.before_load(SHARD), ());
+        recent.forget(SHARD);
+        assert!(recent.get(&HASH).is_none(), "kept before");
 
-        let before = cache.before_load(&HASH);
-        cache.forget(&HASH);
-        cache.keep(HASH, before, entry());
-        assert!(cache.get(&HASH).is_none(), "read before, kept after");
+        let before = recent.before_load(SHARD);
+        recent.forget(SHARD);
+        recent.keep(HASH, before, ());
+        assert!(recent.get(&HASH).is_none(), "read before, kept after");
 
-        cache.keep(HASH, cache.before_load(&HASH), entry());
-        assert!(cache.get(&HASH).is_some(), "read after");
+        recent.keep(HASH, recent.before_load(SHARD), ());
+        assert!(recent.get(&HASH).is_some(), "read after");
     }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_kept_while_a_revocation_may_be_under_way() {
-        let cache = KeyCache::new(10);
-        let early = cache.before_load(&HASH);
-        cache.distrust(&HASH);
-        cache.keep(HASH, early, entry());
-        cache.keep(HASH, cache.before_load(&HASH), entry());
-        assert!(cache.get(&HASH).is_none());
+        let recent = Recent::new();
+        let early = recent.before_load(SHARD);
+        recent.distrust(SHARD);
+        recent.keep(HASH, early, ());
+        recent.keep(HASH, recent.before_load(SHARD), ());
+        assert!(recent.get(&HASH).is_none());
         tokio::time::advance(DISTRUST).await;
-        cache.keep(HASH, early, entry());
-        assert!(cache.get(&HASH).is_none());
-        cache.keep(HASH, cache.before_load(&HASH), entry());
-        assert!(cache.get(&HASH).is_some());
+        recent.keep(HASH, early, ());
+        assert!(recent.get(&HASH).is_none());
+        recent.keep(HASH, recent.before_load(SHARD), ());
+        assert!(recent.get(&HASH).is_some());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_of_another_shard_is_not_touched_by_a_revocation() {
-        let cache = KeyCache::new(10);
+    async fn what_is_of_another_shard_is_not_touched_by_a_revocation() {
+        let recent = Recent::new();
         let other = [8; 32];
-        cache.keep(other, cache.before_load(&other), entry());
-        cache.distrust(&HASH);
-        assert!(cache.get(&other).is_some());
+        recent.keep(other, recent.before_load(Shard::of(&other)), ());
+        recent.distrust(SHARD);
+        assert!(recent.get(&other).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lives_by_something_else_ends_with_that() {
+        let recent = Recent::new();
+        let grant = Shard::named("grt_1");
+        assert_ne!(grant, SHARD);
+        recent.keep(HASH, recent.before_load(grant), ());
+        recent.forget(SHARD);
+        assert!(recent.get(&HASH).is_some());
+        recent.forget(grant);
+        assert!(recent.get(&HASH).is_none());
     }
 }

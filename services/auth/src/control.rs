@@ -3,7 +3,7 @@
 use {
     crate::{
         keys::{self, Keys},
-        oauth::{clients, grants},
+        oauth::{agent_clients, grants},
         rows,
     },
     portreeve_kernel::{
@@ -24,7 +24,7 @@ impl CredentialControl<Tx, StoreError> for Keys {
                 self.end(tx, &key.id, &key.hash, now, agent.to_string(), whose).await?;
                 revoked.push(key.id);
             }
-            clients::revoke_of_agent(tx, agent, now.for_expiry()).await?;
+            agent_clients::revoke_of_agent(tx, &self.recent_oauth, agent, now.for_expiry()).await?;
             Ok(revoked)
         })
     }
@@ -35,7 +35,13 @@ impl CredentialControl<Tx, StoreError> for Keys {
         new: &'a AgentClient,
         now: Now,
     ) -> Boxed<'a, Result<NewClientSecret, StoreError>> {
-        Box::pin(clients::make_for_agent(tx, new, &*self.entropy, now.for_expiry()))
+        Box::pin(agent_clients::make_for_agent(
+            tx,
+            new,
+            &self.origin,
+            &*self.entropy,
+            now.for_expiry(),
+        ))
     }
 
     fn stop_clients_of_agent<'a>(
@@ -44,7 +50,12 @@ impl CredentialControl<Tx, StoreError> for Keys {
         agent: &'a AgentId,
         now: Now,
     ) -> Boxed<'a, Result<(), StoreError>> {
-        Box::pin(clients::stop_of_agent(tx, agent, now.for_expiry()))
+        Box::pin(agent_clients::stop_of_agent(
+            tx,
+            &self.recent_oauth,
+            agent,
+            now.for_expiry(),
+        ))
     }
 
     fn resume_clients_of_agent<'a>(
@@ -53,7 +64,13 @@ impl CredentialControl<Tx, StoreError> for Keys {
         agent: &'a AgentId,
         now: Now,
     ) -> Boxed<'a, Result<(), StoreError>> {
-        Box::pin(clients::resume_of_agent(tx, agent, &*self.entropy, now.for_expiry()))
+        Box::pin(agent_clients::resume_of_agent(
+            tx,
+            &self.recent_oauth,
+            agent,
+            &*self.entropy,
+            now.for_expiry(),
+        ))
     }
 }
 

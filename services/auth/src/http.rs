@@ -1,3 +1,4 @@
 //! The HTTP face, one file per noun.
 
 pub(crate) mod keys;
+pub(crate) mod oauth;

@@ -5,9 +5,11 @@
 
 use {
     crate::{
-        cache::KeyCache,
+        cache::{Entry, Recent, Shard},
         error::KeyError,
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
+        oauth::RecentOauth,
+        origin::Origin,
         rows::{self, ApiKey, Life, Position},
         token,
         uses::Uses,
@@ -22,16 +24,15 @@ use {
     std::{collections::BTreeSet, fmt, sync::Arc},
 };
 
-/// Keys the cache holds at most; those beyond cost a read per request.
-const CACHED_KEYS: u64 = 50_000;
-
 /// All that makes, checks and ends API keys.
 pub struct Keys {
     pub(crate) db: Database,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) origin: Origin,
     pub(crate) audience: Box<str>,
-    pub(crate) cache: KeyCache,
+    pub(crate) cache: Recent<Arc<Entry>>,
+    pub(crate) recent_oauth: Arc<RecentOauth>,
     pub(crate) uses: Uses,
 }
 
@@ -45,15 +46,17 @@ impl fmt::Debug for Keys {
 pub type Agents = dyn AgentControl<Tx, StoreError>;
 
 impl Keys {
-    /// Keys for the resource server whose principals carry `audience`.
+    /// Keys for the wallet of the server at `origin`.
     #[must_use]
-    pub fn new(db: Database, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, audience: &str) -> Self {
+    pub fn new(db: Database, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, origin: Origin) -> Self {
         Self {
             db,
             clock,
             entropy,
-            audience: audience.into(),
-            cache: KeyCache::new(CACHED_KEYS),
+            audience: origin.wallet().into(),
+            origin,
+            cache: Recent::new(),
+            recent_oauth: Arc::new(RecentOauth::new()),
             uses: Uses::default(),
         }
     }
@@ -141,7 +144,7 @@ impl Keys {
             Ok::<_, KeyError>(life.hash)
         };
         let hash = self.db.write(unit).await?;
-        self.cache.forget(&hash);
+        self.cache.forget(Shard::of(&hash));
         Ok(())
     }
 
@@ -168,7 +171,7 @@ impl Keys {
         (owner, project): (OwnerId, ProjectId),
     ) -> Result<(), StoreError> {
         // The caller may be gone when this has been committed, and the cache must not go on.
-        self.cache.distrust(hash);
+        self.cache.distrust(Shard::of(hash));
         rows::revoke(tx, id, now.for_expiry()).await?;
         tx.audit(AuditEntry {
             at: now.for_expiry(),

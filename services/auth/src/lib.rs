@@ -1,4 +1,4 @@
-//! Credentials: API keys made, checked, listed and revoked; the keys that access tokens are signed with.
+//! Credentials: API keys made, checked, listed and revoked; OAuth clients, and the access tokens that are issued to them.
 //!
 //! What must stay true: a key's text leaves the process once and is stored nowhere; garbage is refused without asking the
 //! database; a revocation holds when it is answered; every change of a credential commits with its audit entry.
@@ -17,6 +17,7 @@ mod http;
 mod issue;
 mod keys;
 mod oauth;
+mod origin;
 mod refusals;
 mod rows;
 pub mod scopes;
@@ -29,7 +30,11 @@ pub use {
     error::KeyError,
     issue::{CreatedKey, NewKey, first_key},
     keys::{Agents, Keys},
-    oauth::signing::{SealKey, SigningError, SigningKeys},
+    oauth::{
+        Issuer, ResourceServer, Tokens,
+        signing::{SealKey, SigningError, SigningKeys},
+    },
+    origin::{Origin, OriginError},
     refusals::RefusalLog,
     rows::{ApiKey, SCHEMA},
     upkeep::upkeep,
@@ -37,7 +42,7 @@ pub use {
 
 use {
     axum::extract::FromRef,
-    portreeve_guard::Gate,
+    portreeve_guard::{Gate, oauth::readable_by_any_page},
     std::{fmt, sync::Arc},
     utoipa_axum::{router::OpenApiRouter, routes},
 };
@@ -51,6 +56,8 @@ pub struct Auth {
     pub keys: Arc<Keys>,
     /// Whose agents are whose.
     pub agents: Arc<Agents>,
+    /// The authorization server.
+    pub issuer: Arc<Issuer>,
 }
 
 impl fmt::Debug for Auth {
@@ -71,4 +78,19 @@ pub fn router(auth: Auth) -> OpenApiRouter {
         .routes(routes!(http::keys::create, http::keys::list))
         .routes(routes!(http::keys::revoke))
         .with_state(auth)
+}
+
+/// The routes of the authorization server, which are at the root. Pages of any origin may read what they answer.
+pub fn issuer_router(auth: Auth) -> OpenApiRouter {
+    let (router, described) = OpenApiRouter::default()
+        .routes(routes!(http::oauth::documents::server))
+        .routes(routes!(http::oauth::documents::root))
+        .routes(routes!(http::oauth::documents::wallet))
+        .routes(routes!(http::oauth::documents::jwks))
+        .routes(routes!(http::oauth::token::request))
+        .with_state(auth)
+        .split_for_parts();
+    let mut router = OpenApiRouter::from(readable_by_any_page(router));
+    *router.get_openapi_mut() = described;
+    router
 }

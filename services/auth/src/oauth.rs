@@ -1,7 +1,49 @@
-//! The authorization server: its signing keys, its clients and what they were granted.
+//! The authorization server: its signing keys, its clients, what they were granted, and the tokens that are made of it.
 //!
 //! Locks are taken in one order: agents, API keys, clients, grants.
 
+pub(crate) mod agent_clients;
 pub(crate) mod clients;
 pub(crate) mod grants;
+pub(crate) mod issue;
+pub(crate) mod issuer;
 pub(crate) mod signing;
+pub(crate) mod tokens;
+
+pub(crate) use issue::{IssueError, Issued};
+pub use {
+    issuer::{Issuer, ResourceServer},
+    tokens::Tokens,
+};
+
+use {
+    crate::cache::{Recent, Shard},
+    portreeve_kernel::GrantId,
+    std::sync::Arc,
+};
+
+/// Clients and tokens that were found good lately. A token's shard is that of its grant.
+#[derive(Debug)]
+pub(crate) struct RecentOauth {
+    pub(crate) clients: Recent<Arc<clients::Registered>>,
+    pub(crate) tokens: Recent<tokens::Verified>,
+}
+
+impl RecentOauth {
+    pub(crate) fn new() -> Self {
+        Self {
+            clients: Recent::new(),
+            tokens: Recent::new(),
+        }
+    }
+
+    /// To be called within the transaction that ends or changes `client`.
+    pub(crate) fn distrust_client(&self, client: &str) {
+        self.clients.distrust(Shard::named(client));
+    }
+
+    /// To be called within the transaction that ends `grant`, or a token of it.
+    pub(crate) fn distrust_grant(&self, grant: &GrantId) {
+        self.tokens.distrust(Shard::named(grant.as_str()));
+    }
+}

@@ -5,13 +5,13 @@
 
 use {
     crate::{
-        cache::Entry,
+        cache::{Entry, Shard},
         keys::Keys,
         rows::{self, ApiKey, Found},
         token::{self, Hash},
     },
     portreeve_guard::{AuthFailure, Authenticate},
-    portreeve_kernel::{AuthMethod, Credential, Principal, ScopeSet},
+    portreeve_kernel::{AuthMethod, Credential, Principal, Role, ScopeSet},
     portreeve_policy::roles,
     std::{net::IpAddr, sync::Arc},
     subtle::ConstantTimeEq,
@@ -41,7 +41,7 @@ impl Authenticate for Keys {
 impl Keys {
     /// Asks the database. A key that is good now is kept for a while; anything else is asked for again.
     async fn load(&self, hash: Hash) -> Result<Arc<Entry>, AuthFailure> {
-        let before = self.cache.before_load(&hash);
+        let before = self.cache.before_load(Shard::of(&hash));
         let found = rows::by_hash(&mut self.db.read(), &hash).await;
         let found = found.map_err(|error| AuthFailure::Unavailable(error.to_string()))?;
         let Some(Found {
@@ -76,8 +76,6 @@ impl Keys {
 
 /// Who a key speaks for: its role, and of its scopes what the role may hold today, with what they imply.
 fn principal(key: &ApiKey, audience: &str) -> Principal {
-    let most = roles::grantable(&key.role);
-    let scopes = roles::expand(&key.scopes);
     Principal {
         owner: key.owner.clone(),
         project: key.project.clone(),
@@ -89,10 +87,13 @@ fn principal(key: &ApiKey, audience: &str) -> Principal {
         agent: key.agent.clone(),
         user: None,
         client: None,
-        scopes: scopes
-            .iter()
-            .filter(|scope| most.holds(scope))
-            .cloned()
-            .collect::<ScopeSet>(),
+        scopes: effective(&key.scopes, &key.role),
     }
+}
+
+/// What a credential with `scopes` is good for in the hands of `role`.
+pub(crate) fn effective(scopes: &ScopeSet, role: &Role) -> ScopeSet {
+    let most = roles::grantable(role);
+    let scopes = roles::expand(scopes);
+    scopes.iter().filter(|scope| most.holds(scope)).cloned().collect()
 }

@@ -16,6 +16,13 @@ use {
     std::{fmt, sync::Arc, time::Duration},
 };
 
+/// Why a request failed, of an answer that is no problem document: for the log, beside the request's id.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    pub(crate) code: &'static str,
+    pub(crate) cause: String,
+}
+
 /// Where refusals to authenticate go: the audit log. Called on the request's own task, so it must not block or wait.
 pub trait AuditSink: Send + Sync {
     /// Somebody was not let in.
@@ -77,7 +84,9 @@ impl Reason {
 }
 
 impl<'a> Refusal<'a> {
-    pub(crate) fn new(context: &'a RequestContext, headers: &'a HeaderMap, reason: Reason) -> Self {
+    /// Of this request, which had these headers.
+    #[must_use]
+    pub fn new(context: &'a RequestContext, headers: &'a HeaderMap, reason: Reason) -> Self {
         Self {
             context,
             reason,
@@ -159,7 +168,8 @@ impl Gate {
         }
     }
 
-    pub(crate) fn refused(&self, refusal: &Refusal<'_>) {
+    /// Tells the audit log of somebody who was not let in. [`crate::Caller`] does so by itself.
+    pub fn refused(&self, refusal: &Refusal<'_>) {
         self.0.audit.refused(refusal);
     }
 }

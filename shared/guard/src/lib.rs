@@ -19,6 +19,7 @@ pub mod health;
 pub mod json;
 pub mod limit;
 pub mod network;
+pub mod oauth;
 pub mod openapi;
 pub mod page;
 pub mod path;

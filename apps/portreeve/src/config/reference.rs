@@ -26,6 +26,14 @@ const SETTINGS: &[Setting] = &[
         about: "Where the server listens: a loopback address, until there is TLS. Port 0 takes any free one",
     },
     Setting {
+        key: "server.origin",
+        default: None,
+        example: "\"https://portreeve.example\"",
+        flag: None,
+        about: "What clients call this server, without a path or a slash at the end. It names the issuer of access tokens, \
+                so those from before a change are no longer good. When absent: `http://localhost` and the port",
+    },
+    Setting {
         key: "server.proxies",
         default: None,
         example: "{ networks = [\"10.0.0.0/8\"], header = \"x-forwarded-for\" }",

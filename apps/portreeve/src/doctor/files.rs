@@ -40,7 +40,7 @@ pub(super) fn folder(patient: &Patient) -> Vec<Finding> {
         return vec![Finding::fail("data folder", why, todo)];
     }
     let missing = |paths: Vec<PathBuf>| paths.into_iter().find(|path| !path.exists());
-    let mut needed = vec![home.config()];
+    let mut needed = vec![home.config(), home.issuer_key()];
     // A signer that somebody else runs has its files elsewhere.
     if patient
         .config
@@ -55,6 +55,7 @@ pub(super) fn folder(patient: &Patient) -> Vec<Finding> {
         home.config(),
         home.signer(),
         home.signer_passphrase(),
+        home.issuer_key(),
     ];
     secrets.retain(|path| path.exists());
     let of_home = match parts {

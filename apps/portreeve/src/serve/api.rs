@@ -24,6 +24,7 @@ use {
         (name = "policies", description = "What an agent may spend"),
         (name = "transactions", description = "Payments"),
         (name = "keys", description = "API keys"),
+        (name = "oauth", description = "Access tokens, as the OAuth RFCs have them"),
         (name = "operations", description = "How the server is"),
     ),
     paths(description_itself),
@@ -47,10 +48,11 @@ fn description_itself() {}
 /// When the document cannot be written.
 pub(super) fn router(auth: Auth, wallet: Wallet, needs: Needs, metrics: Metrics) -> Result<Router, serde_json::Error> {
     let services = OpenApiRouter::new()
-        .merge(portreeve_auth::router(auth))
+        .merge(portreeve_auth::router(auth.clone()))
         .merge(portreeve_wallet::router().with_state(wallet));
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", services)
+        .merge(portreeve_auth::issuer_router(auth))
         .routes(routes!(health::alive))
         .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(needs))
         .merge(OpenApiRouter::new().routes(routes!(metrics::show)).with_state(metrics))

@@ -18,6 +18,18 @@ use {
 /// What anybody may call. This list may only become shorter.
 const OPEN: [&str; 4] = ["getHealth", "getMetrics", "getOpenApi", "getReadiness"];
 
+/// Documents that have to be read before anybody can have a credential (RFC 8414, RFC 9728, RFC 7517). They say nothing
+/// that the settings do not, and no row is read for them.
+const DOCUMENTS: [&str; 4] = [
+    "getAuthorizationServer",
+    "getJwks",
+    "getRootResource",
+    "getWalletResource",
+];
+
+/// Endpoints that ask for a client, not for a bearer: what they refuse is in the words of the OAuth RFCs.
+const FOR_CLIENTS: [&str; 1] = ["requestToken"];
+
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// One operation of the description.
@@ -61,7 +73,8 @@ fn operations(document: &Value) -> Vec<Operation> {
                 [scope] => Some(scope.parse().unwrap()),
                 several => panic!("{id} needs {several:?}; this test knows operations that need one scope"),
             };
-            assert!(scope.is_some() || OPEN.contains(&id), "{how_to}");
+            let without_bearer = [&OPEN[..], &DOCUMENTS, &FOR_CLIENTS].concat();
+            assert!(scope.is_some() || without_bearer.contains(&id), "{how_to}");
             all.push(Operation {
                 method: method.clone(),
                 path: path.clone(),
@@ -77,7 +90,8 @@ fn operations(document: &Value) -> Vec<Operation> {
         .filter(|one| one.scope.is_none())
         .map(|one| one.id.as_str())
         .collect();
-    let gone: Vec<_> = OPEN.iter().filter(|id| !open.contains(id)).collect();
+    let named = [&OPEN[..], &DOCUMENTS, &FOR_CLIENTS].concat();
+    let gone: Vec<_> = named.iter().filter(|id| !open.contains(id)).collect();
     assert!(gone.is_empty(), "take {gone:?} off the list of what anybody may call");
     all
 }
@@ -253,7 +267,9 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     let mut wrong: Vec<String> = Vec::new();
     for operation in &operations {
         let Some(scope) = &operation.scope else {
-            assert_eq!(there.call(&anybody, operation).status, 200, "{operation}");
+            if !FOR_CLIENTS.contains(&operation.id.as_str()) {
+                assert_eq!(there.call(&anybody, operation).status, 200, "{operation}");
+            }
             continue;
         };
 
@@ -334,6 +350,31 @@ fn nobody_calls_what_is_not_theirs_to_call() {
             described,
             "{operation} answers {status}, and its description does not say so"
         );
+    }
+}
+
+#[test]
+fn what_is_for_clients_refuses_who_is_none_and_takes_no_bearer() {
+    let estate = Estate::open();
+    let owner = estate.owner();
+    let document = owner.get("/openapi.json").is(200).clone();
+    let operations = operations(&document);
+    for operation in operations.iter().filter(|one| FOR_CLIENTS.contains(&one.id.as_str())) {
+        let known = "grant_type=client_credentials&token=x";
+        let stranger = format!("{known}&client_id=clt_000000000000&client_secret=x");
+        for (api, form, status, error) in [
+            (&estate.house.api(""), known, 400, "invalid_request"),
+            (&estate.house.api(""), &stranger, 401, "invalid_client"),
+            (&owner, known, 401, "invalid_client"),
+        ] {
+            let refused = api.form(&operation.path, form, &[]);
+            assert_eq!(refused.is(status)["error"], error, "{operation}");
+            assert!(
+                operation.statuses.contains(&status.to_string()),
+                "{operation} does not tell of {status}"
+            );
+            assert_eq!(refused.header("cache-control"), Some("no-store"));
+        }
     }
 }
 

@@ -42,6 +42,7 @@ fn init_makes_a_private_installation_and_shows_the_key_once() {
         "owner/approval.json",
         "owner/passphrase",
         "signer.pass",
+        "issuer.key",
         "portreeve.toml",
     ] {
         assert_eq!(mode(&home.join(secret)), 0o600, "{secret}");
@@ -97,6 +98,45 @@ fn a_running_server_says_how_it_is_and_stops_when_asked() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.contains("signer stopped"), "{}", ended.stderr);
     assert!(!ended.stderr.contains(&house.owner_key()), "the key is in the log");
+}
+
+#[test]
+fn the_key_that_seals_the_issuers_keys_is_never_replaced_by_a_new_one() {
+    let mut house = House::built();
+    let file = house.home().join("issuer.key");
+    house.serve(&[]);
+    house.stop();
+    let kept = fs::read(&file).unwrap();
+    let refuses = |house: &mut House, why: &str| {
+        assert!(!house.try_serve(&[]));
+        let error = house.wait_for_end().stderr;
+        assert!(error.contains(why) && error.contains("put back the file"), "{error}");
+    };
+    fs::remove_file(&file).unwrap();
+    refuses(
+        &mut house,
+        "is not there, and the database holds keys that are sealed with it",
+    );
+    assert!(!file.exists());
+    fs::write(&file, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    refuses(&mut house, "does not open the signing keys of this database");
+    fs::write(&file, "AAAA").unwrap();
+    refuses(&mut house, "32 bytes in base64");
+    fs::write(&file, kept).unwrap();
+    house.serve(&[]);
+}
+
+#[test]
+fn an_installation_that_never_issued_gets_the_issuers_key_when_it_starts() {
+    let mut house = House::built();
+    let file = house.home().join("issuer.key");
+    fs::remove_file(&file).unwrap();
+    house.serve(&[]);
+    assert_eq!(mode(&file), 0o600);
+    let made = fs::read(&file).unwrap();
+    house.stop();
+    house.serve(&[]);
+    assert_eq!(fs::read(&file).unwrap(), made);
 }
 
 #[test]

@@ -39,6 +39,14 @@ impl Api {
         self.send(minreq::Method::Post, path, Some(body), &[])
     }
 
+    /// `POST path` with a form that is encoded already, as OAuth endpoints take it.
+    pub fn form(&self, path: &str, form: &str, headers: &[(&str, &str)]) -> Answer {
+        let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+        let headers = [&kind[..], headers].concat();
+        self.try_send_bytes(minreq::Method::Post, path, Some(form.as_bytes()), &headers)
+            .unwrap_or_else(|| panic!("{path}: no answer"))
+    }
+
     /// `DELETE path`.
     pub fn delete(&self, path: &str) -> Answer {
         self.send(minreq::Method::Delete, path, None, &[])
@@ -79,7 +87,13 @@ impl Api {
             request = request.with_header("Authorization", format!("Bearer {}", self.key));
         }
         if let Some(body) = body {
-            request = request.with_header("Content-Type", "application/json").with_body(body);
+            let named = headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+            if !named {
+                request = request.with_header("Content-Type", "application/json");
+            }
+            request = request.with_body(body);
         }
         for (name, value) in headers {
             request = request.with_header(*name, *value);

@@ -1,195 +1,130 @@
-//! The clients of agents: made with them, stopped and resumed with them, and ended for good with their credentials.
+//! OAuth clients as the database has them, and whether somebody is one of them.
 //!
-//! What must stay true: a client's secret leaves the process once and is stored nowhere; a client that is stopped has no
-//! live grant, and one that is resumed has a new one.
+//! What must stay true: unknown, stopped, ended and not proven are one answer, and a secret is compared for each of them.
 
 use {
     crate::{
-        oauth::grants::{self, Ended, OwnGrant},
+        cache::Shard,
+        oauth::{IssueError, Issuer},
         token,
     },
-    portreeve_kernel::{
-        AgentId, Entropy, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp,
-        control::{AgentClient, NewClientSecret},
-    },
-    portreeve_oauth::{AuthMethod, ClientId, Grant, GrantSet, SecretHash},
-    portreeve_policy::roles,
-    portreeve_store::{AuditEntry, Fetch, Row, Sql, StoreError, Tx},
-    serde_json::{Value, json},
+    portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Role, Timestamp},
+    portreeve_oauth::{AuthMethod, Client, ClientId, NOT_BELIEVED, Presented, RedirectUri, SecretHash},
+    portreeve_store::{Fetch, Row, Sql, StoreError},
+    std::sync::Arc,
 };
 
-/// An agent's client, locked, and not revoked.
-struct OfAgent {
-    id: String,
-    project: ProjectId,
-    owner: OwnerId,
-    role: Role,
-    scopes: ScopeSet,
-    acts_by_itself: bool,
-    is_stopped: bool,
+/// A client that is registered.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    /// What it registered. Not enabled while it is stopped, and never again once it was ended.
+    pub(crate) client: Client,
+    /// What its secret is known by.
+    pub(crate) secret: Option<SecretHash>,
+    /// For whom it acts by itself, when it may.
+    pub(crate) own: Option<Own>,
 }
 
-impl OfAgent {
+/// For whom a client acts by itself.
+#[derive(Debug)]
+pub(crate) struct Own {
+    /// What its tokens live by.
+    pub(crate) grant: GrantId,
+    pub(crate) project: ProjectId,
+    pub(crate) owner: OwnerId,
+    pub(crate) agent: Option<AgentId>,
+    pub(crate) role: Role,
+}
+
+impl Registered {
     fn read(row: &Row) -> Result<Self, StoreError> {
+        let own = match (
+            row.get_optional("self_grant")?,
+            row.get_optional("project_id")?,
+            row.get_optional("owner_id")?,
+        ) {
+            (Some(grant), Some(project), Some(owner)) => Some(Own {
+                grant,
+                project,
+                owner,
+                agent: row.get_optional("agent_id")?,
+                role: row.get("role")?,
+            }),
+            _ => None,
+        };
+        let unreadable = |column: &str| StoreError::Column {
+            column: column.to_owned(),
+            reason: "not what was written".to_owned(),
+        };
+        let redirects: Vec<String> = row.json("redirect_uris")?;
+        let redirects = redirects.iter().map(|text| RedirectUri::register(text));
+        let stopped: Option<Timestamp> = row.get_optional("stopped_at")?;
+        let revoked: Option<Timestamp> = row.get_optional("revoked_at")?;
         Ok(Self {
-            id: row.get("id")?,
-            project: row.get("project_id")?,
-            owner: row.get("owner_id")?,
-            role: row.get("role")?,
-            scopes: row.json("scopes")?,
-            acts_by_itself: row.get_optional::<GrantId>("self_grant")?.is_some(),
-            is_stopped: row.get_optional::<Timestamp>("stopped_at")?.is_some(),
+            client: Client {
+                id: ClientId::parse(&row.get::<String>("id")?).ok_or_else(|| unreadable("id"))?,
+                name: row.get("name")?,
+                auth_method: AuthMethod::parse(&row.get::<String>("auth_method")?)
+                    .ok_or_else(|| unreadable("auth_method"))?,
+                grants: row.json("grants")?,
+                redirect_uris: redirects
+                    .collect::<Result<_, _>>()
+                    .map_err(|_| unreadable("redirect_uris"))?,
+                scopes: row.json("scopes")?,
+                enabled: stopped.is_none() && revoked.is_none(),
+            },
+            secret: row.get_optional("secret_hash")?.map(SecretHash),
+            own,
         })
     }
+}
 
-    /// What is told of it. The agent is the actor: why it is stopped or resumed stands beside this, in the same commit.
-    fn told(&self, agent: &AgentId, at: Timestamp, kind: &'static str, data: Value) -> AuditEntry {
-        AuditEntry {
-            at,
-            kind: kind.into(),
-            actor: agent.to_string(),
-            owner: Some(self.owner.clone()),
-            project: Some(self.project.clone()),
-            subject: self.id.clone(),
-            data,
+async fn find(from: &mut (impl Fetch + Send), id: &ClientId) -> Result<Option<Registered>, StoreError> {
+    let sql = Sql::new("SELECT * FROM oauth_clients WHERE id = $1").bind(id.as_str());
+    let row = from.fetch_optional(sql).await?;
+    row.as_ref().map(Registered::read).transpose()
+}
+
+impl Issuer {
+    /// The client that `shown` proves to be.
+    ///
+    /// # Errors
+    /// `invalid_client`, whatever of it is wrong; and when the store cannot be asked.
+    pub(crate) async fn client(&self, shown: &Presented) -> Result<Arc<Registered>, IssueError> {
+        match shown {
+            Presented::Secret(id, secret, _) => {
+                let found = self.registered(id).await?;
+                let hash = found.as_ref().and_then(|found| found.secret);
+                // Where there is none, one that no secret has: so the comparison is made for nobody, too.
+                let is_it = hash.unwrap_or(SecretHash([0; 32])).is(secret);
+                let found = self.usable(found, shown)?;
+                is_it?;
+                Ok(found)
+            }
+            Presented::Public(id) => {
+                let found = self.registered(id).await?;
+                self.usable(found, shown)
+            }
+            Presented::Assertion(..) => Err(NOT_BELIEVED.into()),
         }
     }
-}
 
-async fn lock_of_agent(tx: &mut Tx, agent: &AgentId) -> Result<Vec<OfAgent>, StoreError> {
-    let sql = Sql::new(
-        "SELECT id, project_id, owner_id, role, scopes, self_grant, stopped_at FROM oauth_clients \
-         WHERE agent_id = $1 AND revoked_at IS NULL ORDER BY id",
-    );
-    let rows = tx.fetch_all(sql.bind(agent).for_update()).await?;
-    rows.iter().map(OfAgent::read).collect()
-}
-
-/// Makes a client that proves itself by a secret and acts for its agent by itself.
-pub(crate) async fn make_for_agent(
-    tx: &mut Tx,
-    new: &AgentClient,
-    entropy: &dyn Entropy,
-    at: Timestamp,
-) -> Result<NewClientSecret, StoreError> {
-    let (id, secret) = (ClientId::new(entropy), token::client_secret(entropy));
-    let (grant, role) = (GrantId::new(at, entropy), Role::Agent);
-    let most = roles::grantable(&role);
-    let scopes: ScopeSet = new.scopes.iter().filter(|scope| most.holds(scope)).cloned().collect();
-    let method = AuthMethod::ClientSecretBasic;
-    let insert = Sql::new(
-        "INSERT INTO oauth_clients (id, project_id, owner_id, agent_id, kind, name, role, auth_method, grants, \
-         redirect_uris, scopes, secret_hash, self_grant, created_at, created_by) \
-         VALUES ($1, $2, $3, $4, 'agent', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-    )
-    .bind(id.as_str())
-    .bind(&new.project)
-    .bind(&new.owner)
-    .bind(&new.agent)
-    .bind(new.name.as_str())
-    .bind(&role)
-    .bind(method.as_str())
-    .bind_json(&GrantSet::from_iter([Grant::ClientCredentials]))
-    .bind("[]")
-    .bind_json(&scopes)
-    .bind(&SecretHash::of(&secret).0)
-    .bind(&grant)
-    .bind(at)
-    .bind(new.by.as_str());
-    tx.execute(insert).await?;
-    let own = OwnGrant {
-        id: &grant,
-        client: id.as_str(),
-        project: &new.project,
-        owner: &new.owner,
-        agent: &new.agent,
-        role: &role,
-        scopes: &scopes,
-    };
-    grants::insert(tx, own, at).await?;
-    tx.audit(AuditEntry {
-        at,
-        kind: "oauth_client.created".into(),
-        actor: new.by.clone(),
-        owner: Some(new.owner.clone()),
-        project: Some(new.project.clone()),
-        subject: id.to_string(),
-        data: json!({
-            "name": new.name,
-            "role": role,
-            "scopes": scopes,
-            "agentId": new.agent,
-            "authMethod": method.as_str(),
-            "grantId": grant,
-        }),
-    });
-    Ok(NewClientSecret {
-        client: id.as_str().into(),
-        secret,
-    })
-}
-
-/// Stops the clients of `agent`, and ends every grant that speaks for it.
-pub(crate) async fn stop_of_agent(tx: &mut Tx, agent: &AgentId, at: Timestamp) -> Result<(), StoreError> {
-    let clients = lock_of_agent(tx, agent).await?;
-    grants::end_of_agent(tx, agent, at, Ended::AgentSuspended).await?;
-    let running: Vec<&OfAgent> = clients.iter().filter(|client| !client.is_stopped).collect();
-    if running.is_empty() {
-        return Ok(());
+    fn usable(&self, found: Option<Arc<Registered>>, shown: &Presented) -> Result<Arc<Registered>, IssueError> {
+        let fits = |found: &Arc<Registered>| found.client.enabled && found.client.auth_method.takes(shown.method());
+        found.filter(fits).ok_or_else(|| NOT_BELIEVED.into())
     }
-    let update = Sql::new("UPDATE oauth_clients SET stopped_at = $1 WHERE id IN ({list})");
-    let ids = running.iter().map(|client| client.id.as_str());
-    tx.execute(update.bind(at).bind_list(ids)).await?;
-    for client in running {
-        tx.audit(client.told(agent, at, "oauth_client.stopped", json!({})));
-    }
-    Ok(())
-}
 
-/// Lets the clients of `agent` that were stopped go on, each under a new grant.
-pub(crate) async fn resume_of_agent(
-    tx: &mut Tx,
-    agent: &AgentId,
-    entropy: &dyn Entropy,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    for client in lock_of_agent(tx, agent).await? {
-        if !client.is_stopped {
-            continue;
+    async fn registered(&self, id: &ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
+        let hash = token::hash(id.as_str());
+        if let Some(found) = self.recent.clients.get(&hash) {
+            return Ok(Some(found));
         }
-        let grant = client.acts_by_itself.then(|| GrantId::new(at, entropy));
-        if let Some(grant) = &grant {
-            let own = OwnGrant {
-                id: grant,
-                client: &client.id,
-                project: &client.project,
-                owner: &client.owner,
-                agent,
-                role: &client.role,
-                scopes: &client.scopes,
-            };
-            grants::insert(tx, own, at).await?;
-        }
-        let update = Sql::new("UPDATE oauth_clients SET stopped_at = NULL, self_grant = $1 WHERE id = $2");
-        tx.execute(update.bind(grant.as_ref()).bind(client.id.as_str())).await?;
-        let data = json!({"grantId": grant});
-        tx.audit(client.told(agent, at, "oauth_client.resumed", data));
+        let before = self.recent.clients.before_load(Shard::of(&hash));
+        let Some(found) = find(&mut self.db.read(), id).await? else {
+            return Ok(None);
+        };
+        let found = Arc::new(found);
+        self.recent.clients.keep(hash, before, Arc::clone(&found));
+        Ok(Some(found))
     }
-    Ok(())
-}
-
-/// Ends the clients of `agent` for good, and every grant that speaks for it.
-pub(crate) async fn revoke_of_agent(tx: &mut Tx, agent: &AgentId, at: Timestamp) -> Result<(), StoreError> {
-    let clients = lock_of_agent(tx, agent).await?;
-    grants::end_of_agent(tx, agent, at, Ended::AgentRevoked).await?;
-    if clients.is_empty() {
-        return Ok(());
-    }
-    let update = Sql::new("UPDATE oauth_clients SET revoked_at = $1 WHERE id IN ({list})");
-    let ids = clients.iter().map(|client| client.id.as_str());
-    tx.execute(update.bind(at).bind_list(ids)).await?;
-    for client in clients {
-        tx.audit(client.told(agent, at, "oauth_client.revoked", json!({})));
-    }
-    Ok(())
 }

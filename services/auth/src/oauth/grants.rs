@@ -2,6 +2,7 @@
 //! whatever ends a client, an agent or a consent does it here, in the transaction of that act.
 
 use {
+    crate::oauth::RecentOauth,
     portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp, TokenId},
     portreeve_store::{Fetch, Sql, StoreError, Tx},
     std::collections::BTreeSet,
@@ -52,7 +53,13 @@ impl Ended {
 }
 
 /// Ends every grant that speaks for `agent`: those of its own clients, and those that people gave for it.
-pub(crate) async fn end_of_agent(tx: &mut Tx, agent: &AgentId, at: Timestamp, why: Ended) -> Result<(), StoreError> {
+pub(crate) async fn end_of_agent(
+    tx: &mut Tx,
+    recent: &RecentOauth,
+    agent: &AgentId,
+    at: Timestamp,
+    why: Ended,
+) -> Result<(), StoreError> {
     // Locked in one order first: an update alone takes its rows as it finds them.
     let live = Sql::new("SELECT id FROM oauth_grants WHERE agent_id = $1 AND revoked_at IS NULL ORDER BY id");
     let live = tx.fetch_all(live.bind(agent).for_update()).await?;
@@ -60,6 +67,10 @@ pub(crate) async fn end_of_agent(tx: &mut Tx, agent: &AgentId, at: Timestamp, wh
         return Ok(());
     }
     let ids: Vec<GrantId> = live.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
+    // Whoever asked may be gone when this has been committed.
+    for id in &ids {
+        recent.distrust_grant(id);
+    }
     let update = Sql::new("UPDATE oauth_grants SET revoked_at = $1, revoked_why = $2 WHERE id IN ({list})");
     tx.execute(update.bind(at).bind(why.as_str()).bind_list(&ids)).await?;
     Ok(())

@@ -180,6 +180,15 @@ impl SigningKeys {
         Self::unsealed(&rows, seal, now)
     }
 
+    /// True when a key was sealed already, so that losing what seals it would be noticed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn are_there(db: &Database) -> Result<bool, StoreError> {
+        let one = Sql::new("SELECT kid FROM signing_keys LIMIT 1");
+        Ok(db.read().fetch_optional(one).await?.is_some())
+    }
+
     fn unsealed(rows: &[Sealed], seal: &SealKey, now: Timestamp) -> Result<Self, SigningError> {
         let (mut signs, mut published) = (None, Vec::with_capacity(rows.len()));
         for row in rows {

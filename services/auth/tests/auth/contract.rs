@@ -482,7 +482,8 @@ async fn every_change_and_failure_is_in_the_audit_log_without_the_key(database: 
     house.revoke(first_key, &id).await.expect(204);
     house.get("/auth/keys", &key).await.is(Code::AuthKeyRevoked);
 
-    let log = house.audit().await;
+    let mut log = house.audit().await;
+    log.retain(|row| row.kind != "signing_key.created");
     let first_id = first.key.id.to_string();
     let lines: Vec<(String, String, String, Value)> = log
         .iter()

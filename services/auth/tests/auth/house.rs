@@ -8,11 +8,14 @@ use {
         http::{HeaderMap, Request, StatusCode},
     },
     http_body_util::BodyExt,
-    portreeve_auth::{Agents, Auth, CreatedKey, Keys, RefusalLog, first_key, router},
+    portreeve_auth::{
+        Agents, Auth, CreatedKey, Issuer, Keys, RefusalLog, ResourceServer, SealKey, SigningKeys, first_key,
+        issuer_router, router,
+    },
     portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
     portreeve_kernel::{
         AgentId, Clock, Cluster, Code, ManualClock, OwnerId, ProjectId, Seconds, Timestamp,
-        control::{AgentControl, Boxed},
+        control::{AgentClient, AgentControl, Boxed, CredentialControl, NewClientSecret},
         entropy::Seeded,
     },
     portreeve_store::{
@@ -55,6 +58,9 @@ macro_rules! facts {
 }
 pub(crate) use facts;
 
+/// What the server is called.
+pub(crate) const ORIGIN: &str = "https://portreeve.test";
+
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// What the wallet would know.
@@ -89,6 +95,7 @@ pub(crate) struct House {
     pub(crate) db: Database,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) keys: Arc<Keys>,
+    pub(crate) signing: Arc<SigningKeys>,
     pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) wallet: Arc<Wallet>,
     pub(crate) api: utoipa::openapi::OpenApi,
@@ -135,8 +142,10 @@ impl House {
             db.clone(),
             seen.clone(),
             entropy.clone(),
-            "https://portreeve.test/mcp",
+            ORIGIN.parse().unwrap(),
         ));
+        let signing = SigningKeys::open(&db, &*seen, &*entropy, &SealKey::new([7; 32])).await;
+        let signing = Arc::new(signing.unwrap());
         let refusals = Arc::new(RefusalLog::new(seen.clone()));
         let gate = Gate::new(GateParts {
             answers: None,
@@ -152,17 +161,21 @@ impl House {
             proxies: Proxies::default(),
         });
         let wallet = Arc::new(Wallet::default());
+        let wallet_server = ResourceServer::wallet(&ORIGIN.parse().unwrap());
         let auth = Auth {
             gate: gate.clone(),
             keys: keys.clone(),
             agents: wallet.clone() as Arc<Agents>,
+            issuer: Arc::new(Issuer::new(&keys, signing.clone(), vec![wallet_server])),
         };
-        let (routes, api) = router(auth).split_for_parts();
-        let router = gate.protect(Router::new().nest("/api/v1", routes));
+        let (routes, api) = router(auth.clone()).split_for_parts();
+        let (at_root, _) = issuer_router(auth).split_for_parts();
+        let router = gate.protect(Router::new().nest("/api/v1", routes).merge(at_root));
         Self {
             db,
             clock,
             keys,
+            signing,
             refusals,
             wallet,
             api,
@@ -197,15 +210,38 @@ impl House {
     /// `GET /auth/keys` with the key `as_key` (or none), from `peer`; a body makes it JSON.
     pub(crate) async fn call(&self, line: &str, as_key: &str, peer: &str, body: Option<&Value>) -> Answer {
         let (method, path) = line.split_once(' ').unwrap();
-        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        let bearer = format!("Bearer {as_key}");
+        let mut headers = Vec::new();
         if !as_key.is_empty() {
-            request = request.header("authorization", format!("Bearer {as_key}"));
+            headers.push(("authorization", bearer.as_str()));
         }
         if body.is_some() {
-            request = request.header("content-type", "application/json");
+            headers.push(("content-type", "application/json"));
+        }
+        let (line, body) = (format!("{method} /api/v1{path}"), body.map(Value::to_string));
+        self.send(&line, &headers, peer, body.as_deref()).await
+    }
+
+    /// Any request, to any path.
+    pub(crate) async fn at_root(&self, line: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
+        self.send(line, headers, "198.51.100.7", body).await
+    }
+
+    /// A form to an OAuth endpoint.
+    pub(crate) async fn form(&self, path: &str, form: &str, authorization: Option<&str>) -> Answer {
+        let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
+        headers.extend(authorization.map(|value| ("authorization", value)));
+        self.at_root(&format!("POST {path}"), &headers, Some(form)).await
+    }
+
+    async fn send(&self, line: &str, headers: &[(&str, &str)], peer: &str, body: Option<&str>) -> Answer {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let peer: SocketAddr = SocketAddr::new(peer.parse().unwrap(), 4000);
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_owned()));
         let request = request.extension(ConnectInfo(peer)).body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -259,4 +295,19 @@ impl House {
         rows.reverse();
         rows
     }
+}
+
+/// A client that acts for `agent` by itself.
+pub(crate) async fn owned_client(house: &House, owner: &Owner, agent: &AgentId, scopes: &str) -> NewClientSecret {
+    let new = AgentClient {
+        agent: agent.clone(),
+        owner: owner.id.clone(),
+        project: owner.project.clone(),
+        name: "canary".to_owned(),
+        scopes: scopes.parse().unwrap(),
+        by: "key_000000000001".to_owned(),
+    };
+    let (keys, now) = (house.keys.clone(), house.clock.now());
+    let unit = async move |tx: &mut Tx| keys.client_for_agent(tx, &new, now).await;
+    house.db.write::<_, StoreError, _>(unit).await.unwrap()
 }

@@ -10,3 +10,4 @@ mod contract;
 mod house;
 mod oauth_contract;
 mod service;
+mod token;

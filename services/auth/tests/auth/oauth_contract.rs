@@ -1,11 +1,11 @@
 //! What the authorization server promises of its keys and clients, on both databases.
 
 use {
-    crate::house::{House, START, facts},
+    crate::house::{House, START, facts, owned_client},
     portreeve_auth::{Keys, SealKey, SigningError, SigningKeys},
     portreeve_kernel::{
         AgentId, Clock, Cluster, Credential, Entropy, GrantId, ManualClock, OwnerId, ProjectId, Secret, TokenId,
-        control::{AgentClient, CredentialCheck, CredentialControl, NewClientSecret},
+        control::{CredentialCheck, CredentialControl, NewClientSecret},
         entropy::Seeded,
     },
     portreeve_oauth::{AccessClaims, ClientId},
@@ -138,17 +138,7 @@ impl Service {
     }
 
     async fn client(&self, agent: &AgentId, scopes: &str) -> NewClientSecret {
-        let new = AgentClient {
-            agent: agent.clone(),
-            owner: self.owner.id.clone(),
-            project: self.owner.project.clone(),
-            name: "canary".to_owned(),
-            scopes: scopes.parse().unwrap(),
-            by: "key_000000000001".to_owned(),
-        };
-        let (keys, now) = (self.house.keys.clone(), self.house.clock.now());
-        let unit = async move |tx: &mut Tx| keys.client_for_agent(tx, &new, now).await;
-        self.house.db.write::<_, StoreError, _>(unit).await.unwrap()
+        owned_client(&self.house, &self.owner, agent, scopes).await
     }
 
     /// Does something about an agent's clients, and commits it or not.

@@ -1,6 +1,7 @@
 //! What every answer gets: its request id, security headers, a link to the next page; and a line in the access log.
 
 use {
+    super::Cause,
     crate::{context::RequestContext, page::NextPage, problem::Problem},
     axum::{
         http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
@@ -29,6 +30,9 @@ pub(super) fn finish(mut response: Response, context: &RequestContext, uri: &Uri
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = tell(problem, response.headers(), context, uri);
     }
+    if let Some(Cause { code, cause }) = response.extensions_mut().remove() {
+        failed(context, code, &cause);
+    }
     let next = response.extensions_mut().remove::<NextPage>();
     let headers = response.headers_mut();
     headers.extend(context.share().into_iter().flat_map(|share| share.headers(now)));
@@ -47,13 +51,7 @@ pub(super) fn finish(mut response: Response, context: &RequestContext, uri: &Uri
 /// Renders a problem with what is known of its request, and logs its cause: here and nowhere else.
 fn tell(problem: Problem, set: &HeaderMap, context: &RequestContext, uri: &Uri) -> Response {
     if let Some(cause) = problem.cause() {
-        tracing::error!(
-            request.id = %context.id(),
-            http.route = context.route().unwrap_or("-"),
-            code = problem.code().as_str(),
-            cause = ?cause,
-            "request failed"
-        );
+        failed(context, problem.code().as_str(), cause);
     }
     let mut response = problem.response(Some(uri.path()), Some(context.id()));
     // What the router added on the way, such as `Allow`.
@@ -64,6 +62,16 @@ fn tell(problem: Problem, set: &HeaderMap, context: &RequestContext, uri: &Uri) 
     }
     response.extensions_mut().remove::<Problem>();
     response
+}
+
+fn failed(context: &RequestContext, code: &str, cause: &str) {
+    tracing::error!(
+        request.id = %context.id(),
+        http.route = context.route().unwrap_or("-"),
+        code,
+        cause = ?cause,
+        "request failed"
+    );
 }
 
 /// One line per request. Neither token nor query; the route is a template, so no path parameter stands in it.

@@ -1,0 +1,101 @@
+//! `POST /oauth/token`.
+
+use {
+    super::{OAuthErrorBody, client},
+    crate::{Auth, oauth::Issued},
+    axum::{
+        extract::State,
+        http::{HeaderMap, header},
+        response::{IntoResponse, Response},
+    },
+    portreeve_guard::{
+        Json, RequestContext,
+        oauth::{Form, OAuthRefusal},
+    },
+    portreeve_oauth::{AccessClaims, ErrorCode, OAuthError, TokenRequest, token_request},
+    serde::{Deserialize, Serialize},
+    utoipa::ToSchema,
+};
+
+const NOT_SERVED: OAuthError = OAuthError::new(
+    ErrorCode::UnsupportedGrantType,
+    "grant_type is none that the metadata lists",
+);
+
+/// What is asked, as a form. The client proves itself in the `Authorization` header (`Basic`) or here.
+#[derive(Debug, Deserialize, ToSchema)]
+#[expect(dead_code, reason = "describes the form, which is read as parameters")]
+pub(crate) struct TokenForm {
+    /// `client_credentials`.
+    #[schema(example = "client_credentials")]
+    grant_type: String,
+    /// Separated by spaces. Left out: all that the client may hold at the resource.
+    #[schema(example = "agents:read transactions:execute")]
+    scope: Option<String>,
+    /// The resource server the token is for, by the name in its metadata. Left out: the wallet.
+    #[schema(example = "https://portreeve.example/mcp")]
+    resource: Option<String>,
+    /// When it is not in the header.
+    client_id: Option<String>,
+    /// When it is not in the header.
+    client_secret: Option<String>,
+}
+
+/// A token (RFC 6749, 5.1).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenAnswer {
+    /// The token. Keep it in memory; it is good until it expires or is revoked.
+    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.….…")]
+    access_token: String,
+    /// `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// In how many seconds it expires.
+    #[schema(example = 900)]
+    expires_in: u32,
+    /// What it is good for, which is not more than what was asked for.
+    #[schema(example = "agents:read transactions:execute")]
+    scope: String,
+}
+
+impl From<Issued> for TokenAnswer {
+    fn from(issued: Issued) -> Self {
+        Self {
+            access_token: issued.token.expose().to_owned(),
+            token_type: "Bearer",
+            expires_in: AccessClaims::TTL.0,
+            scope: issued.scopes.to_string(),
+        }
+    }
+}
+
+/// Ask for an access token.
+#[utoipa::path(
+    post, path = "/oauth/token", tag = "oauth", operation_id = "requestToken", security(()),
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, body = TokenAnswer, description = "A token, not to be stored by anybody on its way"),
+        (status = 400, body = OAuthErrorBody, description = "`invalid_request`, `unsupported_grant_type`, \
+            `unauthorized_client`, `invalid_scope` or `invalid_target`"),
+        (status = 401, body = OAuthErrorBody, description = "`invalid_client`: unknown, stopped, or not proven to be itself"),
+        (status = 503, body = OAuthErrorBody, description = "`temporarily_unavailable`"),
+    )
+)]
+pub(crate) async fn request(
+    State(auth): State<Auth>,
+    context: RequestContext,
+    headers: HeaderMap,
+    Form(params): Form,
+) -> Result<Response, OAuthRefusal> {
+    let TokenRequest::Client = token_request(&params)? else {
+        return Err(NOT_SERVED.into());
+    };
+    let client = client(&auth, &context, &headers, &params).await?;
+    let issued = auth.issuer.for_itself(&client, &params)?;
+    let answer = Json(TokenAnswer::from(issued));
+    Ok((
+        [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")],
+        answer,
+    )
+        .into_response())
+}

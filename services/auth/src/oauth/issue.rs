@@ -1,0 +1,169 @@
+//! What a client that acts for itself is given: a token for one resource server, with what client, role and resource
+//! server all allow.
+
+use {
+    crate::oauth::{Issuer, ResourceServer, clients::Registered, signing::SigningError},
+    portreeve_kernel::{Now, ScopeSet, Secret, TokenId},
+    portreeve_oauth::{AccessClaims, ErrorCode, Grant, OAuthError, Params, Resource},
+    portreeve_policy::roles,
+    portreeve_store::StoreError,
+};
+
+const SCOPE: OAuthError = OAuthError::new(
+    ErrorCode::InvalidScope,
+    "scope asks for more than the client may hold at this resource, or is malformed",
+);
+const NOT_BY_ITSELF: OAuthError = OAuthError::new(ErrorCode::UnauthorizedClient, "this client does not act for itself");
+
+/// Why no token was made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum IssueError {
+    /// Because of what was asked, or by whom.
+    #[error(transparent)]
+    Refused(#[from] OAuthError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key did not sign.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+}
+
+/// A token that was made.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    pub(crate) token: Secret,
+    pub(crate) scopes: ScopeSet,
+}
+
+impl Issuer {
+    /// A token for `client` itself (RFC 6749, 4.4). Nothing is written: it lives by the grant that the client has.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub(crate) fn for_itself(&self, client: &Registered, params: &Params) -> Result<Issued, IssueError> {
+        client.client.grants.allow(Grant::ClientCredentials)?;
+        // A client that keeps no secret is nobody in particular, whatever it registered (OAuth 2.1, 4.2).
+        let own = client
+            .own
+            .as_ref()
+            .filter(|_| client.client.auth_method.is_confidential());
+        let own = own.ok_or(NOT_BY_ITSELF)?;
+        let server = self.asked(params)?;
+        let scopes = granted(
+            params.get("scope"),
+            &roles::grantable(&own.role),
+            &client.client.scopes,
+            server,
+        )?;
+        let now: Now = self.clock.now();
+        let at = now.for_expiry();
+        let claims = AccessClaims {
+            iss: self.origin.as_str().to_owned(),
+            sub: client.client.id.as_str().to_owned(),
+            aud: server.resource.as_str().to_owned(),
+            exp: AccessClaims::ends(at).seconds(),
+            iat: at.seconds(),
+            jti: TokenId::new(&own.grant, &*self.entropy).to_string(),
+            scope: scopes.clone(),
+            client_id: client.client.id.clone(),
+            owner_id: own.owner.clone(),
+            project_id: own.project.clone(),
+            agent_id: own.agent.clone(),
+        };
+        let token = self.signing.sign(&claims)?;
+        Ok(Issued { token, scopes })
+    }
+
+    fn asked(&self, params: &Params) -> Result<&ResourceServer, OAuthError> {
+        let resource = Resource::asked(params, &self.resources)?;
+        let found = self.servers.iter().find(|server| server.resource == *resource);
+        found.ok_or(OAuthError::new(ErrorCode::ServerError, "the resource is not served"))
+    }
+}
+
+/// What is granted of what is asked: all of it or nothing. Who asks for nothing in particular gets all that the client may
+/// hold there (RFC 6749, 3.3).
+fn granted(
+    asked: Option<&str>,
+    role: &ScopeSet,
+    client: &ScopeSet,
+    server: &ResourceServer,
+) -> Result<ScopeSet, OAuthError> {
+    let held = roles::expand(client);
+    let most: ScopeSet = held
+        .iter()
+        .filter(|scope| role.holds(scope) && server.scopes.holds(scope))
+        .cloned()
+        .collect();
+    let scopes = match asked {
+        None => most,
+        Some(asked) => {
+            let asked: ScopeSet = asked.parse().map_err(|_| SCOPE)?;
+            if !asked.iter().all(|scope| most.holds(scope)) {
+                return Err(SCOPE);
+            }
+            asked
+        }
+    };
+    // A token that is good for nothing is a mistake of whoever asks.
+    if scopes.is_empty() { Err(SCOPE) } else { Ok(scopes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, portreeve_kernel::Role};
+
+    fn grant(asked: Option<&str>, role: &Role, client: &str) -> Result<String, OAuthError> {
+        let server = ResourceServer {
+            resource: Resource::configured("https://p.example/mcp"),
+            name: "Wallet".to_owned(),
+            scopes: "admin:all agents:read agents:write transactions:execute"
+                .parse()
+                .unwrap(),
+            offered: ScopeSet::default(),
+        };
+        granted(asked, &roles::grantable(role), &client.parse().unwrap(), &server).map(|scopes| scopes.to_string())
+    }
+
+    /// AUTH_CHECKLIST 6.14
+    #[test]
+    fn no_scope_beyond_client_role_or_resource_is_granted_in_any_case_of_letters() {
+        let client = "agents:read transactions:execute mcp:read";
+        let all = Ok("agents:read transactions:execute".to_owned());
+        assert_eq!(
+            grant(None, &Role::Agent, client),
+            all,
+            "what the resource does not know is left out"
+        );
+        assert_eq!(
+            grant(Some("agents:read"), &Role::Agent, client),
+            Ok("agents:read".to_owned())
+        );
+        for bad in [
+            "agents:write",
+            "agents:read agents:write",
+            "mcp:read",
+            "Agents:read",
+            "agents:read\u{a0}",
+            "a\"b",
+            " ",
+            "nonsense",
+        ] {
+            assert_eq!(grant(Some(bad), &Role::Agent, client), Err(SCOPE), "{bad:?}");
+        }
+        assert_eq!(grant(None, &Role::Agent, "agents:write"), Err(SCOPE), "nothing is left");
+        assert_eq!(grant(None, &Role::Custom("x".into()), "agents:read"), Err(SCOPE));
+    }
+
+    #[test]
+    fn a_broad_scope_is_enough_to_ask_for_a_narrow_one() {
+        let narrow = grant(Some("agents:read"), &Role::Owner, "admin:all");
+        assert_eq!(narrow, Ok("agents:read".to_owned()));
+        assert!(
+            grant(Some("agents:read"), &Role::Agent, "admin:all").is_ok(),
+            "but no role is widened"
+        );
+        assert_eq!(grant(Some("agents:write"), &Role::Agent, "admin:all"), Err(SCOPE));
+    }
+}

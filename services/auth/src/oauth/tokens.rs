@@ -1,0 +1,184 @@
+//! From the text of an access token to a principal: signature, claims, and the row of its grant.
+//!
+//! What must stay true: who does not hold a token that we signed learns nothing but "not valid"; whom a token speaks for is
+//! what its grant says now, not what it said when the token was made; and a token that was revoked on this node is refused
+//! by the time the revocation is answered.
+
+use {
+    crate::{
+        cache::Shard,
+        keys::Keys,
+        oauth::{RecentOauth, signing::SigningKeys},
+        origin::Origin,
+        token,
+        verify::effective,
+    },
+    portreeve_guard::{AuthFailure, Authenticate},
+    portreeve_kernel::{
+        AgentId, AuthMethod, Clock, Cluster, Credential, Now, OwnerId, Principal, ProjectId, Role, ScopeSet, Timestamp,
+        TokenId, UserId,
+    },
+    portreeve_oauth::{AccessClaims, Expected},
+    portreeve_policy::roles,
+    portreeve_store::{Database, Fetch, Row, Sql, StoreError},
+    std::{fmt, net::IpAddr, sync::Arc},
+};
+
+/// Verifies the tokens of our own issuer, for one resource server in the same process.
+pub struct Tokens {
+    db: Database,
+    clock: Arc<dyn Clock>,
+    signing: Arc<SigningKeys>,
+    origin: Origin,
+    audience: Box<str>,
+    recent: Arc<RecentOauth>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("audience", &self.audience).finish()
+    }
+}
+
+/// A token that was good lately.
+#[derive(Debug, Clone)]
+pub(crate) struct Verified {
+    principal: Arc<Principal>,
+    expires_at: Timestamp,
+}
+
+impl Verified {
+    fn at(self, now: Now) -> Result<Arc<Principal>, AuthFailure> {
+        if now.for_expiry() >= self.expires_at {
+            return Err(AuthFailure::Expired(self.principal));
+        }
+        Ok(self.principal)
+    }
+}
+
+impl Tokens {
+    /// For the wallet of the server whose keys are `keys`.
+    #[must_use]
+    pub fn new(keys: &Keys, signing: Arc<SigningKeys>) -> Self {
+        Self {
+            db: keys.db.clone(),
+            clock: Arc::clone(&keys.clock),
+            signing,
+            origin: keys.origin.clone(),
+            audience: keys.audience.clone(),
+            recent: Arc::clone(&keys.recent_oauth),
+        }
+    }
+
+    /// What a token says that we signed for this resource server. It may be over.
+    fn read(&self, bearer: &str, now: Now) -> Option<(AccessClaims, TokenId)> {
+        let payload = self.signing.verified(bearer)?;
+        let expected = Expected {
+            issuer: self.origin.as_str(),
+            audience: &self.audience,
+        };
+        let claims = AccessClaims::of_any_age(&payload, expected, now).ok()?;
+        let id = claims.jti.parse().ok()?;
+        Some((claims, id))
+    }
+}
+
+#[async_trait::async_trait]
+impl Authenticate for Tokens {
+    async fn authenticate(&self, bearer: &str, _: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
+        let (hash, now) = (token::hash(bearer), self.clock.now());
+        if let Some(known) = self.recent.tokens.get(&hash) {
+            return known.at(now);
+        }
+        let (claims, id) = self.read(bearer, now).ok_or(AuthFailure::Invalid)?;
+        let before = self.recent.tokens.before_load(Shard::named(id.grant().as_str()));
+        let found = load(&mut self.db.read(), &id).await;
+        let found = found.map_err(|error| AuthFailure::Unavailable(error.to_string()))?;
+        let Some(grant) = found.filter(|grant| grant.made(&claims)) else {
+            return Err(AuthFailure::Invalid);
+        };
+        let is_revoked = grant.is_revoked;
+        let principal = Arc::new(grant.principal(&claims, id));
+        if is_revoked {
+            return Err(AuthFailure::Revoked(principal));
+        }
+        let verified = Verified {
+            principal,
+            expires_at: Timestamp::from_seconds(claims.exp),
+        };
+        if !claims.is_expired(now) {
+            self.recent.tokens.keep(hash, before, verified.clone());
+        }
+        verified.at(now)
+    }
+}
+
+/// What a token lives by.
+struct Grant {
+    client: String,
+    project: ProjectId,
+    owner: OwnerId,
+    user: Option<UserId>,
+    agent: Option<AgentId>,
+    role: Role,
+    resource: Option<String>,
+    scopes: ScopeSet,
+    cluster: Cluster,
+    /// Itself, or the one token that was asked for.
+    is_revoked: bool,
+}
+
+impl Grant {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let revoked: Option<Timestamp> = row.get_optional("revoked_at")?;
+        let token_revoked: i64 = row.get("token_revoked")?;
+        Ok(Self {
+            client: row.get("client_id")?,
+            project: row.get("project_id")?,
+            owner: row.get("owner_id")?,
+            user: row.get_optional("user_id")?,
+            agent: row.get_optional("agent_id")?,
+            role: row.get("role")?,
+            resource: row.get_optional("resource")?,
+            scopes: row.json("scopes")?,
+            cluster: row.get("cluster")?,
+            is_revoked: revoked.is_some() || token_revoked != 0,
+        })
+    }
+
+    /// Whether a token with these claims is one of this grant's.
+    fn made(&self, claims: &AccessClaims) -> bool {
+        self.client == claims.client_id.as_str()
+            && self.owner == claims.owner_id
+            && self.project == claims.project_id
+            && self.resource.as_ref().is_none_or(|resource| *resource == claims.aud)
+    }
+
+    /// Whom a token of it speaks for: of what it asked for, what grant and role still allow.
+    fn principal(self, claims: &AccessClaims, id: TokenId) -> Principal {
+        let scopes = roles::grant(&claims.scope, &self.role, &self.scopes).scopes;
+        Principal {
+            owner: self.owner,
+            project: self.project,
+            environment: self.cluster.environment(),
+            scopes: effective(&scopes, &self.role),
+            role: self.role,
+            credential: Credential::Token(id),
+            method: AuthMethod::AccessToken,
+            audience: claims.aud.as_str().into(),
+            agent: self.agent,
+            user: self.user,
+            client: Some(self.client.into()),
+        }
+    }
+}
+
+async fn load(from: &mut (impl Fetch + Send), id: &TokenId) -> Result<Option<Grant>, StoreError> {
+    let sql = Sql::new(
+        "SELECT g.*, p.cluster, \
+         CASE WHEN EXISTS (SELECT 1 FROM oauth_revoked_tokens r WHERE r.jti = $2) THEN 1 ELSE 0 END AS token_revoked \
+         FROM oauth_grants g JOIN projects p ON p.id = g.project_id WHERE g.id = $1",
+    );
+    let row = from.fetch_optional(sql.bind(id.grant()).bind(id)).await?;
+    row.as_ref().map(Grant::read).transpose()
+}
