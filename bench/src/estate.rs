@@ -25,7 +25,7 @@ use {
 const SCHEMAS: &[Schema] = &[portreeve_jobs::SCHEMA, portreeve_auth::SCHEMA, portreeve_wallet::SCHEMA];
 
 /// Whom the principals of the server are for.
-const AUDIENCE: &str = "portreeve-wallet";
+const ORIGIN: &str = "http://localhost:8787";
 
 /// Keys that are made at once: they share commits.
 const AT_ONCE: usize = 200;
@@ -99,7 +99,12 @@ impl Estate {
             Ok::<_, StoreError>(principal(&owner, Role::Owner, &key.id, None))
         };
         let owner = database.write(found).await.unwrap();
-        let keys = Arc::new(Keys::new(database.clone(), Arc::new(Wall), Arc::new(Chance), AUDIENCE));
+        let keys = Arc::new(Keys::new(
+            database.clone(),
+            Arc::new(Wall),
+            Arc::new(Chance),
+            ORIGIN.parse().unwrap(),
+        ));
         Self { database, keys, owner }
     }
 
@@ -280,7 +285,7 @@ fn principal(owner: &Owner, role: Role, key: &KeyId, agent: Option<AgentId>) -> 
         role,
         credential: Credential::ApiKey(key.clone()),
         method: AuthMethod::ApiKey,
-        audience: AUDIENCE.into(),
+        audience: format!("{ORIGIN}/mcp").into(),
         agent,
         user: None,
         client: None,

@@ -86,6 +86,12 @@ impl Output {
         }
     }
 
+    /// Something that nobody can be told again, also when programs read the result.
+    pub(crate) fn insist(self, text: impl Display) {
+        // A closed terminal is no reason to fail what has been done.
+        let _ = writeln!(io::stderr().lock(), "{}", harmless(&text.to_string()));
+    }
+
     /// A line that moves while something is waited for; gone when it is dropped. On a terminal only.
     pub(crate) fn progress(self, text: impl Into<String>) -> Progress {
         let bar = ProgressBar::new_spinner().with_message(harmless(&text.into()));

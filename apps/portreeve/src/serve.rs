@@ -21,7 +21,9 @@ use {
     health::Needs,
     metrics::Metrics,
     node::{Node, NodeError},
-    portreeve_auth::{Agents, Auth, Issuer, Keys, Origin, RefusalLog, ResourceServer, SigningError, SigningKeys},
+    portreeve_auth::{
+        Agents, Auth, Bearers, Issuer, Keys, Origin, RefusalLog, ResourceServer, SigningError, SigningKeys, Tokens,
+    },
     portreeve_chain::Programs,
     portreeve_guard::{
         Gate, GateParts, Limiter, Limits, limit,
@@ -268,8 +270,12 @@ impl House {
         };
         let metrics = Metrics::new(needs.clone());
         let limiter = Arc::new(Limiter::new(limits));
+        let wallet_server = ResourceServer::wallet(&origin);
         let gate = Gate::new(GateParts {
-            authenticator: Arc::clone(&keys) as _,
+            authenticator: Arc::new(Bearers {
+                keys: Arc::clone(&keys),
+                tokens: Tokens::new(&keys, Arc::clone(&signing)),
+            }),
             audit: Arc::clone(&refusals) as _,
             answers: Some(metrics.counts() as _),
             limiter: Arc::clone(&limiter),
@@ -277,6 +283,7 @@ impl House {
             // For request ids.
             entropy: Arc::new(NamesEntropy),
             proxies,
+            faces: vec![wallet_server.face(&["/api/v1", "/mcp"])],
         });
         let wallet = Wallet::new(Parts {
             database,
@@ -291,7 +298,7 @@ impl House {
             programs,
         });
         let agents: Arc<Agents> = Arc::new(wallet.clone());
-        let issuer = Issuer::new(&keys, signing, vec![ResourceServer::wallet(&origin)]);
+        let issuer = Issuer::new(&keys, signing, vec![wallet_server]);
         let auth = Auth {
             gate: gate.clone(),
             keys: Arc::clone(&keys),

@@ -12,6 +12,7 @@ pub use {
 
 use {
     crate::house::{Answer, Api, House, SOL},
+    base64::{Engine, prelude::BASE64_STANDARD},
     portreeve_chain::{AgentKeys, AgentWallet, Programs},
     portreeve_kernel::{AgentId, proof::Challenge},
     portreeve_policy::{AgentPolicy, approval_challenge},
@@ -57,6 +58,25 @@ pub struct Agent {
     pub key: String,
     /// Its accounts on chain.
     pub wallet: AgentWallet,
+}
+
+/// By what an OAuth client proves itself.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+}
+
+impl Client {
+    /// The value of an `Authorization` header.
+    pub fn basic(&self) -> String {
+        format!(
+            "Basic {}",
+            BASE64_STANDARD.encode(format!("{}:{}", self.id, self.secret))
+        )
+    }
 }
 
 impl Agent {
@@ -126,6 +146,22 @@ impl Estate {
         let body = json!({"policyVersion": policy.version, "proof": proof});
         let path = format!("{path}/policy/approval");
         self.owner().try_send(minreq::Method::Post, &path, Some(&body), &[])
+    }
+
+    /// An active agent as [`Estate::agent`] makes it, with an OAuth client of its own.
+    pub fn agent_with_client(&self, nickname: &str, policy: &Value) -> (Agent, Client) {
+        let body = json!({"nickname": nickname, "policy": policy, "registerOAuthClient": true});
+        let made = self.owner().post("/api/v1/agents", &body);
+        let made = made.is(201);
+        let text = |name: &str| made["oauthClient"][name].as_str().unwrap().to_owned();
+        let client = Client {
+            id: text("clientId"),
+            secret: text("clientSecret"),
+        };
+        let id = id_of(made);
+        self.approve(&id).unwrap().is(200);
+        self.house.until_active(id.as_str());
+        (self.settle_in(&id), client)
     }
 
     /// An active agent with ten SOL in its vault and a key of its own.

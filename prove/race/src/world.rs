@@ -104,13 +104,14 @@ impl World {
         };
         let schemas = [portreeve_jobs::SCHEMA, portreeve_auth::SCHEMA, portreeve_wallet::SCHEMA];
         let database = runtime.block_on(Database::open(&url, &schemas)).unwrap();
-        // Every node has a data folder: the first the one that `init` made, the others their own, and only settings
-        // in them.
+        // Every node has a data folder: the first the one that `init` made, the others their own, with nothing in it but
+        // what seals the issuer's keys.
         let mut homes = vec![house.home()];
         for number in 1..args.node_count() {
             let home = house.home().with_file_name(format!("home {}", number + 1));
             fs::create_dir(&home).unwrap();
             fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
+            fs::copy(house.home().join("issuer.key"), home.join("issuer.key")).unwrap();
             homes.push(home);
         }
         let site = Site {

@@ -2,7 +2,7 @@
 
 use {
     portreeve_guard::{Problem, caller, insufficient_scope, not_found, page::bad_cursor},
-    portreeve_kernel::{AgentId, Code, Environment, KeyId, Role, Scope, Timestamp},
+    portreeve_kernel::{AgentId, Code, Credential, Environment, KeyId, Role, Scope, Timestamp},
     portreeve_store::StoreError,
 };
 
@@ -39,7 +39,7 @@ pub enum KeyError {
     NoSuchKey,
     /// The caller's own credential was revoked meanwhile.
     #[error("the caller's credential is no longer good")]
-    CallerRevoked,
+    CallerRevoked(Credential),
     /// The position to go on from is none of this list's.
     #[error("not a cursor of this list")]
     BadCursor,
@@ -61,7 +61,7 @@ impl From<KeyError> for Problem {
             KeyError::ExpiresInThePast(_) => Self::new(Code::ValidationOutOfRange).detail(detail).param("expiresAt"),
             KeyError::NoSuchAgent => not_found::<AgentId>().param("agentId"),
             KeyError::NoSuchKey => not_found::<KeyId>(),
-            KeyError::CallerRevoked => caller::revoked(),
+            KeyError::CallerRevoked(credential) => caller::revoked(&credential),
             KeyError::BadCursor => bad_cursor(),
             KeyError::Store(error) => Self::because(error.code(), error),
         }

@@ -188,7 +188,7 @@ impl Keys {
     async fn still_good(&self, tx: &mut Tx, credential: &Credential, now: Now) -> Result<(), KeyError> {
         let asked = BTreeSet::from([credential.clone()]);
         if self.good_among(tx, &asked, now).await?.is_empty() {
-            return Err(KeyError::CallerRevoked);
+            return Err(KeyError::CallerRevoked(credential.clone()));
         }
         Ok(())
     }

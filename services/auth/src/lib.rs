@@ -10,6 +10,7 @@
     )
 )]
 
+mod bearers;
 mod cache;
 mod control;
 mod error;
@@ -27,6 +28,7 @@ mod uses;
 mod verify;
 
 pub use {
+    bearers::Bearers,
     error::KeyError,
     issue::{CreatedKey, NewKey, first_key},
     keys::{Agents, Keys},

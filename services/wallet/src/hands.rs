@@ -46,7 +46,7 @@ impl Hands {
     pub(crate) async fn still_good(&self, tx: &mut Tx, credential: &Credential) -> Result<(), Failure> {
         let asked = BTreeSet::from([credential.clone()]);
         if self.checks.good_among(tx, &asked, self.clock.now()).await?.is_empty() {
-            return Err(caller::revoked().into());
+            return Err(caller::revoked(credential).into());
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use {
         extract::{FromRef, FromRequestParts},
         http::{HeaderMap, HeaderValue, header, request::Parts},
     },
-    portreeve_kernel::{Code, Principal, RequiredScope, Scope},
+    portreeve_kernel::{Code, Credential, Principal, RequiredScope, Scope},
     std::{fmt, marker::PhantomData, net::IpAddr, sync::Arc},
 };
 
@@ -87,10 +87,10 @@ async fn admit<S: RequiredScope>(gate: &Gate, parts: &Parts, limited: bool) -> R
         Bearer::Malformed => Err(AuthFailure::Invalid),
         Bearer::Missing => {
             gate.refused(&Refusal::new(context, &parts.headers, Reason::Missing));
-            return Err(unauthorized(Code::AuthKeyInvalid, &Challenge::default()));
+            return Err(unauthorized(Code::AuthKeyInvalid, &Challenge::for_scope(&S::SCOPE)));
         }
     };
-    let principal = principal.map_err(|failure| refuse(gate, context, &parts.headers, failure))?;
+    let principal = principal.map_err(|failure| refuse(gate, context, &parts.headers, failure, &S::SCOPE))?;
     context.authenticated(&principal);
     if limited {
         let taken = gate.limiter().credential(&principal.credential, context.method());
@@ -112,7 +112,13 @@ async fn admit<S: RequiredScope>(gate: &Gate, parts: &Parts, limited: bool) -> R
 }
 
 /// Tells the audit log what happened, and the client what it may know.
-fn refuse(gate: &Gate, context: &RequestContext, headers: &HeaderMap, failure: AuthFailure) -> Problem {
+fn refuse(
+    gate: &Gate,
+    context: &RequestContext,
+    headers: &HeaderMap,
+    failure: AuthFailure,
+    required: &Scope,
+) -> Problem {
     let (reason, holder) = match &failure {
         AuthFailure::Invalid => (Reason::Invalid, None),
         AuthFailure::Expired(holder) => (Reason::Expired, Some(holder)),
@@ -130,25 +136,43 @@ fn refuse(gate: &Gate, context: &RequestContext, headers: &HeaderMap, failure: A
     {
         return exceeded.into();
     }
+    let challenge = Challenge {
+        error: Some("invalid_token"),
+        ..Challenge::for_scope(required)
+    };
     match failure {
-        AuthFailure::Expired(_) => unauthorized(Code::AuthKeyExpired, &INVALID_TOKEN),
-        AuthFailure::Revoked(_) => revoked(),
+        AuthFailure::Expired(holder) => unauthorized(expired_code(&holder.credential), &challenge),
+        AuthFailure::Revoked(holder) => unauthorized(revoked_code(&holder.credential), &challenge),
         AuthFailure::AddressNotAllowed(_) => Problem::new(Code::AuthIpBlocked),
-        AuthFailure::Invalid | AuthFailure::Unavailable(_) => unauthorized(Code::AuthKeyInvalid, &INVALID_TOKEN),
+        AuthFailure::Invalid | AuthFailure::Unavailable(_) => unauthorized(Code::AuthKeyInvalid, &challenge),
     }
 }
 
-/// The answer to a holder of a secret that was revoked, also when that is noticed late.
-#[must_use]
-pub fn revoked() -> Problem {
-    unauthorized(Code::AuthKeyRevoked, &INVALID_TOKEN)
+const fn expired_code(credential: &Credential) -> Code {
+    match credential {
+        Credential::ApiKey(_) => Code::AuthKeyExpired,
+        Credential::Token(_) => Code::AuthTokenExpired,
+    }
 }
 
-/// What is wrong with a credential that was sent.
-const INVALID_TOKEN: Challenge<'static> = Challenge {
-    error: Some("invalid_token"),
-    scope: None,
-};
+/// What the holder of a credential is told when it was revoked.
+#[must_use]
+pub const fn revoked_code(credential: &Credential) -> Code {
+    match credential {
+        Credential::ApiKey(_) => Code::AuthKeyRevoked,
+        Credential::Token(_) => Code::AuthTokenRevoked,
+    }
+}
+
+/// The answer to a holder of a secret that was revoked, when that is noticed within the act.
+#[must_use]
+pub fn revoked(credential: &Credential) -> Problem {
+    let challenge = Challenge {
+        error: Some("invalid_token"),
+        scope: None,
+    };
+    unauthorized(revoked_code(credential), &challenge)
+}
 
 fn unauthorized(code: Code, challenge: &Challenge<'_>) -> Problem {
     with_challenge(Problem::new(code), challenge)
@@ -177,10 +201,20 @@ fn with_challenge(problem: Problem, challenge: &Challenge<'_>) -> Problem {
 }
 
 /// One `WWW-Authenticate` challenge (RFC 6750, 3). Scopes need no escaping: RFC 6749, A.4 leaves out quote and backslash.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Challenge<'a> {
     error: Option<&'static str>,
     scope: Option<&'a Scope>,
+}
+
+impl<'a> Challenge<'a> {
+    /// To somebody who needs a credential with `scope`, and has shown none.
+    const fn for_scope(scope: &'a Scope) -> Self {
+        Self {
+            error: None,
+            scope: Some(scope),
+        }
+    }
 }
 
 impl fmt::Display for Challenge<'_> {

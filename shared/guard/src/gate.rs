@@ -117,6 +117,29 @@ pub struct GateParts {
     pub limiter: Arc<Limiter>,
     /// Who stands between the clients and this server.
     pub proxies: Proxies,
+    /// The protected resources behind this gate.
+    pub faces: Vec<Face>,
+}
+
+/// A protected resource (RFC 9728): the paths that it is at, and where it says what it asks of its callers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Face {
+    /// What its paths begin with, such as `/api/v1`: whole segments.
+    pub prefixes: Vec<Box<str>>,
+    /// The address of its metadata document, which every challenge names. From the settings, never from a request.
+    pub metadata: Box<str>,
+}
+
+impl Face {
+    /// How much of `path` is one of its prefixes.
+    fn covers(&self, path: &str) -> Option<usize> {
+        let covers = |prefix: &str| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let prefixes = self.prefixes.iter().filter(|prefix| covers(prefix));
+        prefixes.map(|prefix| prefix.len()).max()
+    }
 }
 
 /// The gate of one server. Cheap to clone; part of every service's state, because [`crate::Caller`] asks for it.
@@ -144,6 +167,14 @@ impl Gate {
             .fallback(|| async { Problem::new(Code::RequestNotFound) })
             .method_not_allowed_fallback(|| async { Problem::new(Code::RequestMethodNotAllowed) })
             .layer(layer::GateLayer(self.clone()))
+    }
+
+    /// Where the resource that `path` belongs to says what it asks of its callers.
+    fn metadata_of(&self, path: &str) -> Option<&str> {
+        let faces = self.0.faces.iter();
+        let covering = faces.filter_map(|face| Some((face.covers(path)?, face)));
+        let (_, nearest) = covering.max_by_key(|(length, _)| *length)?;
+        Some(&nearest.metadata)
     }
 
     pub(crate) fn authenticator(&self) -> &dyn Authenticate {

@@ -23,7 +23,8 @@ pub fn complete(api: &mut OpenApi) {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "An API key, `wai_live_…` or `wai_test_…`. The scopes an operation needs stand with it.",
+            "An API key, `wai_live_…` or `wai_test_…`, or an access token of this server's own issuer. The scopes an \
+             operation needs stand with it.",
         ))
         .build();
     let components = api.components.get_or_insert_default();
@@ -67,6 +68,8 @@ const REFUSALS: &[Code] = &[
     Code::AuthKeyInvalid,
     Code::AuthKeyExpired,
     Code::AuthKeyRevoked,
+    Code::AuthTokenExpired,
+    Code::AuthTokenRevoked,
     Code::AuthScopeInsufficient,
     Code::AuthIpBlocked,
     Code::SystemRateLimited,

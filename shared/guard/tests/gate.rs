@@ -18,7 +18,7 @@ use {
     futures_util::stream,
     http_body_util::BodyExt,
     portreeve_guard::{
-        AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Id, Json, Limiter, Limits, Page, Paging,
+        AuditSink, AuthFailure, Authenticate, Caller, Face, Gate, GateParts, Id, Json, Limiter, Limits, Page, Paging,
         Problem, Proxies, Query, Refusal, RequestContext, not_found,
     },
     portreeve_kernel::{AgentId, Code, Credential, KeyId, ManualClock, Principal, Role, Timestamp, entropy::Seeded},
@@ -52,6 +52,14 @@ fn principal() -> Arc<Principal> {
     })
 }
 
+fn by_token() -> Arc<Principal> {
+    let id = "grt_00000000000000000000000000.0000000000000000";
+    Arc::new(Principal {
+        credential: Credential::Token(id.parse().unwrap()),
+        ..Principal::clone(&principal())
+    })
+}
+
 /// The token says what shall happen; `good` lets in, from anywhere but 203.0.113.0/24.
 struct Tokens;
 
@@ -63,6 +71,8 @@ impl Authenticate for Tokens {
             "good" => Ok(principal()),
             "expired" => Err(AuthFailure::Expired(principal())),
             "revoked" => Err(AuthFailure::Revoked(principal())),
+            "token-expired" => Err(AuthFailure::Expired(by_token())),
+            "token-revoked" => Err(AuthFailure::Revoked(by_token())),
             "down" => Err(AuthFailure::Unavailable("password of the database is hunter2".into())),
             _ => Err(AuthFailure::Invalid),
         }
@@ -80,6 +90,18 @@ impl AuditSink for Notes {
         let note = format!("{} {holder} {}", refusal.reason.as_str(), refusal.context.client());
         self.0.lock().unwrap().push(note);
     }
+}
+
+/// Two resources, one within the other's paths.
+fn faces() -> Vec<Face> {
+    let face = |prefix: &str, metadata: &str| Face {
+        prefixes: vec![prefix.into()],
+        metadata: metadata.into(),
+    };
+    vec![
+        face("/agents", "https://p.example/a"),
+        face("/agents/tools", "https://p.example/b"),
+    ]
 }
 
 #[derive(Clone)]
@@ -193,6 +215,7 @@ impl Server {
             clock: Arc::new(ManualClock::at(AT)),
             entropy: Arc::new(Seeded::new(7)),
             proxies,
+            faces: faces(),
         });
         let router = Router::new()
             .route("/agents", get(list).post(write))
@@ -283,7 +306,7 @@ async fn unknown_malformed_and_wrong_credentials_are_told_apart_by_nobody() {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert_eq!(
             answer.headers[header::WWW_AUTHENTICATE],
-            r#"Bearer realm="portreeve", error="invalid_token""#
+            r#"Bearer realm="portreeve", error="invalid_token", scope="agents:read", resource_metadata="https://p.example/a""#
         );
         bodies.push((answer.body, format!("{:?}", answer.headers)));
     }
@@ -294,9 +317,29 @@ async fn unknown_malformed_and_wrong_credentials_are_told_apart_by_nobody() {
 async fn without_a_credential_the_challenge_names_no_error() {
     let server = Server::new();
     let answer = server.say("GET /agents").await;
-    assert_eq!(answer.headers[header::WWW_AUTHENTICATE], r#"Bearer realm="portreeve""#);
+    assert_eq!(
+        answer.headers[header::WWW_AUTHENTICATE],
+        r#"Bearer realm="portreeve", scope="agents:read", resource_metadata="https://p.example/a""#
+    );
     answer.is(Code::AuthKeyInvalid);
     assert_eq!(server.notes.0.lock().unwrap().as_slice(), ["missing - 198.51.100.7"]);
+}
+
+/// AUTH_CHECKLIST 1.3, 1.12
+#[tokio::test]
+async fn a_challenge_points_to_the_nearest_resource_and_to_none_elsewhere() {
+    let server = Server::new();
+    let challenge = async |request: &str| {
+        let answer = server.say(request).await;
+        answer.headers[header::WWW_AUTHENTICATE].to_str().unwrap().to_owned()
+    };
+    let evil = "host: evil.example\nx-forwarded-host: evil.example";
+    let outer = challenge(&format!("GET /agents\n{evil}")).await;
+    assert!(outer.ends_with(r#"resource_metadata="https://p.example/a""#), "{outer}");
+    let inner = challenge(&format!("GET /agents/tools\n{evil}")).await;
+    assert!(inner.ends_with(r#"resource_metadata="https://p.example/b""#), "{inner}");
+    let beside = challenge("POST /orders\ncontent-type: application/json\n\n{}").await;
+    assert!(!beside.contains("resource_metadata"), "{beside}");
 }
 
 #[tokio::test]
@@ -304,6 +347,16 @@ async fn a_holder_of_the_secret_is_told_what_is_wrong_and_the_audit_log_who_it_w
     for (token, code, note) in [
         ("expired", Code::AuthKeyExpired, "expired key_000000000001"),
         ("revoked", Code::AuthKeyRevoked, "revoked key_000000000001"),
+        (
+            "token-expired",
+            Code::AuthTokenExpired,
+            "expired grt_00000000000000000000000000.0000000000000000",
+        ),
+        (
+            "token-revoked",
+            Code::AuthTokenRevoked,
+            "revoked grt_00000000000000000000000000.0000000000000000",
+        ),
         ("other", Code::AuthKeyInvalid, "invalid -"),
     ] {
         let server = Server::new();
@@ -333,7 +386,7 @@ async fn a_token_without_the_scope_is_told_which_scope_it_lacks() {
         .await;
     assert_eq!(
         answer.headers[header::WWW_AUTHENTICATE],
-        r#"Bearer realm="portreeve", error="insufficient_scope", scope="agents:write""#
+        r#"Bearer realm="portreeve", error="insufficient_scope", scope="agents:write", resource_metadata="https://p.example/a""#
     );
     assert_eq!(answer.is(Code::AuthScopeInsufficient)["requiredScope"], "agents:write");
     let notes = server.notes.0.lock().unwrap().clone();
@@ -577,6 +630,7 @@ async fn a_caller_on_a_router_without_a_gate_gets_nowhere() {
         clock: Arc::new(ManualClock::at(AT)),
         entropy: Arc::new(Seeded::new(7)),
         proxies: Proxies::default(),
+        faces: Vec::new(),
     });
     let router = Router::new().route("/agents", get(list)).with_state(App(gate));
     let response = router

@@ -82,6 +82,7 @@ fn router() -> Router {
         clock: Arc::new(ManualClock::at(AT)),
         entropy: Arc::new(Seeded::new(7)),
         proxies: Proxies::default(),
+        faces: Vec::new(),
     });
     let router = Router::new()
         .route("/agents/{agentId}", get(|_: Caller<Read>| async { "x" }))

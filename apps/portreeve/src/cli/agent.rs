@@ -9,7 +9,7 @@ use {
         output::{View, fields, list},
     },
     clap::Subcommand,
-    portreeve_kernel::{Address, AgentId, Amount, Asset, Mint},
+    portreeve_kernel::{Address, AgentId, Amount, Asset, Mint, Secret},
     portreeve_policy::{AgentPolicy, PolicyInput},
     serde::Deserialize,
     serde_json::{Map, Value, json},
@@ -24,6 +24,7 @@ Examples:
   portreeve agent create shopper --daily 5sol --per-transaction 1sol --to ADDRESS
   portreeve agent create night-watch --preset conservative --to ADDRESS --tag ops
   portreeve agent create trader --policy policy.json
+  portreeve agent create bot --daily 1sol --oauth-client --json
 
 A policy file holds a preset with overrides, such as
   {\"preset\": \"standard\", \"limits\": {\"daily\": \"5000000000\"}}
@@ -101,6 +102,28 @@ pub(super) struct CreateArgs {
     /// A wallet that may be paid; can be repeated. None means any, except with the preset `conservative`
     #[arg(long = "to", value_name = "ADDRESS")]
     destinations: Vec<Address>,
+
+    /// Also make an OAuth client that acts for the agent; its secret is shown once
+    #[arg(long)]
+    oauth_client: bool,
+}
+
+/// A new agent, and the client that was made with it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Created {
+    #[serde(flatten)]
+    agent: Agent,
+    oauth_client: Option<NewClient>,
+}
+
+/// By what the agent gets its tokens.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewClient {
+    client_id: String,
+    client_secret: Secret,
+    token_endpoint: String,
 }
 
 /// As far as tables and steps need it.
@@ -228,8 +251,58 @@ pub(super) async fn run(context: &Context, command: AgentCommand) -> Result<(), 
 
 async fn create(context: &Context, client: &Client, args: CreateArgs) -> Result<(), CliError> {
     let policy = policy_of(&args)?;
-    let body = json!({"nickname": args.nickname, "tags": args.tags, "policy": policy});
-    let made = client.post::<Agent>("/agents", &body).await?;
+    let mut body = json!({"nickname": args.nickname, "tags": args.tags, "policy": policy});
+    if args.oauth_client
+        && let Some(members) = body.as_object_mut()
+    {
+        members.insert("registerOAuthClient".to_owned(), json!(true));
+    }
+    let Answer {
+        raw,
+        view: Created { agent, oauth_client },
+    } = client.post::<Created>("/agents", &body).await?;
+    let secret = raw.get("oauthClient").cloned();
+    let made = Answer { raw, view: agent };
+    let ready = match approved(context, client, made, policy).await {
+        Ok(ready) => ready,
+        Err(error) => {
+            // It is shown once, and the agent may yet be made to work.
+            if let Some(client) = &oauth_client {
+                let (id, secret) = (&client.client_id, client.client_secret.expose());
+                context
+                    .out
+                    .insist(format!("its OAuth client is `{id}`, with the secret `{secret}`"));
+            }
+            return Err(error);
+        }
+    };
+    let mut raw = ready.raw.clone();
+    if let (Some(members), Some(secret)) = (raw.as_object_mut(), secret) {
+        members.insert("oauthClient".to_owned(), secret);
+    }
+    context.out.result(&raw, || {
+        let view = ready.view.view();
+        match &oauth_client {
+            None => view,
+            Some(client) => view
+                .and([
+                    ("client", Some(client.client_id.clone())),
+                    ("secret", Some(client.client_secret.expose().to_owned())),
+                    ("token endpoint", Some(client.token_endpoint.clone())),
+                ])
+                .then("The client's secret is shown this once. Keep it."),
+        }
+    })?;
+    Ok(())
+}
+
+/// Approves what was made, if it is what was meant, and waits for its wallet.
+async fn approved(
+    context: &Context,
+    client: &Client,
+    made: Answer<Agent>,
+    policy: Value,
+) -> Result<Answer<Agent>, CliError> {
     for warning in &made.view.policy_warnings {
         context
             .out
@@ -254,8 +327,7 @@ async fn create(context: &Context, client: &Client, args: CreateArgs) -> Result<
         }
     }
     approve::policy(context, client, &made.view).await?;
-    let ready = settle(context, client, made, "ACTIVE", "putting the wallet on chain").await?;
-    show(context, &ready)
+    settle(context, client, made, "ACTIVE", "putting the wallet on chain").await
 }
 
 /// The policy as the API takes it.

@@ -52,6 +52,14 @@ pub(crate) fn fields<const N: usize>(pairs: [(&'static str, Option<String>); N])
 }
 
 impl View {
+    /// One thing with more fields.
+    pub(crate) fn and<const N: usize>(self, more: [(&'static str, Option<String>); N]) -> Self {
+        match (self, fields(more)) {
+            (Self::Fields(first), Self::Fields(second)) => Self::Fields(first.into_iter().chain(second).collect()),
+            (first, second) => Self::Both(Box::new(first), Box::new(second)),
+        }
+    }
+
     /// This, and words below it.
     pub(crate) fn then(self, words: impl Into<String>) -> Self {
         Self::Both(Box::new(self), Box::new(Self::Words(words.into())))

@@ -1,11 +1,7 @@
 //! Agents from the wish to a wallet on chain, and what the owner alone can do with them.
 
 use {
-    crate::{
-        estate::{Agent, Estate, policy},
-        house::{House, SOL, item},
-    },
-    portreeve_store::{Fetch, Sql, StoreError, Tx},
+    crate::house::{House, SOL, item},
     serde_json::{Value, json},
     std::{fs, process::Command},
 };
@@ -195,49 +191,6 @@ fn a_suspended_agent_pays_nothing_until_the_owner_lets_it() {
     house.send(&agent.id, &payee, "1sol").ok();
     let error = house.cli(&["agent", "resume", &agent.id]).fails_with(1).to_owned();
     assert!(error.contains("nothing to resume"), "{error}");
-}
-
-/// Gives an agent a client, past the server: nothing that it serves makes one.
-fn give_client(estate: &Estate, agent: &Agent, client: &'static str) {
-    let id = agent.id.clone();
-    estate.books().write(async move |tx| {
-        let insert = Sql::new(
-            "INSERT INTO oauth_clients (id, project_id, owner_id, agent_id, kind, name, role, auth_method, grants, \
-             redirect_uris, scopes, self_grant, created_at, created_by) \
-             SELECT $1, project_id, owner_id, id, 'agent', 'c', 'agent', 'none', '[]', '[]', '[]', \
-             'grt_00000000000000000000000000', 0, 'test' FROM agents WHERE id = $2",
-        );
-        tx.execute(insert.bind(client).bind(&id)).await
-    });
-}
-
-/// Whether a client is stopped, and under which grant it is.
-fn client_now(estate: &Estate, client: &'static str) -> (bool, String) {
-    estate.books().write(async move |tx: &mut Tx| {
-        let sql = Sql::new("SELECT stopped_at, self_grant FROM oauth_clients WHERE id = $1");
-        let row = tx.fetch_optional(sql.bind(client)).await?.ok_or(StoreError::Missing)?;
-        Ok((row.get_optional::<i64>("stopped_at")?.is_some(), row.get("self_grant")?))
-    })
-}
-
-#[test]
-fn an_agents_clients_stop_and_go_on_with_it() {
-    let estate = Estate::open();
-    let (one, other) = (estate.agent("one", &policy()), estate.agent("other", &policy()));
-    give_client(&estate, &one, "clt_1");
-    give_client(&estate, &other, "clt_2");
-    let first = client_now(&estate, "clt_1");
-    let untouched = client_now(&estate, "clt_2");
-    assert_eq!(first, untouched);
-
-    estate.suspend(&one);
-    assert_eq!(client_now(&estate, "clt_1"), (true, first.1.clone()));
-    assert_eq!(client_now(&estate, "clt_2"), untouched);
-
-    estate.resume(&one);
-    let (is_stopped, grant) = client_now(&estate, "clt_1");
-    assert!(!is_stopped && grant != first.1, "{grant}");
-    assert_eq!(client_now(&estate, "clt_2"), untouched);
 }
 
 #[test]

@@ -60,10 +60,11 @@ fn an_agent_pays_from_a_house_on_postgres_and_goes_on_after_a_restart() {
     runtime.block_on(database.remove()).unwrap();
 }
 
-/// A second server, as the README says: a data folder with nothing in it but settings.
+/// A second server, as the README says: a data folder with nothing in it but settings and the issuer's key.
 fn second(house: &House, database: &str) -> (Running, String) {
     let home = house.home().with_file_name("second");
     fs::DirBuilder::new().mode(0o700).create(&home).unwrap();
+    fs::copy(house.home().join("issuer.key"), home.join("issuer.key")).unwrap();
     let settings = json!({"database": database, "rpc": house.chain.url, "socket": house.signer_socket()});
     let text = format!(
         "[database]\nurl = {database}\n[chain]\nrpc = [{rpc}]\n[signer]\nsocket = {socket}\n",

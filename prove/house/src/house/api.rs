@@ -41,9 +41,8 @@ impl Api {
 
     /// `POST path` with a form that is encoded already, as OAuth endpoints take it.
     pub fn form(&self, path: &str, form: &str, headers: &[(&str, &str)]) -> Answer {
-        let kind = [("Content-Type", "application/x-www-form-urlencoded")];
-        let headers = [&kind[..], headers].concat();
-        self.try_send_bytes(minreq::Method::Post, path, Some(form.as_bytes()), &headers)
+        let body = ("application/x-www-form-urlencoded", form.as_bytes());
+        self.exchange(minreq::Method::Post, path, Some(body), headers)
             .unwrap_or_else(|| panic!("{path}: no answer"))
     }
 
@@ -82,18 +81,22 @@ impl Api {
         body: Option<&[u8]>,
         headers: &[(&str, &str)],
     ) -> Option<Answer> {
+        self.exchange(method, path, body.map(|body| ("application/json", body)), headers)
+    }
+
+    fn exchange(
+        &self,
+        method: minreq::Method,
+        path: &str,
+        body: Option<(&str, &[u8])>,
+        headers: &[(&str, &str)],
+    ) -> Option<Answer> {
         let mut request = minreq::Request::new(method, format!("{}{path}", self.url)).with_timeout(30);
         if !self.key.is_empty() {
             request = request.with_header("Authorization", format!("Bearer {}", self.key));
         }
-        if let Some(body) = body {
-            let named = headers
-                .iter()
-                .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-            if !named {
-                request = request.with_header("Content-Type", "application/json");
-            }
-            request = request.with_body(body);
+        if let Some((kind, body)) = body {
+            request = request.with_header("Content-Type", kind).with_body(body);
         }
         for (name, value) in headers {
             request = request.with_header(*name, *value);

@@ -6,6 +6,7 @@ use {
         oauth::{RecentOauth, signing::SigningKeys},
         origin::Origin,
     },
+    portreeve_guard::Face,
     portreeve_kernel::{Clock, Entropy, Role, Scope, ScopeSet},
     portreeve_oauth::{AuthMethod, Grant, JsonWebKeySet, Offers, ProtectedResource, Resource, ServerMetadata},
     portreeve_policy::roles,
@@ -46,6 +47,15 @@ impl ResourceServer {
             name: "Portreeve wallet".to_owned(),
             offered: scopes.iter().filter(|scope| agent.holds(scope)).cloned().collect(),
             scopes,
+        }
+    }
+
+    /// What the gate has to know of it: `prefixes` are its paths.
+    #[must_use]
+    pub fn face(&self, prefixes: &[&str]) -> Face {
+        Face {
+            prefixes: prefixes.iter().map(|prefix| (*prefix).into()).collect(),
+            metadata: ProtectedResource::location(&self.resource).into(),
         }
     }
 }

@@ -350,6 +350,28 @@ mod tests {
         assert_eq!(keys(&[1, 2]).jwks().keys.len(), 2);
     }
 
+    /// AUTH_CHECKLIST 2.5: a public key is no secret.
+    #[test]
+    fn a_token_under_a_secret_made_of_the_public_key_is_not_believed() {
+        let keys = keys(&[1]);
+        let kid = keys.signs.kid.clone();
+        let public = BASE64_URL_SAFE_NO_PAD.decode(&keys.signs.x).unwrap();
+        let payload = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_string(&claims()).unwrap());
+        for alg in ["HS256", "EdDSA"] {
+            let header = format!(r#"{{"alg":"{alg}","typ":"at+jwt","kid":"{kid}"}}"#);
+            let message = format!("{}.{payload}", BASE64_URL_SAFE_NO_PAD.encode(header));
+            for secret in [&public, keys.signs.x.as_bytes()] {
+                let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret).unwrap();
+                let signature = mac.chain_update(message.as_bytes()).finalize().into_bytes();
+                let signature = BASE64_URL_SAFE_NO_PAD.encode(signature);
+                assert!(keys.verified(&format!("{message}.{signature}")).is_none(), "{alg}");
+            }
+        }
+        let header = format!(r#"{{"alg":"none","typ":"at+jwt","kid":"{kid}"}}"#);
+        let unsigned = format!("{}.{payload}.", BASE64_URL_SAFE_NO_PAD.encode(header));
+        assert!(keys.verified(&unsigned).is_none());
+    }
+
     #[test]
     fn a_token_that_differs_in_one_character_is_not_ours() {
         let keys = keys(&[1]);
@@ -370,6 +392,7 @@ mod tests {
         }
     }
 
+    /// AUTH_CHECKLIST 2.5, 2.6, 2.7
     #[test]
     fn another_kind_of_token_is_not_believed_though_the_key_signed_it() {
         let keys = keys(&[1]);
@@ -392,6 +415,17 @@ mod tests {
             format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":"{kid}"}}"#),
             r#"{"alg":"EdDSA","typ":"at+jwt"}"#.to_owned(),
             r#"{"alg":"EdDSA","typ":"at+jwt","kid":"other"}"#.to_owned(),
+            format!(r#"{{"alg":"none","typ":"at+jwt","kid":"{kid}"}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","kid":"{kid}"}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","crit":["exp"]}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","jku":"https://p.example/oauth/jwks"}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","x5u":"https://p.example/x"}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","x5c":[]}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","jwk":{{"kty":"OKP"}}}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","zip":"DEF"}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","enc":"A256GCM"}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","b64":false}}"#),
+            format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}","p2c":1000000000}}"#),
         ] {
             assert!(!signed(&header), "{header}");
         }

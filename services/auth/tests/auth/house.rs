@@ -9,8 +9,8 @@ use {
     },
     http_body_util::BodyExt,
     portreeve_auth::{
-        Agents, Auth, CreatedKey, Issuer, Keys, RefusalLog, ResourceServer, SealKey, SigningKeys, first_key,
-        issuer_router, router,
+        Agents, Auth, Bearers, CreatedKey, Issuer, Keys, RefusalLog, ResourceServer, SealKey, SigningKeys, Tokens,
+        first_key, issuer_router, router,
     },
     portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
     portreeve_kernel::{
@@ -154,11 +154,15 @@ impl House {
                 per_credential: NonZeroU32::MAX,
                 agent_payments: NonZeroU32::MAX,
             })),
-            authenticator: keys.clone(),
+            authenticator: Arc::new(Bearers {
+                keys: keys.clone(),
+                tokens: Tokens::new(&keys, signing.clone()),
+            }),
             audit: refusals.clone(),
             clock: seen,
             entropy,
             proxies: Proxies::default(),
+            faces: vec![ResourceServer::wallet(&ORIGIN.parse().unwrap()).face(&["/api/v1", "/mcp"])],
         });
         let wallet = Arc::new(Wallet::default());
         let wallet_server = ResourceServer::wallet(&ORIGIN.parse().unwrap());

@@ -11,3 +11,4 @@ mod house;
 mod oauth_contract;
 mod service;
 mod token;
+mod token_access;

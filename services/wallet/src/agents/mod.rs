@@ -25,10 +25,15 @@ use {
         error::{self, Failure},
         events,
         http::schema,
+        scopes,
         tokens::{self, TokenBalance},
     },
     portreeve_guard::{Page, Paging, Problem, not_found, text},
-    portreeve_kernel::{AgentId, Code, Mint, OwnerProof, Principal, Timestamp, kill},
+    portreeve_kernel::{
+        AgentId, Code, Mint, Now, OwnerProof, Principal, Timestamp,
+        control::{AgentClient, NewClientSecret},
+        kill,
+    },
     portreeve_policy::{AgentPolicy, lint},
     portreeve_signing::{key::proves, resume_challenge},
     portreeve_store::{Database, Fetch, Tx},
@@ -105,8 +110,13 @@ pub(crate) async fn policy_of(at: &mut (impl Fetch + Send), agent: &AgentRow) ->
     found.ok_or_else(|| Problem::internal("an agent without the policy it names").into())
 }
 
-/// Makes an agent. Its wallet comes when the owner has approved its policy.
-pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -> Result<AgentView, Problem> {
+/// Makes an agent, and an OAuth client for it when one is wanted. Its wallet comes when the owner has approved its policy.
+pub(crate) async fn create(
+    wallet: &Wallet,
+    caller: &Principal,
+    new: NewAgent,
+    with_client: bool,
+) -> Result<(AgentView, Option<NewClientSecret>), Problem> {
     // To Squads its own address stands for an account that is not there, so no limit on such a mint can be made.
     let squads = Mint::new(wallet.programs().squads);
     if new.policy.tokens.contains_key(&squads) {
@@ -149,10 +159,15 @@ pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -
         updated_at: now,
     };
     let view = AgentView::new(&agent, &policy);
+    let client = with_client.then(|| client_of(&agent, caller));
     let (credential, hands) = (caller.credential.clone(), wallet.hands().clone());
     let unit = async move |tx: &mut Tx| {
         hands.still_good(tx, &credential).await?;
         agent.insert(tx, &policy).await?;
+        let made = match &client {
+            Some(client) => Some(hands.credentials.client_for_agent(tx, client, Now::at(now)).await?),
+            None => None,
+        };
         let data = json!({"nickname": agent.nickname, "policy": policy.body});
         tx.audit(events::entry(
             &agent,
@@ -161,10 +176,22 @@ pub(crate) async fn create(wallet: &Wallet, caller: &Principal, new: NewAgent) -
             &credential.to_string(),
             data,
         ));
-        Ok::<_, Failure>(())
+        Ok::<_, Failure>(made)
     };
-    wallet.database().write(unit).await?;
-    Ok(view)
+    let client = wallet.database().write(unit).await?;
+    Ok((view, client))
+}
+
+/// The client that acts for `agent`: all that this service understands, as far as an agent may hold it.
+fn client_of(agent: &AgentRow, by: &Principal) -> AgentClient {
+    AgentClient {
+        agent: agent.id.clone(),
+        owner: agent.owner.clone(),
+        project: agent.project.clone(),
+        name: agent.nickname.clone(),
+        scopes: scopes::ALL.iter().cloned().collect(),
+        by: by.credential.to_string(),
+    }
 }
 
 /// A page of the agents that `caller` may know of, newest first.

@@ -16,9 +16,9 @@ use {
         Caller, Id, Json, Page, Paging, PagingQuery, Problem, Unlimited,
         openapi::{BodyRefusals, Refusals},
     },
-    portreeve_kernel::{AgentId, Code, OwnerProof},
+    portreeve_kernel::{AgentId, Code, OwnerProof, ScopeSet, Secret, control::NewClientSecret},
     portreeve_policy::PolicyInput,
-    serde::Deserialize,
+    serde::{Deserialize, Serialize, Serializer},
     utoipa::ToSchema,
 };
 
@@ -50,6 +50,55 @@ pub(super) struct NewAgentBody {
     /// What it may spend.
     #[schema(value_type = schema::PolicyInput)]
     policy: PolicyInput,
+    /// Also make an OAuth client that acts for the agent by itself (`client_credentials`).
+    #[serde(default, rename = "registerOAuthClient")]
+    register_oauth_client: bool,
+}
+
+/// A new agent, and what it proves itself by.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreatedAgent {
+    #[serde(flatten)]
+    agent: AgentView,
+    /// When one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauth_client: Option<CreatedClient>,
+}
+
+/// An OAuth client that was made. It stops when its agent is suspended, and goes on when that is resumed.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreatedClient {
+    /// Its id.
+    #[schema(example = "clt_3V8K2M0QZ7TD")]
+    client_id: String,
+    /// Its secret. Keep it now: it is not shown again and cannot be recovered.
+    #[serde(serialize_with = "shown_once")]
+    #[schema(value_type = String, example = "wcs_…")]
+    client_secret: Secret,
+    /// Where it gets its tokens.
+    #[schema(example = "https://portreeve.example/oauth/token")]
+    token_endpoint: String,
+    /// What they may be good for.
+    #[schema(value_type = Vec<String>, example = json!(["transactions:execute", "wallets:read"]))]
+    scopes: ScopeSet,
+}
+
+/// The one place where a client's secret leaves the process.
+fn shown_once<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(secret.expose())
+}
+
+impl From<NewClientSecret> for CreatedClient {
+    fn from(made: NewClientSecret) -> Self {
+        Self {
+            client_id: made.client.into(),
+            client_secret: made.secret,
+            token_endpoint: made.token_endpoint.into(),
+            scopes: made.scopes,
+        }
+    }
 }
 
 /// The owner's word on a policy.
@@ -85,7 +134,7 @@ pub(super) struct ResumeBody {
 #[utoipa::path(
     post, path = "/agents", tag = "agents", operation_id = "createAgent", security(("bearer" = ["agents:write"])),
     request_body = NewAgentBody,
-    responses((status = 201, body = AgentView), Refusals, BodyRefusals, CreateRefusals),
+    responses((status = 201, body = CreatedAgent), Refusals, BodyRefusals, CreateRefusals),
 )]
 pub(super) async fn create(
     caller: Caller<scopes::AgentsWrite>,
@@ -93,9 +142,13 @@ pub(super) async fn create(
     Json(body): Json<NewAgentBody>,
 ) -> Result<Response, Problem> {
     let new = NewAgent::check(body.nickname, body.tags, body.policy)?;
-    let agent = agents::create(&wallet, &caller.principal, new).await?;
+    let (agent, client) = agents::create(&wallet, &caller.principal, new, body.register_oauth_client).await?;
     let location = HeaderValue::try_from(format!("/api/v1/agents/{}", agent.id)).map_err(Problem::internal)?;
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(agent)).into_response())
+    let created = CreatedAgent {
+        agent,
+        oauth_client: client.map(CreatedClient::from),
+    };
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(created)).into_response())
 }
 
 /// List agents, newest first.

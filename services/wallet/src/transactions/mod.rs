@@ -28,7 +28,7 @@ use {
         ports::{Blockhash, SignerError},
         tokens,
     },
-    portreeve_guard::{Page, Paging, Problem, RequestContext, caller, not_found},
+    portreeve_guard::{Page, Paging, Problem, RequestContext, caller::revoked, not_found},
     portreeve_kernel::{AgentId, Asset, Code, Now, Principal, TransactionId},
     portreeve_ledger::{AccountKey, WindowUse},
     portreeve_payment::{Disagreement, Known, known, mirrored_at},
@@ -134,7 +134,7 @@ async fn decide(
     {
         Decided::Replayed(row) => Ok(Asked::Answered(Box::new(Paid::replayed(&row)))),
         Decided::Mismatch(id) => Err(mismatch(&id)),
-        Decided::Refused(Code::AuthKeyRevoked) => Err(caller::revoked()),
+        Decided::Refused(Code::AuthKeyRevoked | Code::AuthTokenRevoked) => Err(revoked(&caller.credential)),
         Decided::Refused(Code::AgentNotFound) => Err(not_found::<AgentId>()),
         Decided::Refused(code) => Err(code.into()),
         Decided::New(row) => Ok(Asked::New(row, blockhash)),

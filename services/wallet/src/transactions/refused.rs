@@ -24,6 +24,7 @@ const TOLD: &[Code] = &[
     Code::AgentCreating,
     Code::AgentNotFound,
     Code::AuthKeyRevoked,
+    Code::AuthTokenRevoked,
 ];
 
 /// Refusals that are alike.

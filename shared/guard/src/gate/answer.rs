@@ -1,13 +1,12 @@
 //! What every answer gets: its request id, security headers, a link to the next page; and a line in the access log.
 
 use {
-    super::Cause,
+    super::{Cause, Gate},
     crate::{context::RequestContext, page::NextPage, problem::Problem},
     axum::{
         http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
         response::Response,
     },
-    portreeve_kernel::Timestamp,
     std::time::Duration,
 };
 
@@ -26,7 +25,7 @@ const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
 ];
 
 /// Completes `response`. The body is touched only when it is a problem, so a stream stays a stream.
-pub(super) fn finish(mut response: Response, context: &RequestContext, uri: &Uri, now: Timestamp) -> Response {
+pub(super) fn finish(gate: &Gate, mut response: Response, context: &RequestContext, uri: &Uri) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = tell(problem, response.headers(), context, uri);
     }
@@ -35,6 +34,7 @@ pub(super) fn finish(mut response: Response, context: &RequestContext, uri: &Uri
     }
     let next = response.extensions_mut().remove::<NextPage>();
     let headers = response.headers_mut();
+    let now = gate.0.clock.now().for_expiry();
     headers.extend(context.share().into_iter().flat_map(|share| share.headers(now)));
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
@@ -42,10 +42,29 @@ pub(super) fn finish(mut response: Response, context: &RequestContext, uri: &Uri
     if let Ok(id) = HeaderValue::from_str(context.id().as_str()) {
         headers.insert(X_REQUEST_ID, id);
     }
+    if let Some(metadata) = gate.metadata_of(uri.path()) {
+        point_to(metadata, headers);
+    }
     if let Some(link) = next.and_then(|page| HeaderValue::try_from(page.link(uri)).ok()) {
         headers.insert(header::LINK, link);
     }
     response
+}
+
+/// Adds to a challenge for a bearer where it is said what that is and who makes it (RFC 9728, 5.1).
+fn point_to(metadata: &str, headers: &mut HeaderMap) {
+    let Some(challenge) = headers
+        .get(header::WWW_AUTHENTICATE)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return;
+    };
+    if !challenge.starts_with("Bearer ") {
+        return;
+    }
+    if let Ok(value) = HeaderValue::try_from(format!("{challenge}, resource_metadata=\"{metadata}\"")) {
+        headers.insert(header::WWW_AUTHENTICATE, value);
+    }
 }
 
 /// Renders a problem with what is known of its request, and logs its cause: here and nowhere else.

@@ -89,7 +89,7 @@ where
                     }
                 }
             };
-            let response = answer::finish(response, &context, &uri, gate.0.clock.now().for_expiry());
+            let response = answer::finish(&gate, response, &context, &uri);
             let took = start.elapsed();
             gate.answered(response.status(), took);
             answer::log(&context, &response, took);

@@ -423,6 +423,9 @@ fn agents(world: &World) -> Vec<Row> {
     for bad in ["", "a b", "ä", "<script>", "a\u{200b}", "a,b", "x".repeat(31).as_str()] {
         all.push(world.field(act, "tags[0]", &json!(bad), FORMAT, By::Server));
     }
+    for bad in [json!("true"), json!(1), json!(null), json!([true])] {
+        all.push(world.field(act, "registerOAuthClient", &bad, FORMAT, By::Server));
+    }
     all.push(world.field(act, "tags", &json!("a"), FORMAT, By::Server));
     all.push(world.field(act, "tags", &json!({"a": 1}), FORMAT, By::Server));
     let many: Vec<String> = (0..11).map(|number| format!("--tag=t{number}")).collect();

@@ -10,7 +10,7 @@ use {
     },
     portreeve_chain::TokenProgram,
     portreeve_kernel::{
-        Amount, Asset, Clock, Cluster, KeyId, Mint, Seconds, Timestamp,
+        Amount, Asset, Clock, Cluster, GrantId, KeyId, Mint, Seconds, Timestamp, TokenId,
         control::{AgentClient, Boxed, CredentialCheck, CredentialControl, NewClientSecret},
         entropy::Seeded,
     },
@@ -482,6 +482,15 @@ async fn a_credential_revoked_since_the_request_came_in_moves_nothing(test: Test
         world.ask("1", 1).await,
         Decided::Refused(Code::AuthKeyRevoked)
     ));
+    let grant = GrantId::new(Timestamp::EPOCH, &Seeded::new(3));
+    let token = Credential::Token(TokenId::new(&grant, &Seeded::new(3)));
+    world.keys.bad.lock().unwrap().insert(token.clone());
+    let by_token = Spend {
+        credential: token,
+        ..world.spend("2", 1)
+    };
+    let answer = world.decider.submit(by_token).await.unwrap();
+    assert!(matches!(answer, Decided::Refused(Code::AuthTokenRevoked)));
     assert_eq!(world.count("transactions").await, 0);
     world.end().await;
 }

@@ -17,6 +17,7 @@ use {
         hands::Hands,
         tokens::Found,
     },
+    portreeve_guard::caller::revoked_code,
     portreeve_jobs as jobs,
     portreeve_kernel::{
         Address, AgentId, Asset, Code, Credential, Level, Now, OwnerId, Principal, ProjectId, Seconds, Timestamp,
@@ -275,7 +276,7 @@ impl Batch for Decider {
 impl Decider {
     async fn one(&self, tx: &mut Tx, group: &mut Group<'_>, spend: &Spend) -> Result<Decided, StoreError> {
         if !group.good.contains(&spend.credential) {
-            return Ok(Decided::Refused(Code::AuthKeyRevoked));
+            return Ok(Decided::Refused(revoked_code(&spend.credential)));
         }
         let theirs = |agent: &&AgentRow| agent.owner == spend.owner && agent.project == spend.project;
         let Some(agent) = group.agents.get(&spend.order.agent).filter(theirs).cloned() else {
