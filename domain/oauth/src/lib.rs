@@ -25,6 +25,7 @@ mod code;
 mod device;
 mod error;
 mod header;
+mod introspect;
 mod metadata;
 mod params;
 mod pkce;
@@ -43,6 +44,7 @@ pub use {
     device::{Device, DeviceState, Polled, UserCode, polled},
     error::{ErrorCode, OAuthError},
     header::{Algorithm, HeaderError, TokenHeader},
+    introspect::{Active, Introspection},
     metadata::{JsonWebKey, JsonWebKeySet, Offers, ProtectedResource, ServerMetadata},
     params::Params,
     pkce::{Challenge, Verifier},

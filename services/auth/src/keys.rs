@@ -8,7 +8,7 @@ use {
         cache::{Entry, Recent, Shard},
         error::KeyError,
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
-        oauth::RecentOauth,
+        oauth::{RecentOauth, revoke},
         origin::Origin,
         rows::{self, ApiKey, Life, Position},
         token,
@@ -154,6 +154,14 @@ impl Keys {
     /// Why they could not be written; they are kept for the next time.
     pub async fn flush_uses(&self) -> Result<(), StoreError> {
         self.uses.flush(&self.db).await
+    }
+
+    /// Forgets revoked tokens that are over by themselves; [`crate::upkeep()`] does so every hour.
+    ///
+    /// # Errors
+    /// The store's; the next time will do.
+    pub async fn sweep_revoked_tokens(&self) -> Result<(), StoreError> {
+        revoke::sweep(&self.db, self.now()).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -90,6 +90,8 @@ pub fn issuer_router(auth: Auth) -> OpenApiRouter {
         .routes(routes!(http::oauth::documents::wallet))
         .routes(routes!(http::oauth::documents::jwks))
         .routes(routes!(http::oauth::token::request))
+        .routes(routes!(http::oauth::revoke::revoke))
+        .routes(routes!(http::oauth::revoke::introspect))
         .with_state(auth)
         .split_for_parts();
     let mut router = OpenApiRouter::from(readable_by_any_page(router));

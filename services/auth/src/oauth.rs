@@ -5,8 +5,10 @@
 pub(crate) mod agent_clients;
 pub(crate) mod clients;
 pub(crate) mod grants;
+pub(crate) mod introspect;
 pub(crate) mod issue;
 pub(crate) mod issuer;
+pub(crate) mod revoke;
 pub(crate) mod signing;
 pub(crate) mod tokens;
 
@@ -45,5 +47,10 @@ impl RecentOauth {
     /// To be called within the transaction that ends `grant`, or a token of it.
     pub(crate) fn distrust_grant(&self, grant: &GrantId) {
         self.tokens.distrust(Shard::named(grant.as_str()));
+    }
+
+    /// To be called once the end of `grant`, or of a token of it, has been committed.
+    pub(crate) fn forget_grant(&self, grant: &GrantId) {
+        self.tokens.forget(Shard::named(grant.as_str()));
     }
 }

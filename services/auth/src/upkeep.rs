@@ -12,6 +12,9 @@ const FAILURES: Duration = Duration::from_secs(1);
 /// Uses are written down every so many times failures are: at most half a minute late.
 const USES: u32 = 30;
 
+/// Tokens that are over are taken off the list of revoked ones every so many times: once an hour.
+const SWEEPS: u32 = 3600;
+
 /// Writes until `shutdown`, and once more then. One task per process.
 pub async fn upkeep(keys: Arc<Keys>, refusals: Arc<RefusalLog>, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
@@ -26,6 +29,11 @@ pub async fn upkeep(keys: Arc<Keys>, refusals: Arc<RefusalLog>, shutdown: impl F
         }
         tick = tick.wrapping_add(1);
         write(&keys, &refusals, tick.is_multiple_of(USES)).await;
+        if tick.is_multiple_of(SWEEPS)
+            && let Err(error) = keys.sweep_revoked_tokens().await
+        {
+            tracing::warn!(%error, "tokens that are over are still on the list of revoked ones");
+        }
     }
     write(&keys, &refusals, true).await;
 }

@@ -7,15 +7,19 @@ use {
     crate::{
         cache::{Entry, Shard},
         keys::Keys,
+        oauth::IssueError,
         rows::{self, ApiKey, Found},
         token::{self, Hash},
     },
-    portreeve_guard::{AuthFailure, Authenticate},
-    portreeve_kernel::{AuthMethod, Credential, Principal, Role, ScopeSet},
+    portreeve_guard::{AuthFailure, Authenticate, Network},
+    portreeve_kernel::{AuthMethod, Credential, Principal, Role, ScopeSet, Timestamp},
     portreeve_policy::roles,
     std::{net::IpAddr, sync::Arc},
     subtle::ConstantTimeEq,
 };
+
+/// Who a key speaks for, from where, and until when.
+pub(crate) type Known = (Arc<Principal>, Vec<Network>, Option<Timestamp>);
 
 #[async_trait::async_trait]
 impl Authenticate for Keys {
@@ -39,6 +43,31 @@ impl Authenticate for Keys {
 }
 
 impl Keys {
+    /// Whom `key` speaks for when it is good now, from where alone it may be used, and until when: for those who ask about
+    /// it, and see to its addresses themselves.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    pub(crate) async fn known(&self, key: &str) -> Result<Option<Known>, IssueError> {
+        if !token::is_well_formed(key) {
+            return Ok(None);
+        }
+        let hash = token::hash(key);
+        let entry = match self.cache.get(&hash) {
+            Some(entry) => entry,
+            None => match self.load(hash).await {
+                Ok(entry) => entry,
+                Err(AuthFailure::Unavailable(cause)) => return Err(IssueError::Unavailable(cause)),
+                Err(_) => return Ok(None),
+            },
+        };
+        if entry.is_expired(self.clock.now().for_expiry()) {
+            return Ok(None);
+        }
+        let networks = entry.networks.to_vec();
+        Ok(Some((Arc::clone(&entry.principal), networks, entry.expires_at)))
+    }
+
     /// Asks the database. A key that is good now is kept for a while; anything else is asked for again.
     async fn load(&self, hash: Hash) -> Result<Arc<Entry>, AuthFailure> {
         let before = self.cache.before_load(Shard::of(&hash));

@@ -204,3 +204,27 @@ impl Gate {
         self.0.audit.refused(refusal);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_face_covers_whole_segments() {
+        let face = Face {
+            prefixes: vec!["/api/v1".into(), "/mcp".into()],
+            metadata: "https://p.example/x".into(),
+        };
+        for (path, covered) in [
+            ("/mcp", Some(4)),
+            ("/mcp/", Some(4)),
+            ("/api/v1/agents/x", Some(7)),
+            ("/mcp2", None),
+            ("/api/v10", None),
+            ("/api", None),
+            ("/", None),
+        ] {
+            assert_eq!(face.covers(path), covered, "{path}");
+        }
+    }
+}

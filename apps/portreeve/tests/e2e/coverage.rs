@@ -28,7 +28,7 @@ const DOCUMENTS: [&str; 4] = [
 ];
 
 /// Endpoints that ask for a client, not for a bearer: what they refuse is in the words of the OAuth RFCs.
-const FOR_CLIENTS: [&str; 1] = ["requestToken"];
+const FOR_CLIENTS: [&str; 3] = ["introspectToken", "requestToken", "revokeToken"];
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 

@@ -223,6 +223,40 @@ fn a_suspended_agents_tokens_die_with_the_answer_and_its_client_gets_none() {
     }
 }
 
+/// AUTH_CHECKLIST 2.8, 8.1, 8.2
+#[test]
+fn a_client_ends_one_of_its_tokens_and_asks_what_the_others_are_good_for() {
+    let estate = Estate::open();
+    let (service, other) = (Service::new(&estate, "one"), Service::new(&estate, "other"));
+    let (one, next) = (service.token(), service.token());
+    let server = service
+        .anybody()
+        .get("/.well-known/oauth-authorization-server")
+        .is(200)
+        .clone();
+    let post = |by: &Service<'_>, endpoint: &str, token: &str| {
+        let path = service.path(server[endpoint].as_str().unwrap());
+        let form = format!("token={token}&token_type_hint=refresh_token");
+        service
+            .anybody()
+            .form(path, &form, &[("Authorization", &by.client.basic())])
+    };
+    let asked = post(&service, "introspection_endpoint", &one).is(200).clone();
+    assert_eq!(
+        (&asked["active"], &asked["agent_id"]),
+        (&json!(true), &json!(service.agent.id))
+    );
+    let inactive = json!({"active": false});
+    assert_eq!(*post(&other, "introspection_endpoint", &one).is(200), inactive);
+
+    post(&other, "revocation_endpoint", &one).is(200);
+    service.looks(&one).is(200);
+    post(&service, "revocation_endpoint", &one).is(200);
+    refused(&service.looks(&one), "AUTH_TOKEN_REVOKED");
+    service.looks(&next).is(200);
+    assert_eq!(*post(&service, "introspection_endpoint", &one).is(200), inactive);
+}
+
 #[test]
 fn an_agents_token_sees_nothing_of_its_siblings() {
     let estate = Estate::open();

@@ -2,6 +2,7 @@
 //! of the OAuth RFCs and not of the rest of the API.
 
 pub(crate) mod documents;
+pub(crate) mod revoke;
 pub(crate) mod token;
 
 use {
@@ -34,6 +35,7 @@ impl From<IssueError> for OAuthRefusal {
         match error {
             IssueError::Refused(error) => error.into(),
             IssueError::Store(cause) => Self::unavailable(cause),
+            IssueError::Unavailable(cause) => Self::unavailable(cause),
             IssueError::Signing(cause) => Self::internal(cause),
         }
     }

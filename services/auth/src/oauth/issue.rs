@@ -24,6 +24,9 @@ pub(crate) enum IssueError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is needed cannot be asked.
+    #[error("{0}")]
+    Unavailable(String),
     /// The key did not sign.
     #[error(transparent)]
     Signing(#[from] SigningError),

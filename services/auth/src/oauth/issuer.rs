@@ -3,7 +3,7 @@
 use {
     crate::{
         keys::Keys,
-        oauth::{RecentOauth, signing::SigningKeys},
+        oauth::{RecentOauth, Tokens, signing::SigningKeys},
         origin::Origin,
     },
     portreeve_guard::Face,
@@ -18,6 +18,8 @@ use {
 const OFFERS: Offers = Offers {
     grants: &[Grant::ClientCredentials],
     methods: &[AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost],
+    revocation: true,
+    introspection: true,
     ..Offers::NOTHING
 };
 
@@ -68,6 +70,8 @@ pub struct Issuer {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) signing: Arc<SigningKeys>,
     pub(crate) recent: Arc<RecentOauth>,
+    /// Reads tokens that were made.
+    pub(crate) tokens: Tokens,
     /// The first is meant when none is asked for.
     pub(crate) servers: Vec<ResourceServer>,
     /// Their names, in that order.
@@ -89,6 +93,7 @@ impl Issuer {
             db: keys.db.clone(),
             clock: Arc::clone(&keys.clock),
             entropy: Arc::clone(&keys.entropy),
+            tokens: Tokens::new(keys, Arc::clone(&signing)),
             signing,
             recent: Arc::clone(&keys.recent_oauth),
             resources: servers.iter().map(|server| server.resource.clone()).collect(),

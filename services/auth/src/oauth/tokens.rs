@@ -71,7 +71,7 @@ impl Tokens {
     }
 
     /// What a token says that we signed for this resource server. It may be over.
-    fn read(&self, bearer: &str, now: Now) -> Option<(AccessClaims, TokenId)> {
+    pub(crate) fn read(&self, bearer: &str, now: Now) -> Option<(AccessClaims, TokenId)> {
         let payload = self.signing.verified(bearer)?;
         let expected = Expected {
             issuer: self.origin.as_str(),
@@ -86,6 +86,16 @@ impl Tokens {
 #[async_trait::async_trait]
 impl Authenticate for Tokens {
     async fn authenticate(&self, bearer: &str, _: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
+        self.principal(bearer).await
+    }
+}
+
+impl Tokens {
+    /// Whom `bearer` speaks for now.
+    ///
+    /// # Errors
+    /// [`AuthFailure`].
+    pub(crate) async fn principal(&self, bearer: &str) -> Result<Arc<Principal>, AuthFailure> {
         let (hash, now) = (token::hash(bearer), self.clock.now());
         if let Some(known) = self.recent.tokens.get(&hash) {
             return known.at(now);

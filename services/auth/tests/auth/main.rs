@@ -12,3 +12,4 @@ mod oauth_contract;
 mod service;
 mod token;
 mod token_access;
+mod token_end;
