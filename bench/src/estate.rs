@@ -8,7 +8,7 @@ use {
     portreeve_kernel::{
         Address, AgentId, Asset, AuthMethod, Clock, Cluster, Credential, Entropy, KeyId, Now, OwnerId, Principal,
         ProjectId, Role, Scope, Timestamp,
-        control::{AgentControl, Boxed},
+        control::{AgentControl, Boxed, Standing},
     },
     portreeve_ledger::AccountKey,
     portreeve_policy::{AgentPolicy, PolicyInput, roles},
@@ -59,6 +59,15 @@ impl Entropy for Chance {
 struct AllAreTheirs;
 
 impl AgentControl<Tx, StoreError> for AllAreTheirs {
+    fn lock<'a>(
+        &'a self,
+        _: &'a mut Tx,
+        _: &'a AgentId,
+        _: &'a OwnerId,
+    ) -> Boxed<'a, Result<Option<Standing>, StoreError>> {
+        Box::pin(async { Ok(Some(Standing::Going)) })
+    }
+
     fn belongs_to<'a>(&'a self, _: &'a mut Tx, _: &'a AgentId, _: &'a OwnerId) -> Boxed<'a, Result<bool, StoreError>> {
         Box::pin(async { Ok(true) })
     }

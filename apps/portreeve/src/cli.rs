@@ -2,6 +2,7 @@
 
 mod agent;
 mod approve;
+mod client;
 mod demo;
 mod doctor;
 mod init;
@@ -96,6 +97,9 @@ enum Command {
     /// API keys: make, list, revoke
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// OAuth clients: make, list, show, give another secret, end
+    #[command(subcommand)]
+    Client(client::ClientCommand),
     /// Agents: make, see, suspend, resume
     #[command(subcommand)]
     Agent(agent::AgentCommand),
@@ -316,6 +320,7 @@ fn command(args: Args) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(&context, args),
         Command::Demo(args) => runtime()?.block_on(demo::run(&context, args)),
         Command::Key(command) => runtime()?.block_on(key::run(&context, command)),
+        Command::Client(command) => runtime()?.block_on(client::run(&context, command)),
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),
         Command::Policy(command) => runtime()?.block_on(policy::run(&context, command)),
         Command::Tx(command) => runtime()?.block_on(tx::run(&context, command)),

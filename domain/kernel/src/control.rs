@@ -86,4 +86,22 @@ pub trait CredentialCheck<Tx, E>: Send + Sync {
 pub trait AgentControl<Tx, E>: Send + Sync {
     /// True when `agent` exists and belongs to `owner`, within `tx`.
     fn belongs_to<'a>(&'a self, tx: &'a mut Tx, agent: &'a AgentId, owner: &'a OwnerId) -> Boxed<'a, Result<bool, E>>;
+
+    /// How it stands with `agent`, within `tx`; `None` when there is none or it is somebody else's. Changing that waits
+    /// until `tx` has ended.
+    fn lock<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        agent: &'a AgentId,
+        owner: &'a OwnerId,
+    ) -> Boxed<'a, Result<Option<Standing>, E>>;
+}
+
+/// How it stands with an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Whatever acts for it may.
+    Going,
+    /// Nothing acts for it until it is resumed.
+    Suspended,
 }

@@ -1,4 +1,4 @@
-//! Why something was not done about a key, and what the caller is told.
+//! Why something was not done about a key or a client, and what the caller is told.
 
 use {
     portreeve_guard::{Problem, caller, insufficient_scope, not_found, page::bad_cursor},
@@ -6,18 +6,18 @@ use {
     portreeve_store::StoreError,
 };
 
-/// Why a key was not made, listed or revoked.
+/// Why a key or a client was not made, listed, changed or ended.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum KeyError {
     /// The creator does not hold it.
-    #[error("the new key would hold the scope `{0}`, which its creator does not hold")]
+    #[error("it would hold the scope `{0}`, which its creator does not hold")]
     WiderThanCreator(Scope),
-    /// The new key's role may not hold it.
-    #[error("the new key would hold the scope `{scope}`, which the role `{role}` may not hold")]
+    /// Its role may not hold it.
+    #[error("it would hold the scope `{scope}`, which the role `{role}` may not hold")]
     WiderThanRole {
         /// The first such scope.
         scope: Scope,
-        /// The new key's role.
+        /// The role.
         role: Role,
     },
     /// Live keys act on mainnet projects, test keys on all others.
@@ -37,6 +37,12 @@ pub enum KeyError {
     /// There is no such key, or it is somebody else's.
     #[error("no such key")]
     NoSuchKey,
+    /// There is no such client, or it is somebody else's.
+    #[error("no such client")]
+    NoSuchClient,
+    /// The client was ended for good.
+    #[error("the client was ended; make a new one")]
+    ClientEnded,
     /// The caller's own credential was revoked meanwhile.
     #[error("the caller's credential is no longer good")]
     CallerRevoked(Credential),
@@ -61,6 +67,8 @@ impl From<KeyError> for Problem {
             KeyError::ExpiresInThePast(_) => Self::new(Code::ValidationOutOfRange).detail(detail).param("expiresAt"),
             KeyError::NoSuchAgent => not_found::<AgentId>().param("agentId"),
             KeyError::NoSuchKey => not_found::<KeyId>(),
+            KeyError::NoSuchClient => Self::new(Code::AuthClientNotFound),
+            KeyError::ClientEnded => Self::new(Code::AuthClientNotFound).detail(detail),
             KeyError::CallerRevoked(credential) => caller::revoked(&credential),
             KeyError::BadCursor => bad_cursor(),
             KeyError::Store(error) => Self::because(error.code(), error),

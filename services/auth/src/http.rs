@@ -1,4 +1,5 @@
 //! The HTTP face, one file per noun.
 
+pub(crate) mod clients;
 pub(crate) mod keys;
 pub(crate) mod oauth;

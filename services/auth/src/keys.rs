@@ -117,7 +117,7 @@ impl Keys {
     pub async fn list(&self, of: &Principal, paging: &Paging) -> Result<Page<ApiKey>, KeyError> {
         let after = paging
             .after()
-            .map(|text| position(text).ok_or(KeyError::BadCursor))
+            .map(|text| Position::parse(text).ok_or(KeyError::BadCursor))
             .transpose()?;
         let one_more = paging.limit().saturating_add(1);
         let keys = rows::page(&mut self.db.read(), of, after.as_ref(), one_more).await?;
@@ -193,7 +193,7 @@ impl Keys {
         Ok(())
     }
 
-    async fn still_good(&self, tx: &mut Tx, credential: &Credential, now: Now) -> Result<(), KeyError> {
+    pub(crate) async fn still_good(&self, tx: &mut Tx, credential: &Credential, now: Now) -> Result<(), KeyError> {
         let asked = BTreeSet::from([credential.clone()]);
         if self.good_among(tx, &asked, now).await?.is_empty() {
             return Err(KeyError::CallerRevoked(credential.clone()));
@@ -212,12 +212,4 @@ pub(crate) async fn good_among<'a>(
     let good = |life: &Life| life.revoked_at.is_none() && life.expires_at.is_none_or(|end| now.for_expiry() < end);
     let lives = rows::lives(tx, ids).await?;
     Ok(lives.into_iter().filter(good).map(|life| life.id).collect())
-}
-
-fn position(text: &str) -> Option<Position> {
-    let (time, id) = text.split_once(' ')?;
-    Some(Position {
-        created_at: Timestamp::from_millis(time.parse().ok()?),
-        id: id.to_owned(),
-    })
 }

@@ -79,6 +79,9 @@ pub fn router(auth: Auth) -> OpenApiRouter {
     OpenApiRouter::default()
         .routes(routes!(http::keys::create, http::keys::list))
         .routes(routes!(http::keys::revoke))
+        .routes(routes!(http::clients::create, http::clients::list))
+        .routes(routes!(http::clients::show, http::clients::revoke))
+        .routes(routes!(http::clients::change_secret))
         .with_state(auth)
 }
 

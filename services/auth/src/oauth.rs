@@ -8,6 +8,8 @@ pub(crate) mod grants;
 pub(crate) mod introspect;
 pub(crate) mod issue;
 pub(crate) mod issuer;
+pub(crate) mod make;
+pub(crate) mod manage;
 pub(crate) mod revoke;
 pub(crate) mod signing;
 pub(crate) mod tokens;

@@ -145,6 +145,17 @@ pub(crate) struct Position {
     pub(crate) id: String,
 }
 
+impl Position {
+    /// Reads a cursor.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (time, id) = text.split_once(' ')?;
+        Some(Self {
+            created_at: Timestamp::from_millis(time.parse().ok()?),
+            id: id.to_owned(),
+        })
+    }
+}
+
 /// Up to `limit` keys of the owner whom `of` speaks for, newest first.
 pub(crate) async fn page(
     from: &mut (impl Fetch + Send),

@@ -47,7 +47,7 @@ use {
     portreeve_jobs::Runner,
     portreeve_kernel::{
         AgentId, Clock, Code, Entropy, Now, OwnerId, TransactionId,
-        control::{AgentControl, Boxed, CredentialCheck, CredentialControl},
+        control::{AgentControl, Boxed, CredentialCheck, CredentialControl, Standing},
     },
     portreeve_signing::{Receipt, protocol::Enrolment},
     portreeve_store::{Batcher, Database, Fetch, Sql, StoreError, Tx},
@@ -325,6 +325,21 @@ impl AgentControl<Tx, StoreError> for Wallet {
             Ok(agents::find(tx, agent)
                 .await?
                 .is_some_and(|agent| agent.owner == *owner))
+        })
+    }
+
+    fn lock<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        agent: &'a AgentId,
+        owner: &'a OwnerId,
+    ) -> Boxed<'a, Result<Option<Standing>, StoreError>> {
+        Box::pin(async move {
+            let agent = agents::lock(tx, agent).await?.filter(|agent| agent.owner == *owner);
+            Ok(agent.map(|agent| match agent.status {
+                AgentStatus::Suspended => Standing::Suspended,
+                AgentStatus::Creating | AgentStatus::Active => Standing::Going,
+            }))
         })
     }
 }

@@ -101,6 +101,7 @@ struct Names {
     agent: String,
     transaction: String,
     key: String,
+    client: String,
 }
 
 impl Names {
@@ -110,6 +111,7 @@ impl Names {
             agent: "agt_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             transaction: "tx_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             key: "key_0123456789AB".into(),
+            client: "clt_0123456789AB".into(),
         }
     }
 
@@ -118,6 +120,7 @@ impl Names {
             ("{agentId}", &self.agent),
             ("{transactionId}", &self.transaction),
             ("{keyId}", &self.key),
+            ("{clientId}", &self.client),
         ];
         let path = known
             .iter()
@@ -148,6 +151,7 @@ impl Names {
                 order["agentId"] = json!(self.agent);
                 order
             }
+            "createClient" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             "createKey" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             _ => panic!("{operation} takes a body: add one that it accepts to `Names::body` in tests/e2e/coverage.rs"),
         })
@@ -233,10 +237,16 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     let agent = estate.agent("first", &policy());
     let paid = estate.paid(&agent, &estate.house.somebody(), 1_000_000, "k");
     let keys = estate.owner().get("/api/v1/auth/keys").is(200).clone();
+    let made = estate.owner().post(
+        "/api/v1/auth/clients",
+        &json!({"name": "there", "scopes": ["agents:read"]}),
+    );
+    let made = made.is(201).clone();
     let there = Names {
         agent: agent.id.to_string(),
         transaction: paid["id"].as_str().unwrap().to_owned(),
         key: keys["items"][0]["id"].as_str().unwrap().to_owned(),
+        client: made["id"].as_str().unwrap().to_owned(),
     };
     let nothing = Names::of_nothing();
     let anybody = estate.house.api("");
@@ -259,7 +269,9 @@ fn nobody_calls_what_is_not_theirs_to_call() {
             .get(&format!("{}/transactions", agent.path()))
             .is(200)
             .clone();
-        (estate.shown(&agent.id), payments, key)
+        let client = format!("/api/v1/auth/clients/{}", there.client);
+        let client = estate.owner().get(&client).is(200).clone();
+        (estate.shown(&agent.id), payments, key, client)
     };
     let before = state();
     let mut seen: Vec<(&Operation, u16)> = Vec::new();
@@ -327,10 +339,12 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     assert_eq!(state(), before, "none of that has changed anything");
 
     let own = estate.house.api(&stranger);
-    for list in ["/api/v1/agents", "/api/v1/auth/keys"] {
+    for list in ["/api/v1/agents", "/api/v1/auth/keys", "/api/v1/auth/clients"] {
         let text = own.get(list).is(200).to_string();
         assert!(
-            ![&there.agent, &there.key].iter().any(|id| text.contains(id.as_str())),
+            ![&there.agent, &there.key, &there.client]
+                .iter()
+                .any(|id| text.contains(id.as_str())),
             "{list}: {text}"
         );
     }

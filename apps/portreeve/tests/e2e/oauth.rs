@@ -3,7 +3,7 @@
 use {
     crate::{
         estate::{Agent, Client, Estate, policy, until},
-        house::{Answer, Api, Chain, House, SOL},
+        house::{Answer, Api, Chain, House, SOL, item},
     },
     portreeve_store::testing::TestDatabase,
     serde_json::{Value, json},
@@ -398,4 +398,140 @@ fn the_command_line_makes_an_agent_with_a_client_and_shows_its_secret_once() {
         .cli(&["agent", "create", "plain", "--daily", "1sol", "--json"])
         .json();
     assert!(plain.get("oauthClient").is_none());
+}
+
+#[test]
+fn a_client_is_made_shown_renewed_and_ended_over_the_command_line() {
+    let house = House::open();
+    let made = house
+        .cli(&[
+            "client",
+            "create",
+            "accounting",
+            "--scope",
+            "agents:read",
+            "--scope",
+            "admin:all",
+            "--json",
+        ])
+        .json();
+    let id = made["id"].as_str().unwrap();
+    let client = |told: &Value| Client {
+        id: id.to_owned(),
+        secret: told["clientSecret"].as_str().unwrap().to_owned(),
+    };
+    let asks = |client: &Client| {
+        let form = "grant_type=client_credentials";
+        house
+            .api("")
+            .form("/oauth/token", form, &[("Authorization", &client.basic())])
+    };
+    let first = client(&made);
+    let token = asks(&first).is(200)["access_token"].as_str().unwrap().to_owned();
+    house.api(&token).get("/api/v1/agents").is(200);
+    house.api(&token).get("/api/v1/auth/keys").is(200);
+
+    let list = house.cli(&["client", "list", "--json"]).json();
+    assert_eq!(item(&list, "id", id)["name"], "accounting");
+    let text = house.cli(&["client", "list", "--limit", "1"]).ok().to_owned();
+    assert!(text.contains("accounting") && text.contains("active"), "{text}");
+    let shown = house.cli(&["client", "show", id]).ok().to_owned();
+    assert!(shown.contains("client_secret_basic"), "{shown}");
+    assert!(
+        ![&list.to_string(), &text, &shown]
+            .iter()
+            .any(|said| said.contains("wcs_")),
+        "a secret is shown once"
+    );
+
+    let renewed = client(&house.cli(&["client", "secret", id, "--json"]).json());
+    assert_eq!(asks(&first).is(401)["error"], "invalid_client");
+    asks(&renewed).is(200);
+    let text = house.cli(&["client", "secret", id]).ok().to_owned();
+    assert!(
+        text.matches("wcs_").count() == 1 && text.contains("shown this once"),
+        "{text}"
+    );
+    house.api(&token).get("/api/v1/agents").is(200);
+
+    house.cli(&["client", "revoke", id]).ok();
+    refused(&house.api(&token).get("/api/v1/agents"), "AUTH_TOKEN_REVOKED");
+    assert_eq!(asks(&renewed).is(401)["error"], "invalid_client");
+    let list = house.cli(&["client", "list", "--json"]).json();
+    assert_eq!(item(&list, "id", id)["status"], "revoked");
+    let error = house.cli(&["client", "secret", id]).fails_with(1).to_owned();
+    assert!(error.contains("AUTH_CLIENT_NOT_FOUND"), "{error}");
+
+    // A page after another.
+    for name in ["b", "c"] {
+        house.cli(&["client", "create", name, "--scope", "agents:read"]).ok();
+    }
+    let page = house.cli(&["client", "list", "--limit", "2", "--json"]).json();
+    let cursor = page["cursor"].as_str().unwrap();
+    let rest = house
+        .cli(&["client", "list", "--limit", "2", "--cursor", cursor, "--json"])
+        .json();
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_client_made_for_a_suspended_agent_waits_until_it_is_resumed() {
+    let estate = Estate::open();
+    let agent = estate.agent("one", &policy());
+    estate.suspend(&agent);
+    let create = [
+        "client",
+        "create",
+        "late",
+        "--agent",
+        agent.id.as_str(),
+        "--scope",
+        "agents:read",
+        "--json",
+    ];
+    let made = estate.house.cli(&create).json();
+    assert_eq!(made["status"], "stopped");
+    let client = Client {
+        id: made["id"].as_str().unwrap().to_owned(),
+        secret: made["clientSecret"].as_str().unwrap().to_owned(),
+    };
+    let asks = || {
+        let form = "grant_type=client_credentials";
+        let basic = client.basic();
+        estate
+            .house
+            .api("")
+            .form("/oauth/token", form, &[("Authorization", &basic)])
+    };
+    assert_eq!(asks().is(401)["error"], "invalid_client");
+    estate.resume(&agent);
+    let token = asks().is(200)["access_token"].as_str().unwrap().to_owned();
+    estate.house.api(&token).get(&agent.path()).is(200);
+}
+
+/// AUTH_CHECKLIST 8.2
+#[test]
+fn an_owners_service_may_ask_about_the_owners_keys() {
+    let estate = Estate::open();
+    let made = estate
+        .house
+        .cli(&["client", "create", "guard", "--scope", "admin:all", "--json"])
+        .json();
+    let client = Client {
+        id: made["id"].as_str().unwrap().to_owned(),
+        secret: made["clientSecret"].as_str().unwrap().to_owned(),
+    };
+    let key = estate.key(&json!({"name": "far", "scopes": ["agents:read"], "allowedIps": ["192.0.2.0/24"]}));
+    let form = format!("token={key}");
+    let asked = estate
+        .house
+        .api("")
+        .form("/oauth/introspect", &form, &[("Authorization", &client.basic())]);
+    let told = asked.is(200);
+    assert_eq!((&told["active"], &told["scope"]), (&json!(true), &json!("agents:read")));
+    assert_eq!(
+        told["allowed_ips"],
+        json!(["192.0.2.0/24"]),
+        "who asks has to see to that"
+    );
 }

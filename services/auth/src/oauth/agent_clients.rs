@@ -8,6 +8,7 @@ use {
         oauth::{
             RecentOauth,
             grants::{self, Ended, OwnGrant},
+            make::NewRow,
         },
         origin::Origin,
         token,
@@ -16,7 +17,7 @@ use {
         AgentId, Entropy, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp,
         control::{AgentClient, NewClientSecret},
     },
-    portreeve_oauth::{AuthMethod, ClientId, Grant, GrantSet, SecretHash},
+    portreeve_oauth::{AuthMethod, ClientId, SecretHash},
     portreeve_policy::roles,
     portreeve_store::{AuditEntry, Fetch, Row, Sql, StoreError, Tx},
     serde_json::{Value, json},
@@ -78,60 +79,26 @@ pub(crate) async fn make_for_agent(
     at: Timestamp,
 ) -> Result<NewClientSecret, StoreError> {
     let (id, secret) = (ClientId::new(entropy), token::client_secret(entropy));
-    let (grant, role) = (GrantId::new(at, entropy), Role::Agent);
-    let most = roles::grantable(&role);
-    let scopes: ScopeSet = new.scopes.iter().filter(|scope| most.holds(scope)).cloned().collect();
-    let method = AuthMethod::ClientSecretBasic;
-    let insert = Sql::new(
-        "INSERT INTO oauth_clients (id, project_id, owner_id, agent_id, kind, name, role, auth_method, grants, \
-         redirect_uris, scopes, secret_hash, self_grant, created_at, created_by) \
-         VALUES ($1, $2, $3, $4, 'agent', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-    )
-    .bind(id.as_str())
-    .bind(&new.project)
-    .bind(&new.owner)
-    .bind(&new.agent)
-    .bind(new.name.as_str())
-    .bind(&role)
-    .bind(method.as_str())
-    .bind_json(&GrantSet::from_iter([Grant::ClientCredentials]))
-    .bind("[]")
-    .bind_json(&scopes)
-    .bind(&SecretHash::of(&secret).0)
-    .bind(&grant)
-    .bind(at)
-    .bind(new.by.as_str());
-    tx.execute(insert).await?;
-    let own = OwnGrant {
-        id: &grant,
-        client: id.as_str(),
-        project: &new.project,
-        owner: &new.owner,
-        agent: &new.agent,
-        role: &role,
-        scopes: &scopes,
+    let most = roles::grantable(&Role::Agent);
+    let row = NewRow {
+        id: id.clone(),
+        project: new.project.clone(),
+        owner: new.owner.clone(),
+        agent: Some(new.agent.clone()),
+        name: new.name.clone(),
+        role: Role::Agent,
+        scopes: new.scopes.iter().filter(|scope| most.holds(scope)).cloned().collect(),
+        method: AuthMethod::ClientSecretBasic,
+        secret: Some(SecretHash::of(&secret)),
+        jwks: None,
+        by: new.by.clone(),
+        stopped: false,
     };
-    grants::insert(tx, own, at).await?;
-    tx.audit(AuditEntry {
-        at,
-        kind: "oauth_client.created".into(),
-        actor: new.by.clone(),
-        owner: Some(new.owner.clone()),
-        project: Some(new.project.clone()),
-        subject: id.to_string(),
-        data: json!({
-            "name": new.name,
-            "role": role,
-            "scopes": scopes,
-            "agentId": new.agent,
-            "authMethod": method.as_str(),
-            "grantId": grant,
-        }),
-    });
+    row.insert(tx, entropy, at).await?;
     Ok(NewClientSecret {
         client: id.as_str().into(),
         secret,
-        scopes,
+        scopes: row.scopes,
         token_endpoint: origin.token_endpoint().into(),
     })
 }
@@ -179,11 +146,11 @@ pub(crate) async fn resume_of_agent(
                 client: &client.id,
                 project: &client.project,
                 owner: &client.owner,
-                agent,
+                agent: Some(agent),
                 role: &client.role,
                 scopes: &client.scopes,
             };
-            grants::insert(tx, own, at).await?;
+            grants::insert(tx, own, at, None).await?;
         }
         let update = Sql::new("UPDATE oauth_clients SET stopped_at = NULL, self_grant = $1 WHERE id = $2");
         tx.execute(update.bind(grant.as_ref()).bind(client.id.as_str())).await?;

@@ -14,15 +14,21 @@ pub(crate) struct OwnGrant<'a> {
     pub(crate) client: &'a str,
     pub(crate) project: &'a ProjectId,
     pub(crate) owner: &'a OwnerId,
-    pub(crate) agent: &'a AgentId,
+    pub(crate) agent: Option<&'a AgentId>,
     pub(crate) role: &'a Role,
     pub(crate) scopes: &'a ScopeSet,
 }
 
-pub(crate) async fn insert(tx: &mut Tx, grant: OwnGrant<'_>, at: Timestamp) -> Result<(), StoreError> {
+/// Writes a grant down; one that has `ended` is good for nothing from its first moment on.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    grant: OwnGrant<'_>,
+    at: Timestamp,
+    ended: Option<Ended>,
+) -> Result<(), StoreError> {
     let insert = Sql::new(
-        "INSERT INTO oauth_grants (id, client_id, kind, project_id, owner_id, agent_id, role, scopes, created_at) \
-         VALUES ($1, $2, 'client', $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO oauth_grants (id, client_id, kind, project_id, owner_id, agent_id, role, scopes, created_at, \
+         revoked_at, revoked_why) VALUES ($1, $2, 'client', $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(grant.id)
     .bind(grant.client)
@@ -31,7 +37,9 @@ pub(crate) async fn insert(tx: &mut Tx, grant: OwnGrant<'_>, at: Timestamp) -> R
     .bind(grant.agent)
     .bind(grant.role)
     .bind_json(grant.scopes)
-    .bind(at);
+    .bind(at)
+    .bind(ended.map(|_| at))
+    .bind(ended.map(Ended::as_str));
     tx.execute(insert).await?;
     Ok(())
 }
@@ -41,6 +49,7 @@ pub(crate) async fn insert(tx: &mut Tx, grant: OwnGrant<'_>, at: Timestamp) -> R
 pub(crate) enum Ended {
     AgentSuspended,
     AgentRevoked,
+    ClientRevoked,
 }
 
 impl Ended {
@@ -48,6 +57,7 @@ impl Ended {
         match self {
             Self::AgentSuspended => "agent_suspended",
             Self::AgentRevoked => "agent_revoked",
+            Self::ClientRevoked => "client_revoked",
         }
     }
 }
@@ -60,9 +70,25 @@ pub(crate) async fn end_of_agent(
     at: Timestamp,
     why: Ended,
 ) -> Result<(), StoreError> {
-    // Locked in one order first: an update alone takes its rows as it finds them.
     let live = Sql::new("SELECT id FROM oauth_grants WHERE agent_id = $1 AND revoked_at IS NULL ORDER BY id");
-    let live = tx.fetch_all(live.bind(agent).for_update()).await?;
+    end(tx, recent, live.bind(agent), at, why).await
+}
+
+/// Ends every grant that `client` has.
+pub(crate) async fn end_of_client(
+    tx: &mut Tx,
+    recent: &RecentOauth,
+    client: &str,
+    at: Timestamp,
+    why: Ended,
+) -> Result<(), StoreError> {
+    let live = Sql::new("SELECT id FROM oauth_grants WHERE client_id = $1 AND revoked_at IS NULL ORDER BY id");
+    end(tx, recent, live.bind(client), at, why).await
+}
+
+async fn end(tx: &mut Tx, recent: &RecentOauth, live: Sql, at: Timestamp, why: Ended) -> Result<(), StoreError> {
+    // Locked in one order first: an update alone takes its rows as it finds them.
+    let live = tx.fetch_all(live.for_update()).await?;
     if live.is_empty() {
         return Ok(());
     }

@@ -15,7 +15,7 @@ use {
     portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
     portreeve_kernel::{
         AgentId, Clock, Cluster, Code, ManualClock, OwnerId, ProjectId, Seconds, Timestamp,
-        control::{AgentClient, AgentControl, Boxed, CredentialControl, NewClientSecret},
+        control::{AgentClient, AgentControl, Boxed, CredentialControl, NewClientSecret, Standing},
         entropy::Seeded,
     },
     portreeve_store::{
@@ -65,11 +65,18 @@ pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 /// What the wallet would know.
 #[derive(Default)]
-pub(crate) struct Wallet(Mutex<Vec<(AgentId, OwnerId)>>);
+pub(crate) struct Wallet {
+    agents: Mutex<Vec<(AgentId, OwnerId)>>,
+    suspended: Mutex<Vec<AgentId>>,
+}
 
 impl Wallet {
     pub(crate) fn adds(&self, agent: &AgentId, owner: &OwnerId) {
-        self.0.lock().unwrap().push((agent.clone(), owner.clone()));
+        self.agents.lock().unwrap().push((agent.clone(), owner.clone()));
+    }
+
+    pub(crate) fn suspends(&self, agent: &AgentId) {
+        self.suspended.lock().unwrap().push(agent.clone());
     }
 }
 
@@ -81,12 +88,27 @@ impl AgentControl<Tx, StoreError> for Wallet {
         owner: &'a OwnerId,
     ) -> Boxed<'a, Result<bool, StoreError>> {
         let found = self
-            .0
+            .agents
             .lock()
             .unwrap()
             .iter()
             .any(|(known, of)| known == agent && of == owner);
         Box::pin(async move { Ok(found) })
+    }
+
+    fn lock<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        agent: &'a AgentId,
+        owner: &'a OwnerId,
+    ) -> Boxed<'a, Result<Option<Standing>, StoreError>> {
+        Box::pin(async move {
+            let standing = match self.suspended.lock().unwrap().contains(agent) {
+                true => Standing::Suspended,
+                false => Standing::Going,
+            };
+            Ok(self.belongs_to(tx, agent, owner).await?.then_some(standing))
+        })
     }
 }
 

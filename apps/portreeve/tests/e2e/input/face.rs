@@ -12,20 +12,22 @@ pub(super) enum Act {
     Check,
     NewAgent,
     NewKey,
+    NewClient,
 }
 
 impl Act {
-    pub(super) const ALL: [Self; 4] = [Self::Pay, Self::Check, Self::NewAgent, Self::NewKey];
+    pub(super) const ALL: [Self; 5] = [Self::Pay, Self::Check, Self::NewAgent, Self::NewKey, Self::NewClient];
 }
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // POST /transactions, /agents/{agentId}/policy/check, /agents and /auth/keys.
+        // POST /transactions, /agents/{agentId}/policy/check, /agents, /auth/keys and /auth/clients.
         f.write_str(match self {
             Self::Pay => "pay",
             Self::Check => "ask",
             Self::NewAgent => "make an agent",
             Self::NewKey => "make a key",
+            Self::NewClient => "make a client",
         })
     }
 }
@@ -140,6 +142,7 @@ impl World {
             Act::Check => format!("/api/v1/agents/{}/policy/check", self.agent),
             Act::NewAgent => "/api/v1/agents".to_owned(),
             Act::NewKey => "/api/v1/auth/keys".to_owned(),
+            Act::NewClient => "/api/v1/auth/clients".to_owned(),
         }
     }
 
@@ -152,7 +155,7 @@ impl World {
                 "nickname": "probe", "tags": ["ok"],
                 "policy": {"preset": "custom", "limits": {"perTransaction": "1", "daily": "1"}},
             }),
-            Act::NewKey => json!({"name": "probe", "scopes": ["agents:read"]}),
+            Act::NewKey | Act::NewClient => json!({"name": "probe", "scopes": ["agents:read"]}),
         }
     }
 
@@ -169,6 +172,7 @@ impl World {
             ),
             Act::NewAgent => (&["agent", "create"], vec![("", "probe"), ("--daily", "1sol")]),
             Act::NewKey => (&["key", "create"], vec![("", "probe"), ("--scope", "agents:read")]),
+            Act::NewClient => (&["client", "create"], vec![("", "probe"), ("--scope", "agents:read")]),
         };
         let mut line: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         for (flag, value) in pairs.into_iter().filter(|(flag, _)| *flag != but) {
@@ -189,15 +193,15 @@ impl World {
             (Act::Pay | Act::Check, "amount") => "--amount",
             (Act::Pay | Act::Check, "mint") => "--mint",
             (Act::Pay, "memo") => "--memo",
-            (Act::Pay, "agentId") | (Act::NewKey, "agentId") => "--agent",
+            (Act::Pay | Act::NewKey | Act::NewClient, "agentId") => "--agent",
             (Act::Pay, "Idempotency-Key") => "--idempotency-key",
-            (Act::NewAgent, "nickname") | (Act::NewKey, "name") => "",
+            (Act::NewAgent, "nickname") | (Act::NewKey | Act::NewClient, "name") => "",
             (Act::NewAgent, "policy.limits.daily") => "--daily",
             (Act::NewAgent, "policy.limits.perTransaction") => "--per-transaction",
             (Act::NewAgent, "policy.whitelist.allowedDestinations[0]") => "--to",
             (Act::NewAgent, "policy.preset") => "--preset",
             (Act::NewAgent, "tags[0]") => "--tag",
-            (Act::NewKey, "scopes[0]") => "--scope",
+            (Act::NewKey | Act::NewClient, "scopes[0]") => "--scope",
             (Act::NewKey, "allowedIps[0]") => "--ip",
             (Act::NewKey, "expiresAt") => "--expires",
             _ => return None,

@@ -160,6 +160,7 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
     all.extend(policies(world));
     all.extend(policy_files(world));
     all.extend(keys(world));
+    all.extend(credentials(world, Act::NewClient));
     all
 }
 
@@ -605,8 +606,8 @@ fn policy_files(world: &World) -> Vec<Row> {
     rows.collect()
 }
 
-fn keys(world: &World) -> Vec<Row> {
-    let act = Act::NewKey;
+/// What keys and clients have in common.
+fn credentials(world: &World, act: Act) -> Vec<Row> {
     let mut all = vec![world.without(act, "name"), world.without(act, "scopes")];
     for bad in ["", &"x".repeat(101), &"é".repeat(101)] {
         all.push(world.field(act, "name", &json!(bad), RANGE, By::Server));
@@ -639,6 +640,12 @@ fn keys(world: &World) -> Vec<Row> {
             .field(act, "agentId", &nobody, "AGENT_NOT_FOUND", By::Server)
             .answered(404),
     );
+    all
+}
+
+fn keys(world: &World) -> Vec<Row> {
+    let act = Act::NewKey;
+    let mut all = credentials(world, act);
     for bad in [
         "",
         "here",

@@ -1,0 +1,156 @@
+//! `portreeve client`: OAuth clients.
+
+use {
+    super::{CliError, Context, Paging, encoded},
+    crate::{
+        client::{Answer, Page},
+        output::{View, fields, list},
+    },
+    clap::Subcommand,
+    portreeve_kernel::{AgentId, Scope, Secret},
+    serde::Deserialize,
+    serde_json::json,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ClientCommand {
+    /// Make a client that gets tokens by itself. Its secret is shown once
+    #[command(after_help = "\
+Examples:
+  portreeve client create accounting --scope transactions:read --scope wallets:read
+  portreeve client create shopper --agent AGENT --scope transactions:execute --json")]
+    Create {
+        /// What it is for, 1 to 100 characters
+        name: String,
+
+        /// What its tokens may be good for; can be repeated. At most what the creator may
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<Scope>,
+
+        /// Have it act for one agent: it then sees nothing else, and stops while that is suspended
+        #[arg(long)]
+        agent: Option<AgentId>,
+    },
+    /// List the clients, ended ones included
+    #[command(after_help = "Example:\n  portreeve client list --limit 100")]
+    List {
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show one client
+    #[command(after_help = "Example:\n  portreeve client show clt_0123456789AB --json")]
+    Show {
+        /// Its id, as `client list` shows it
+        id: String,
+    },
+    /// Give a client another secret; the old one ends at once, tokens go on
+    #[command(after_help = "Example:\n  portreeve client secret clt_0123456789AB")]
+    Secret {
+        /// Its id, as `client list` shows it
+        id: String,
+    },
+    /// End a client and its tokens, at once and for good
+    #[command(after_help = "Example:\n  portreeve client revoke clt_0123456789AB")]
+    Revoke {
+        /// Its id, as `client list` shows it
+        id: String,
+    },
+}
+
+/// As far as it is shown.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OauthClient {
+    id: String,
+    name: String,
+    scopes: Vec<String>,
+    agent_id: Option<String>,
+    auth_method: String,
+    status: String,
+    created_at: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WithSecret {
+    client_secret: Secret,
+    token_endpoint: String,
+    #[serde(flatten)]
+    about: OauthClient,
+}
+
+impl OauthClient {
+    fn view(&self) -> View {
+        fields([
+            ("id", Some(self.id.clone())),
+            ("name", Some(self.name.clone())),
+            ("status", Some(self.status.clone())),
+            ("scopes", Some(self.scopes.join(" "))),
+            ("agent", self.agent_id.clone()),
+            ("proves itself by", Some(self.auth_method.clone())),
+            ("made", Some(self.created_at.clone())),
+        ])
+    }
+}
+
+pub(super) async fn run(context: &Context, command: ClientCommand) -> Result<(), CliError> {
+    let client = context.client()?;
+    let path = |id: &str| format!("/auth/clients/{}", encoded(id));
+    match command {
+        ClientCommand::Create { name, scopes, agent } => {
+            let mut body = json!({"name": name, "scopes": scopes});
+            if let Some(members) = body.as_object_mut() {
+                members.extend(agent.map(|agent| ("agentId".to_owned(), json!(agent))));
+            }
+            shown_once(context, &client.post::<WithSecret>("/auth/clients", &body).await?)?;
+        }
+        ClientCommand::List { paging } => {
+            let page = client
+                .get::<Page<OauthClient>>(&format!("/auth/clients{}", paging.query()))
+                .await?;
+            context.out.result(&page.raw, || {
+                let rows = page.view.items.iter().map(|one| {
+                    [
+                        one.id.clone(),
+                        one.name.clone(),
+                        one.status.clone(),
+                        one.scopes.join(" "),
+                        one.agent_id.clone().unwrap_or_default(),
+                    ]
+                });
+                let header = ["ID", "NAME", "STATUS", "SCOPES", "AGENT"];
+                list(header, rows, page.view.cursor.as_deref())
+            })?;
+        }
+        ClientCommand::Show { id } => {
+            let found = client.get::<OauthClient>(&path(&id)).await?;
+            context.out.result(&found.raw, || found.view.view())?;
+        }
+        ClientCommand::Secret { id } => {
+            let path = format!("{}/secret", path(&id));
+            shown_once(context, &client.post::<WithSecret>(&path, &json!({})).await?)?;
+        }
+        ClientCommand::Revoke { id } => {
+            client.delete(&path(&id)).await?;
+            let done = json!({"id": id, "status": "revoked"});
+            context
+                .out
+                .result(&done, || format!("{id} is revoked, and its tokens with it"))?;
+        }
+    }
+    Ok(())
+}
+
+fn shown_once(context: &Context, made: &Answer<WithSecret>) -> Result<(), CliError> {
+    let secret = [
+        ("secret", Some(made.view.client_secret.expose().to_owned())),
+        ("token endpoint", Some(made.view.token_endpoint.clone())),
+    ];
+    Ok(context.out.result(&made.raw, || {
+        made.view
+            .about
+            .view()
+            .and(secret)
+            .then("The secret is shown this once. Keep it.")
+    })?)
+}

@@ -1,0 +1,259 @@
+//! `/auth/clients`: make, see, renew and end OAuth clients.
+
+use {
+    crate::{
+        Auth,
+        oauth::manage::{ClientRow, NewClient},
+        scopes::AdminAll,
+    },
+    axum::{extract::State, http::StatusCode},
+    portreeve_guard::{
+        Caller, Id, Json, Noun, Page, Paging, PagingQuery, Problem,
+        openapi::{BodyRefusals, Refusals},
+        text,
+    },
+    portreeve_kernel::{AgentId, Code, Role, ScopeSet, Secret, Timestamp},
+    portreeve_oauth::{AuthMethod, ClientId},
+    serde::{Deserialize, Serialize, Serializer},
+    std::str::FromStr,
+    utoipa::ToSchema,
+};
+
+/// Longest name, in characters.
+const MAX_NAME: usize = 100;
+
+portreeve_guard::problems! {
+    /// When a client is made.
+    pub(crate) CreateRefusals = [Code::AgentNotFound];
+    /// When a page is asked for.
+    pub(crate) ListRefusals = [Code::ValidationInvalidFormat, Code::ValidationOutOfRange];
+    /// When the client does not exist, or is somebody else's.
+    pub(crate) NoClient = [Code::AuthClientNotFound];
+}
+
+/// The id of a client, in a path. One that is the address of a document cannot stand there.
+#[derive(Debug)]
+pub(crate) struct InPath(ClientId);
+
+impl FromStr for InPath {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        ClientId::parse(text).map(Self).ok_or(())
+    }
+}
+
+impl Noun for InPath {
+    const NOT_FOUND: Code = Code::AuthClientNotFound;
+}
+
+/// A client that is to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewClientBody {
+    /// 1 to 100 characters, for people.
+    #[schema(example = "accounting", min_length = 1, max_length = 100)]
+    name: String,
+    /// What its tokens may be good for: at least one scope, none that its creator or its role may not hold.
+    #[schema(value_type = Vec<String>, example = json!(["transactions:read"]), min_items = 1)]
+    scopes: ScopeSet,
+    /// Has it act for one of your agents. Its role is then `agent`; without, it acts as you.
+    #[schema(value_type = Option<String>, example = "agt_01ARYZ6S41TSV4RRFFQ69G5FAV")]
+    agent_id: Option<AgentId>,
+}
+
+/// Whether a client gets tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientStatus {
+    /// It does.
+    Active,
+    /// Its agent is suspended.
+    Stopped,
+    /// It was ended, for good.
+    Revoked,
+}
+
+/// What is known of a client. Its secret is shown once, when it is made or changed.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OauthClient {
+    /// Its id.
+    #[schema(example = "clt_3V8K2M0QZ7TD")]
+    id: String,
+    /// For people.
+    #[schema(example = "accounting")]
+    name: String,
+    /// `agent` for one that acts for an agent, else its creator's.
+    #[schema(value_type = String, example = "owner")]
+    role: Role,
+    /// The agent it acts for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "agt_01ARYZ6S41TSV4RRFFQ69G5FAV")]
+    agent_id: Option<AgentId>,
+    /// How it proves that it is itself.
+    #[schema(value_type = String, example = "client_secret_basic")]
+    auth_method: AuthMethod,
+    /// What its tokens may be good for.
+    #[schema(value_type = Vec<String>, example = json!(["transactions:read"]))]
+    scopes: ScopeSet,
+    /// Whether it gets tokens.
+    status: ClientStatus,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime, example = "2026-11-21T09:00:00Z")]
+    created_at: Timestamp,
+    /// By which credential.
+    #[schema(example = "key_0M5B9XWQ4R1C")]
+    created_by: String,
+    /// When it was ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
+}
+
+impl From<ClientRow> for OauthClient {
+    fn from(row: ClientRow) -> Self {
+        let status = match (row.revoked_at, row.stopped_at) {
+            (Some(_), _) => ClientStatus::Revoked,
+            (None, Some(_)) => ClientStatus::Stopped,
+            (None, None) => ClientStatus::Active,
+        };
+        Self {
+            id: row.id,
+            name: row.name,
+            role: row.role,
+            agent_id: row.agent,
+            auth_method: row.method,
+            scopes: row.scopes,
+            status,
+            created_at: row.created_at,
+            created_by: row.created_by,
+            revoked_at: row.revoked_at,
+        }
+    }
+}
+
+/// A client, and what it proves itself by.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ClientSecret {
+    /// Its secret. Keep it now: it is not shown again and cannot be recovered.
+    #[serde(serialize_with = "shown_once")]
+    #[schema(value_type = String, example = "wcs_…")]
+    client_secret: Secret,
+    /// Where it gets its tokens.
+    #[schema(example = "https://portreeve.example/oauth/token")]
+    token_endpoint: String,
+    #[serde(flatten)]
+    about: OauthClient,
+}
+
+/// The one place here where a secret leaves the process.
+fn shown_once<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(secret.expose())
+}
+
+impl ClientSecret {
+    fn of(auth: &Auth, (row, client_secret): (ClientRow, Secret)) -> Self {
+        Self {
+            client_secret,
+            token_endpoint: auth.issuer.origin.token_endpoint(),
+            about: row.into(),
+        }
+    }
+}
+
+impl NewClientBody {
+    fn check(self) -> Result<NewClient, Problem> {
+        text::check("name", "a name", &self.name, 1..=MAX_NAME)?;
+        if self.scopes.is_empty() {
+            return Err(Problem::new(Code::ValidationOutOfRange)
+                .detail("a client without a scope is good for nothing")
+                .param("scopes"));
+        }
+        Ok(NewClient {
+            name: self.name,
+            scopes: self.scopes,
+            agent: self.agent_id,
+        })
+    }
+}
+
+/// Make an OAuth client that acts by itself. Its secret is in this answer and nowhere else.
+#[utoipa::path(
+    post, path = "/auth/clients", tag = "oauth", operation_id = "createClient", security(("bearer" = ["admin:all"])),
+    request_body = NewClientBody,
+    responses((status = 201, description = "Made", body = ClientSecret), Refusals, BodyRefusals, CreateRefusals),
+)]
+pub(crate) async fn create(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    Json(body): Json<NewClientBody>,
+) -> Result<(StatusCode, Json<ClientSecret>), Problem> {
+    let new = body.check()?;
+    let agents = auth.agents.clone();
+    let made = auth.keys.create_client(&caller.principal, new, agents).await?;
+    Ok((StatusCode::CREATED, Json(ClientSecret::of(&auth, made))))
+}
+
+/// List the OAuth clients, newest first, ended ones included.
+#[utoipa::path(
+    get, path = "/auth/clients", tag = "oauth", operation_id = "listClients", security(("bearer" = ["admin:all"])),
+    params(PagingQuery),
+    responses((status = 200, description = "A page of clients", body = Page<OauthClient>), Refusals, ListRefusals),
+)]
+pub(crate) async fn list(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    paging: Paging,
+) -> Result<Page<OauthClient>, Problem> {
+    let page = auth.keys.clients(&caller.principal, &paging).await?;
+    Ok(page.map(OauthClient::from))
+}
+
+/// Show one OAuth client.
+#[utoipa::path(
+    get, path = "/auth/clients/{clientId}", tag = "oauth", operation_id = "getClient",
+    security(("bearer" = ["admin:all"])),
+    params(("clientId" = String, Path, description = "The client's id", example = "clt_3V8K2M0QZ7TD")),
+    responses((status = 200, description = "The client", body = OauthClient), Refusals, NoClient),
+)]
+pub(crate) async fn show(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    Id(InPath(client)): Id<InPath>,
+) -> Result<Json<OauthClient>, Problem> {
+    let found = auth.keys.client(&caller.principal, &client).await?;
+    Ok(Json(found.into()))
+}
+
+/// Give an OAuth client another secret. The old one proves nothing any more; tokens go on.
+#[utoipa::path(
+    post, path = "/auth/clients/{clientId}/secret", tag = "oauth", operation_id = "changeClientSecret",
+    security(("bearer" = ["admin:all"])),
+    params(("clientId" = String, Path, description = "The client's id", example = "clt_3V8K2M0QZ7TD")),
+    responses((status = 200, description = "Changed", body = ClientSecret), Refusals, NoClient),
+)]
+pub(crate) async fn change_secret(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    Id(InPath(client)): Id<InPath>,
+) -> Result<Json<ClientSecret>, Problem> {
+    let changed = auth.keys.change_secret(&caller.principal, &client).await?;
+    Ok(Json(ClientSecret::of(&auth, changed)))
+}
+
+/// End an OAuth client, at once and for good, and its tokens with it. Ending it again changes nothing.
+#[utoipa::path(
+    delete, path = "/auth/clients/{clientId}", tag = "oauth", operation_id = "revokeClient",
+    security(("bearer" = ["admin:all"])),
+    params(("clientId" = String, Path, description = "The client's id", example = "clt_3V8K2M0QZ7TD")),
+    responses((status = 204, description = "Ended"), Refusals, NoClient),
+)]
+pub(crate) async fn revoke(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    Id(InPath(client)): Id<InPath>,
+) -> Result<StatusCode, Problem> {
+    auth.keys.revoke_client(&caller.principal, &client).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,89 @@
+//! A new client, with the grant that its own tokens live by.
+
+use {
+    crate::oauth::grants::{self, Ended, OwnGrant},
+    portreeve_kernel::{AgentId, Entropy, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp},
+    portreeve_oauth::{AuthMethod, ClientId, Grant, GrantSet, SecretHash},
+    portreeve_store::{AuditEntry, Sql, StoreError, Tx},
+    serde_json::json,
+};
+
+/// A client that acts by itself.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRow {
+    pub(crate) id: ClientId,
+    pub(crate) project: ProjectId,
+    pub(crate) owner: OwnerId,
+    pub(crate) agent: Option<AgentId>,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) method: AuthMethod,
+    pub(crate) secret: Option<SecretHash>,
+    /// Public keys, as they were given.
+    pub(crate) jwks: Option<String>,
+    /// By which credential it is made.
+    pub(crate) by: String,
+    /// Its agent is suspended: it waits until that is resumed.
+    pub(crate) stopped: bool,
+}
+
+impl NewRow {
+    /// Writes it down.
+    pub(crate) async fn insert(&self, tx: &mut Tx, entropy: &dyn Entropy, at: Timestamp) -> Result<(), StoreError> {
+        let grant = GrantId::new(at, entropy);
+        let kind = if self.agent.is_some() { "agent" } else { "service" };
+        let insert = Sql::new(
+            "INSERT INTO oauth_clients (id, project_id, owner_id, agent_id, kind, name, role, auth_method, grants, \
+             redirect_uris, scopes, secret_hash, jwks, self_grant, created_at, created_by, stopped_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        )
+        .bind(self.id.as_str())
+        .bind(&self.project)
+        .bind(&self.owner)
+        .bind(self.agent.as_ref())
+        .bind(kind)
+        .bind(self.name.as_str())
+        .bind(&self.role)
+        .bind(self.method.as_str())
+        .bind_json(&GrantSet::from_iter([Grant::ClientCredentials]))
+        .bind("[]")
+        .bind_json(&self.scopes)
+        .bind(self.secret.as_ref().map(|hash| &hash.0))
+        .bind(self.jwks.as_deref())
+        .bind(&grant)
+        .bind(at)
+        .bind(self.by.as_str())
+        .bind(self.stopped.then_some(at));
+        tx.execute(insert).await?;
+        let own = OwnGrant {
+            id: &grant,
+            client: self.id.as_str(),
+            project: &self.project,
+            owner: &self.owner,
+            agent: self.agent.as_ref(),
+            role: &self.role,
+            scopes: &self.scopes,
+        };
+        // Resuming gives it another one.
+        grants::insert(tx, own, at, self.stopped.then_some(Ended::AgentSuspended)).await?;
+        tx.audit(AuditEntry {
+            at,
+            kind: "oauth_client.created".into(),
+            actor: self.by.clone(),
+            owner: Some(self.owner.clone()),
+            project: Some(self.project.clone()),
+            subject: self.id.to_string(),
+            data: json!({
+                "name": self.name,
+                "role": self.role,
+                "scopes": self.scopes,
+                "agentId": self.agent,
+                "authMethod": self.method.as_str(),
+                "grantId": grant,
+                "stopped": self.stopped,
+            }),
+        });
+        Ok(())
+    }
+}
