@@ -28,6 +28,19 @@ pub enum Algorithm {
     Ps256,
 }
 
+impl Algorithm {
+    /// As it stands in `alg`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+        }
+    }
+}
+
 /// Why a header is not read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
@@ -68,8 +81,8 @@ pub struct TokenHeader {
 }
 
 impl TokenHeader {
-    /// Reads the header of a compact JWS whose `typ` is one of `types`, in any case and with or without `application/`.
-    /// Without `types` none is asked for.
+    /// Reads the header of a compact JWS whose `typ` is one of `types`, in any case and with or without `application/`; an
+    /// empty one stands for a header without `typ`. Without `types` none is asked for.
     ///
     /// # Errors
     /// [`HeaderError`], before anything costly is done.
@@ -95,7 +108,7 @@ impl TokenHeader {
             let typ = typ.to_ascii_lowercase();
             types.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
         };
-        if !types.is_empty() && !raw.typ.as_deref().is_some_and(is_type) {
+        if !types.is_empty() && !is_type(raw.typ.as_deref().unwrap_or_default()) {
             return Err(HeaderError::Type);
         }
         Ok(Self {
@@ -151,6 +164,15 @@ mod tests {
                 Err(HeaderError::Type),
                 "{typ}"
             );
+        }
+        let header = |json: &str| format!("{}.e30.sig", BASE64_URL_SAFE_NO_PAD.encode(json));
+        let types = ["jwt", ""];
+        assert!(TokenHeader::read(&header(r#"{"alg":"ES256"}"#), &types).is_ok());
+        assert!(TokenHeader::read(&header(r#"{"alg":"ES256","typ":"JWT"}"#), &types).is_ok());
+        let other = header(r#"{"alg":"ES256","typ":"at+jwt"}"#);
+        assert_eq!(TokenHeader::read(&other, &types), Err(HeaderError::Type));
+        for algorithm in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256] {
+            assert_eq!(serde_json::to_value(algorithm).unwrap(), algorithm.as_str());
         }
         let any = format!("{}.e30.sig", BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#));
         assert!(TokenHeader::read(&any, &[]).is_ok());

@@ -21,6 +21,7 @@ mod authorize;
 mod claims;
 mod client;
 mod client_auth;
+mod client_keys;
 mod code;
 mod device;
 mod error;
@@ -40,6 +41,7 @@ pub use {
     claims::{AccessClaims, ClaimsError, Expected},
     client::{AuthMethod, Client, ClientId, Grant, GrantSet},
     client_auth::{AssertionClaims, NOT_BELIEVED, Presented, SecretHash, presented},
+    client_keys::{ClientKey, ClientKeys},
     code::{Code, CodeTtl, Redeemed, redeem},
     device::{Device, DeviceState, Polled, UserCode, polled},
     error::{ErrorCode, OAuthError},

@@ -4,6 +4,7 @@
 use {
     crate::{
         client::{AuthMethod, Client, ClientId, Grant, GrantSet},
+        client_keys::ClientKeys,
         error::{ErrorCode, OAuthError},
         redirect::RedirectUri,
     },
@@ -182,15 +183,7 @@ fn keys(metadata: &Metadata, method: AuthMethod) -> Result<(), OAuthError> {
     let Some(set) = &metadata.jwks else {
         return Ok(());
     };
-    let keys = set.get("keys").and_then(Value::as_array).ok_or(KEYS)?;
-    // `d` is the private half of every asymmetric kind, `k` a shared secret.
-    let is_public =
-        |key: &Value| key.is_object() && ["d", "k", "p", "q"].iter().all(|member| key.get(member).is_none());
-    if !keys.is_empty() && keys.iter().all(is_public) {
-        Ok(())
-    } else {
-        Err(KEYS)
-    }
+    ClientKeys::parse(set).map(|_| ()).map_err(|_| KEYS)
 }
 
 /// What people are shown: the name, or where answers go, which is the truer name anyway.
@@ -296,7 +289,7 @@ mod tests {
     fn an_initial_access_token_registers_a_service_up_to_its_scopes() {
         let service = json!({
             "client_name": "Books", "grant_types": ["client_credentials"], "scope": "agents:read",
-            "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "abc"}]},
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]},
         });
         let client = register(&service, &trusted()).unwrap();
         assert_eq!(

@@ -43,6 +43,9 @@ pub enum KeyError {
     /// The client was ended for good.
     #[error("the client was ended; make a new one")]
     ClientEnded,
+    /// The client signs with a key of its own.
+    #[error("the client proves itself by its own key and has no secret; make another client with another key")]
+    NoSecret,
     /// The caller's own credential was revoked meanwhile.
     #[error("the caller's credential is no longer good")]
     CallerRevoked(Credential),
@@ -68,6 +71,9 @@ impl From<KeyError> for Problem {
             KeyError::NoSuchAgent => not_found::<AgentId>().param("agentId"),
             KeyError::NoSuchKey => not_found::<KeyId>(),
             KeyError::NoSuchClient => Self::new(Code::AuthClientNotFound),
+            KeyError::NoSecret => Self::new(Code::ValidationInvalidFormat)
+                .detail(detail)
+                .param("clientId"),
             KeyError::ClientEnded => Self::new(Code::AuthClientNotFound).detail(detail),
             KeyError::CallerRevoked(credential) => caller::revoked(&credential),
             KeyError::BadCursor => bad_cursor(),

@@ -8,7 +8,7 @@ use {
         cache::{Entry, Recent, Shard},
         error::KeyError,
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
-        oauth::{RecentOauth, revoke},
+        oauth::{RecentOauth, assertion, revoke},
         origin::Origin,
         rows::{self, ApiKey, Life, Position},
         token,
@@ -156,12 +156,13 @@ impl Keys {
         self.uses.flush(&self.db).await
     }
 
-    /// Forgets revoked tokens that are over by themselves; [`crate::upkeep()`] does so every hour.
+    /// Forgets revoked tokens and used assertions that are over by themselves; [`crate::upkeep()`] does so every hour.
     ///
     /// # Errors
     /// The store's; the next time will do.
-    pub async fn sweep_revoked_tokens(&self) -> Result<(), StoreError> {
-        revoke::sweep(&self.db, self.now()).await
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        revoke::sweep(&self.db, self.now()).await?;
+        assertion::sweep(&self.db, self.now()).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -3,6 +3,7 @@
 //! Locks are taken in one order: agents, API keys, clients, grants.
 
 pub(crate) mod agent_clients;
+pub(crate) mod assertion;
 pub(crate) mod clients;
 pub(crate) mod grants;
 pub(crate) mod introspect;

@@ -24,6 +24,11 @@ pub const SCHEMA: Schema = Schema {
             name: "oauth",
             sql: include_str!("oauth.sql"),
         },
+        Migration {
+            id: 3,
+            name: "oauth assertions",
+            sql: include_str!("assertions.sql"),
+        },
     ],
 };
 

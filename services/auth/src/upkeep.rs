@@ -12,7 +12,7 @@ const FAILURES: Duration = Duration::from_secs(1);
 /// Uses are written down every so many times failures are: at most half a minute late.
 const USES: u32 = 30;
 
-/// Tokens that are over are taken off the list of revoked ones every so many times: once an hour.
+/// What is over by itself is forgotten every so many times: once an hour.
 const SWEEPS: u32 = 3600;
 
 /// Writes until `shutdown`, and once more then. One task per process.
@@ -30,9 +30,9 @@ pub async fn upkeep(keys: Arc<Keys>, refusals: Arc<RefusalLog>, shutdown: impl F
         tick = tick.wrapping_add(1);
         write(&keys, &refusals, tick.is_multiple_of(USES)).await;
         if tick.is_multiple_of(SWEEPS)
-            && let Err(error) = keys.sweep_revoked_tokens().await
+            && let Err(error) = keys.sweep().await
         {
-            tracing::warn!(%error, "tokens that are over are still on the list of revoked ones");
+            tracing::warn!(%error, "revoked tokens and used assertions that are over are still remembered");
         }
     }
     write(&keys, &refusals, true).await;

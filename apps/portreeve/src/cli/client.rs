@@ -4,12 +4,14 @@ use {
     super::{CliError, Context, Paging, encoded},
     crate::{
         client::{Answer, Page},
+        home,
         output::{View, fields, list},
     },
     clap::Subcommand,
     portreeve_kernel::{AgentId, Scope, Secret},
     serde::Deserialize,
-    serde_json::json,
+    serde_json::{Value, json},
+    std::path::PathBuf,
 };
 
 #[derive(Debug, Subcommand)]
@@ -18,7 +20,8 @@ pub(super) enum ClientCommand {
     #[command(after_help = "\
 Examples:
   portreeve client create accounting --scope transactions:read --scope wallets:read
-  portreeve client create shopper --agent AGENT --scope transactions:execute --json")]
+  portreeve client create shopper --agent AGENT --scope transactions:execute --json
+  portreeve client create robot --scope transactions:read --jwks public.json")]
     Create {
         /// What it is for, 1 to 100 characters
         name: String,
@@ -30,6 +33,10 @@ Examples:
         /// Have it act for one agent: it then sees nothing else, and stops while that is suspended
         #[arg(long)]
         agent: Option<AgentId>,
+
+        /// Its public keys, a JSON Web Key Set in a file: it then signs, and has no secret
+        #[arg(long, value_name = "FILE")]
+        jwks: Option<PathBuf>,
     },
     /// List the clients, ended ones included
     #[command(after_help = "Example:\n  portreeve client list --limit 100")]
@@ -73,7 +80,7 @@ struct OauthClient {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WithSecret {
-    client_secret: Secret,
+    client_secret: Option<Secret>,
     token_endpoint: String,
     #[serde(flatten)]
     about: OauthClient,
@@ -97,10 +104,21 @@ pub(super) async fn run(context: &Context, command: ClientCommand) -> Result<(),
     let client = context.client()?;
     let path = |id: &str| format!("/auth/clients/{}", encoded(id));
     match command {
-        ClientCommand::Create { name, scopes, agent } => {
+        ClientCommand::Create {
+            name,
+            scopes,
+            agent,
+            jwks,
+        } => {
             let mut body = json!({"name": name, "scopes": scopes});
             if let Some(members) = body.as_object_mut() {
                 members.extend(agent.map(|agent| ("agentId".to_owned(), json!(agent))));
+                if let Some(file) = jwks {
+                    // As it stands: the server judges it, and says what is wrong.
+                    let text = home::read(&file)?;
+                    let set = serde_json::from_str(&text).unwrap_or(Value::String(text));
+                    members.insert("jwks".to_owned(), set);
+                }
             }
             shown_once(context, &client.post::<WithSecret>("/auth/clients", &body).await?)?;
         }
@@ -143,14 +161,20 @@ pub(super) async fn run(context: &Context, command: ClientCommand) -> Result<(),
 
 fn shown_once(context: &Context, made: &Answer<WithSecret>) -> Result<(), CliError> {
     let secret = [
-        ("secret", Some(made.view.client_secret.expose().to_owned())),
+        (
+            "secret",
+            made.view
+                .client_secret
+                .as_ref()
+                .map(|secret| secret.expose().to_owned()),
+        ),
         ("token endpoint", Some(made.view.token_endpoint.clone())),
     ];
     Ok(context.out.result(&made.raw, || {
-        made.view
-            .about
-            .view()
-            .and(secret)
-            .then("The secret is shown this once. Keep it.")
+        let view = made.view.about.view().and(secret);
+        match &made.view.client_secret {
+            Some(_) => view.then("The secret is shown this once. Keep it."),
+            None => view,
+        }
     })?)
 }

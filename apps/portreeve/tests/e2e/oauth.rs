@@ -5,6 +5,8 @@ use {
         estate::{Agent, Client, Estate, policy, until},
         house::{Answer, Api, Chain, House, SOL, item},
     },
+    base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD},
+    portreeve_signing::key::SecretKey,
     portreeve_store::testing::TestDatabase,
     serde_json::{Value, json},
     std::{env, fs},
@@ -534,4 +536,74 @@ fn an_owners_service_may_ask_about_the_owners_keys() {
         json!(["192.0.2.0/24"]),
         "who asks has to see to that"
     );
+}
+
+/// A JWT with which a client that holds `key` proves itself to the server at `origin`.
+fn assertion(key: &SecretKey, client: &str, origin: &str, (at, jti): (i64, &str)) -> String {
+    let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = part(json!({"alg": "EdDSA", "typ": "JWT"}));
+    let claims = json!({"iss": client, "sub": client, "aud": origin, "exp": at + 60, "iat": at, "jti": jti});
+    let message = format!("{header}.{}", part(claims));
+    let signature = key.sign(message.as_bytes());
+    format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature.as_bytes()))
+}
+
+/// AUTH_CHECKLIST 4.5, 6.6, 8.5
+#[test]
+fn a_client_that_signs_needs_no_secret_and_what_it_signed_is_good_once() {
+    let house = House::open();
+    let origin = house.url().replace("127.0.0.1", "localhost");
+    let server = house
+        .api("")
+        .get("/.well-known/oauth-authorization-server")
+        .is(200)
+        .clone();
+    let methods = server["token_endpoint_auth_methods_supported"].as_array().unwrap();
+    assert!(methods.contains(&json!("private_key_jwt")));
+    let algorithms = &server["token_endpoint_auth_signing_alg_values_supported"];
+    assert_eq!(*algorithms, json!(["EdDSA", "ES256", "RS256", "PS256"]));
+
+    let (key, other) = (SecretKey::from_seed(&[5; 32]), SecretKey::from_seed(&[6; 32]));
+    let x = BASE64_URL_SAFE_NO_PAD.encode(key.public().as_bytes());
+    let file = house.home().join("public.json");
+    let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "1"}]});
+    fs::write(&file, keys.to_string()).unwrap();
+    let create = [
+        "client",
+        "create",
+        "robot",
+        "--scope",
+        "agents:read",
+        "--jwks",
+        file.to_str().unwrap(),
+    ];
+    let made = house.cli(&[&create[..], &["--json"]].concat()).json();
+    assert!(made.get("clientSecret").is_none(), "{made}");
+    let id = made["id"].as_str().unwrap();
+    let now = house.chain.call("localnet_clock", &json!([]))["unixTimestamp"]
+        .as_i64()
+        .unwrap();
+    let asks = |jwt: &str| {
+        let kind = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+        let form = format!("grant_type=client_credentials&client_assertion_type={kind}&client_assertion={jwt}");
+        house.api("").form("/oauth/token", &form, &[])
+    };
+    let jwt = assertion(&key, id, &origin, (now, "one"));
+    let token = asks(&jwt).is(200)["access_token"].as_str().unwrap().to_owned();
+    house.api(&token).get("/api/v1/agents").is(200);
+    for bad in [
+        jwt,
+        assertion(&other, id, &origin, (now, "two")),
+        assertion(&key, id, "https://other.example", (now, "three")),
+        assertion(&key, id, &origin, (now - 3600, "four")),
+    ] {
+        assert_eq!(asks(&bad).is(401)["error"], "invalid_client");
+    }
+    let text = house.cli(&create).ok().to_owned();
+    assert!(text.contains("private_key_jwt") && !text.contains("wcs_"), "{text}");
+    let error = house.cli(&["client", "secret", id]).fails_with(1).to_owned();
+    assert!(error.contains("has no secret"), "{error}");
+    fs::write(&file, "no JSON").unwrap();
+    let error = house.cli(&create).fails_with(1).to_owned();
+    assert!(error.contains("field: jwks"), "{error}");
 }

@@ -13,8 +13,9 @@ use {
         text,
     },
     portreeve_kernel::{AgentId, Code, Role, ScopeSet, Secret, Timestamp},
-    portreeve_oauth::{AuthMethod, ClientId},
+    portreeve_oauth::{AuthMethod, ClientId, ClientKeys},
     serde::{Deserialize, Serialize, Serializer},
+    serde_json::Value,
     std::str::FromStr,
     utoipa::ToSchema,
 };
@@ -27,6 +28,8 @@ portreeve_guard::problems! {
     pub(crate) CreateRefusals = [Code::AgentNotFound];
     /// When a page is asked for.
     pub(crate) ListRefusals = [Code::ValidationInvalidFormat, Code::ValidationOutOfRange];
+    /// When a secret is changed.
+    pub(crate) ChangeRefusals = [Code::AuthClientNotFound, Code::ValidationInvalidFormat];
     /// When the client does not exist, or is somebody else's.
     pub(crate) NoClient = [Code::AuthClientNotFound];
 }
@@ -59,6 +62,10 @@ pub(crate) struct NewClientBody {
     /// Has it act for one of your agents. Its role is then `agent`; without, it acts as you.
     #[schema(value_type = Option<String>, example = "agt_01ARYZ6S41TSV4RRFFQ69G5FAV")]
     agent_id: Option<AgentId>,
+    /// Its public keys (RFC 7517): Ed25519, P-256, or RSA of 2048 to 4096 bits. It then proves itself by JWTs that it signs
+    /// (`private_key_jwt`) and has no secret.
+    #[schema(value_type = Option<Object>)]
+    jwks: Option<Value>,
 }
 
 /// Whether a client gets tokens.
@@ -136,10 +143,10 @@ impl From<ClientRow> for OauthClient {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClientSecret {
-    /// Its secret. Keep it now: it is not shown again and cannot be recovered.
-    #[serde(serialize_with = "shown_once")]
-    #[schema(value_type = String, example = "wcs_…")]
-    client_secret: Secret,
+    /// Its secret, unless it signs. Keep it now: it is not shown again and cannot be recovered.
+    #[serde(serialize_with = "shown_once", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "wcs_…")]
+    client_secret: Option<Secret>,
     /// Where it gets its tokens.
     #[schema(example = "https://portreeve.example/oauth/token")]
     token_endpoint: String,
@@ -148,12 +155,12 @@ pub(crate) struct ClientSecret {
 }
 
 /// The one place here where a secret leaves the process.
-fn shown_once<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(secret.expose())
+fn shown_once<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_some(&secret.as_ref().map(Secret::expose))
 }
 
 impl ClientSecret {
-    fn of(auth: &Auth, (row, client_secret): (ClientRow, Secret)) -> Self {
+    fn of(auth: &Auth, row: ClientRow, client_secret: Option<Secret>) -> Self {
         Self {
             client_secret,
             token_endpoint: auth.issuer.origin.token_endpoint(),
@@ -170,7 +177,15 @@ impl NewClientBody {
                 .detail("a client without a scope is good for nothing")
                 .param("scopes"));
         }
+        if let Some(set) = &self.jwks {
+            ClientKeys::parse(set).map_err(|error| {
+                Problem::new(Code::ValidationInvalidFormat)
+                    .detail(error.description())
+                    .param("jwks")
+            })?;
+        }
         Ok(NewClient {
+            jwks: self.jwks,
             name: self.name,
             scopes: self.scopes,
             agent: self.agent_id,
@@ -191,8 +206,8 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<ClientSecret>), Problem> {
     let new = body.check()?;
     let agents = auth.agents.clone();
-    let made = auth.keys.create_client(&caller.principal, new, agents).await?;
-    Ok((StatusCode::CREATED, Json(ClientSecret::of(&auth, made))))
+    let (made, secret) = auth.keys.create_client(&caller.principal, new, agents).await?;
+    Ok((StatusCode::CREATED, Json(ClientSecret::of(&auth, made, secret))))
 }
 
 /// List the OAuth clients, newest first, ended ones included.
@@ -231,15 +246,15 @@ pub(crate) async fn show(
     post, path = "/auth/clients/{clientId}/secret", tag = "oauth", operation_id = "changeClientSecret",
     security(("bearer" = ["admin:all"])),
     params(("clientId" = String, Path, description = "The client's id", example = "clt_3V8K2M0QZ7TD")),
-    responses((status = 200, description = "Changed", body = ClientSecret), Refusals, NoClient),
+    responses((status = 200, description = "Changed", body = ClientSecret), Refusals, ChangeRefusals),
 )]
 pub(crate) async fn change_secret(
     caller: Caller<AdminAll>,
     State(auth): State<Auth>,
     Id(InPath(client)): Id<InPath>,
 ) -> Result<Json<ClientSecret>, Problem> {
-    let changed = auth.keys.change_secret(&caller.principal, &client).await?;
-    Ok(Json(ClientSecret::of(&auth, changed)))
+    let (changed, secret) = auth.keys.change_secret(&caller.principal, &client).await?;
+    Ok(Json(ClientSecret::of(&auth, changed, Some(secret))))
 }
 
 /// End an OAuth client, at once and for good, and its tokens with it. Ending it again changes nothing.

@@ -9,7 +9,7 @@ use {
         token,
     },
     portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Role, Timestamp},
-    portreeve_oauth::{AuthMethod, Client, ClientId, NOT_BELIEVED, Presented, RedirectUri, SecretHash},
+    portreeve_oauth::{AuthMethod, Client, ClientId, ClientKeys, NOT_BELIEVED, Presented, RedirectUri, SecretHash},
     portreeve_store::{Fetch, Row, Sql, StoreError},
     std::sync::Arc,
 };
@@ -21,6 +21,8 @@ pub(crate) struct Registered {
     pub(crate) client: Client,
     /// What its secret is known by.
     pub(crate) secret: Option<SecretHash>,
+    /// What it signs with, as far as everybody may know.
+    pub(crate) keys: Option<ClientKeys>,
     /// For whom it acts by itself, when it may.
     pub(crate) own: Option<Own>,
 }
@@ -58,6 +60,13 @@ impl Registered {
         };
         let redirects: Vec<String> = row.json("redirect_uris")?;
         let redirects = redirects.iter().map(|text| RedirectUri::register(text));
+        let keys = match row.get_optional::<String>("jwks")? {
+            None => Ok(None),
+            Some(text) => match serde_json::from_str(&text) {
+                Ok(set) => ClientKeys::parse(&set).map(Some),
+                Err(_) => return Err(unreadable("jwks")),
+            },
+        };
         let stopped: Option<Timestamp> = row.get_optional("stopped_at")?;
         let revoked: Option<Timestamp> = row.get_optional("revoked_at")?;
         Ok(Self {
@@ -74,6 +83,7 @@ impl Registered {
                 enabled: stopped.is_none() && revoked.is_none(),
             },
             secret: row.get_optional("secret_hash")?.map(SecretHash),
+            keys: keys.map_err(|_| unreadable("jwks"))?,
             own,
         })
     }
@@ -97,24 +107,29 @@ impl Issuer {
                 let hash = found.as_ref().and_then(|found| found.secret);
                 // Where there is none, one that no secret has: so the comparison is made for nobody, too.
                 let is_it = hash.unwrap_or(SecretHash([0; 32])).is(secret);
-                let found = self.usable(found, shown)?;
+                let found = self.usable(found, shown.method())?;
                 is_it?;
                 Ok(found)
             }
             Presented::Public(id) => {
                 let found = self.registered(id).await?;
-                self.usable(found, shown)
+                self.usable(found, shown.method())
             }
-            Presented::Assertion(..) => Err(NOT_BELIEVED.into()),
+            Presented::Assertion(said, jwt) => self.asserted(said.as_ref(), jwt).await,
         }
     }
 
-    fn usable(&self, found: Option<Arc<Registered>>, shown: &Presented) -> Result<Arc<Registered>, IssueError> {
-        let fits = |found: &Arc<Registered>| found.client.enabled && found.client.auth_method.takes(shown.method());
+    /// `found`, when it is one that gets anything and that comes by `method`.
+    pub(crate) fn usable(
+        &self,
+        found: Option<Arc<Registered>>,
+        method: AuthMethod,
+    ) -> Result<Arc<Registered>, IssueError> {
+        let fits = |found: &Arc<Registered>| found.client.enabled && found.client.auth_method.takes(method);
         found.filter(fits).ok_or_else(|| NOT_BELIEVED.into())
     }
 
-    async fn registered(&self, id: &ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
+    pub(crate) async fn registered(&self, id: &ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
         let hash = token::hash(id.as_str());
         if let Some(found) = self.recent.clients.get(&hash) {
             return Ok(Some(found));

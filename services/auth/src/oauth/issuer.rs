@@ -17,7 +17,11 @@ use {
 /// What is served, and so what the metadata names.
 const OFFERS: Offers = Offers {
     grants: &[Grant::ClientCredentials],
-    methods: &[AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost],
+    methods: &[
+        AuthMethod::ClientSecretBasic,
+        AuthMethod::ClientSecretPost,
+        AuthMethod::PrivateKeyJwt,
+    ],
     revocation: true,
     introspection: true,
     ..Offers::NOTHING

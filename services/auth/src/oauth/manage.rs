@@ -20,7 +20,7 @@ use {
     portreeve_kernel::{AgentId, Principal, Role, ScopeSet, Secret, Timestamp, control::Standing},
     portreeve_oauth::{AuthMethod, ClientId, SecretHash},
     portreeve_store::{AuditEntry, Fetch, Row, Sql, StoreError, Tx},
-    serde_json::json,
+    serde_json::{Value, json},
     std::sync::Arc,
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct NewClient {
     pub(crate) scopes: ScopeSet,
     /// The one agent it shall act for. Its role is then `agent`, else its creator's.
     pub(crate) agent: Option<AgentId>,
+    /// Its public keys, which were read; it then has no secret.
+    pub(crate) jwks: Option<Value>,
 }
 
 /// What is known of a client but its secret.
@@ -95,7 +97,7 @@ async fn find(from: &mut (impl Fetch + Send), sql: Sql) -> Result<ClientRow, Key
 }
 
 impl Keys {
-    /// Makes a client on behalf of `creator`, and its secret.
+    /// Makes a client on behalf of `creator`, and its secret unless it signs.
     ///
     /// # Errors
     /// [`KeyError`]; nothing was made.
@@ -104,13 +106,14 @@ impl Keys {
         creator: &Principal,
         new: NewClient,
         agents: Arc<Agents>,
-    ) -> Result<(ClientRow, Secret), KeyError> {
+    ) -> Result<(ClientRow, Option<Secret>), KeyError> {
         let role = match &new.agent {
             Some(_) => Role::Agent,
             None => creator.role.clone(),
         };
         check_scopes(&new.scopes, &role, creator)?;
-        let (now, secret) = (self.clock.now(), token::client_secret(&*self.entropy));
+        let now = self.clock.now();
+        let secret = new.jwks.is_none().then(|| token::client_secret(&*self.entropy));
         let row = NewRow {
             id: ClientId::new(&*self.entropy),
             project: creator.project.clone(),
@@ -119,9 +122,12 @@ impl Keys {
             name: new.name,
             role,
             scopes: new.scopes,
-            method: AuthMethod::ClientSecretBasic,
-            secret: Some(SecretHash::of(&secret)),
-            jwks: None,
+            method: match &secret {
+                Some(_) => AuthMethod::ClientSecretBasic,
+                None => AuthMethod::PrivateKeyJwt,
+            },
+            secret: secret.as_ref().map(SecretHash::of),
+            jwks: new.jwks.map(|set| set.to_string()),
             by: creator.credential.to_string(),
             stopped: false,
         };
@@ -186,7 +192,8 @@ impl Keys {
     /// Gives a client another secret. When this returns, the old one proves nothing on this node; tokens go on.
     ///
     /// # Errors
-    /// [`KeyError::NoSuchClient`], [`KeyError::ClientEnded`], [`KeyError::CallerRevoked`], [`KeyError::Store`].
+    /// [`KeyError::NoSuchClient`], [`KeyError::ClientEnded`], [`KeyError::NoSecret`], [`KeyError::CallerRevoked`],
+    /// [`KeyError::Store`].
     pub(crate) async fn change_secret(
         self: &Arc<Self>,
         by: &Principal,
@@ -224,6 +231,7 @@ impl Keys {
             keys.recent_oauth.distrust_client(&row.id);
             match &change {
                 Change::Secret(_) if row.revoked_at.is_some() => return Err(KeyError::ClientEnded),
+                Change::Secret(_) if row.method == AuthMethod::PrivateKeyJwt => return Err(KeyError::NoSecret),
                 Change::Secret(hash) => {
                     let update = Sql::new("UPDATE oauth_clients SET secret_hash = $1 WHERE id = $2");
                     tx.execute(update.bind(&hash.0).bind(row.id.as_str())).await?;

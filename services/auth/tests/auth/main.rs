@@ -6,6 +6,7 @@
     reason = "a test that fails may panic"
 )]
 
+mod assertions;
 mod clients;
 mod contract;
 mod house;

@@ -195,10 +195,10 @@ async fn revoked_tokens_are_forgotten_when_they_are_over(database: &TestDatabase
     world.house.after(600);
     let late = world.token(&client).await;
     world.revoke(&client, &format!("token={late}")).await;
-    world.house.keys.sweep_revoked_tokens().await.unwrap();
+    world.house.keys.sweep().await.unwrap();
     assert_eq!(world.revoked_rows().await, 2);
     world.house.after(300);
-    world.house.keys.sweep_revoked_tokens().await.unwrap();
+    world.house.keys.sweep().await.unwrap();
     assert_eq!(world.revoked_rows().await, 1);
     world.is_revoked(&late).await;
     world.house.get("/auth/keys", &early).await.is(Code::AuthTokenExpired);

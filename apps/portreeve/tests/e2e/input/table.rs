@@ -161,6 +161,15 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
     all.extend(policy_files(world));
     all.extend(keys(world));
     all.extend(credentials(world, Act::NewClient));
+    for bad in [
+        json!([]),
+        json!({}),
+        json!({"keys": []}),
+        json!(1),
+        json!({"keys": [{"kty": "oct", "k": "AAAA"}]}),
+    ] {
+        all.push(world.field(Act::NewClient, "jwks", &bad, FORMAT, By::Server));
+    }
     all
 }
 

@@ -31,6 +31,10 @@ pub(crate) struct AboutForm {
     client_id: Option<String>,
     /// When it is not in the header.
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, when the client signs.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed (RFC 7523): `iss` and `sub` its id, `aud` the issuer, `exp` within five minutes, a new `jti`.
+    client_assertion: Option<String>,
 }
 
 /// End one of the client's own tokens. Whatever else is sent is no error, and stays as it is.

@@ -39,6 +39,10 @@ pub(crate) struct TokenForm {
     client_id: Option<String>,
     /// When it is not in the header.
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, when the client signs.
+    client_assertion_type: Option<String>,
+    /// A JWT that the client signed (RFC 7523): `iss` and `sub` its id, `aud` the issuer, `exp` within five minutes, a new `jti`.
+    client_assertion: Option<String>,
 }
 
 /// A token (RFC 6749, 5.1).
