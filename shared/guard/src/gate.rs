@@ -199,6 +199,14 @@ impl Gate {
         }
     }
 
+    /// Counts one more wrong credential from where a request came. [`crate::Caller`] does so by itself.
+    ///
+    /// # Errors
+    /// `SYSTEM_RATE_LIMITED` when that was once too often: then nothing else is to be told.
+    pub fn wrong_credential(&self, context: &RequestContext) -> Result<(), Problem> {
+        Ok(self.0.limiter.wrong_credential(context.client())?)
+    }
+
     /// Tells the audit log of somebody who was not let in. [`crate::Caller`] does so by itself.
     pub fn refused(&self, refusal: &Refusal<'_>) {
         self.0.audit.refused(refusal);

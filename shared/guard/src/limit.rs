@@ -15,7 +15,7 @@ use {
         nanos::Nanos,
         state::keyed::DashMapStateStore,
     },
-    portreeve_kernel::{AgentId, Code, Credential, Timestamp},
+    portreeve_kernel::{AgentId, Code, Credential, GrantId, KeyId, Timestamp},
     serde::Deserialize,
     std::{
         fmt,
@@ -204,13 +204,30 @@ impl<K: Hash + Eq + Clone> Each<K> {
     }
 }
 
+/// Whose requests count together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Holder {
+    Key(KeyId),
+    /// All tokens of one grant: whoever has it makes as many as they like.
+    Grant(GrantId),
+}
+
+impl Holder {
+    fn of(credential: &Credential) -> Self {
+        match credential {
+            Credential::ApiKey(id) => Self::Key(id.clone()),
+            Credential::Token(id) => Self::Grant(id.grant().clone()),
+        }
+    }
+}
+
 /// Counts what callers ask, in memory, for this process. One per server.
 pub struct Limiter {
     addresses: Each<Network>,
-    credentials: Each<Credential>,
+    credentials: Each<Holder>,
     payments: Each<AgentId>,
     wrong: Strikes<Network>,
-    beyond: Strikes<Credential>,
+    beyond: Strikes<Holder>,
 }
 
 impl fmt::Debug for Limiter {
@@ -253,15 +270,15 @@ impl Limiter {
 
     /// Once it is known who it is.
     pub(crate) fn credential(&self, credential: &Credential, method: &Method) -> Result<Share, Exceeded> {
-        let limit = &self.credentials;
-        if let Some(left) = self.beyond.blocked(credential) {
-            self.beyond.strike(credential);
+        let (limit, holder) = (&self.credentials, Holder::of(credential));
+        if let Some(left) = self.beyond.blocked(&holder) {
+            self.beyond.strike(&holder);
             return Err(limit.blocked(left));
         }
         let weight = if method.is_safe() { NonZeroU32::MIN } else { WRITE };
-        let taken = limit.take(credential, weight);
+        let taken = limit.take(&holder, weight);
         if taken.is_err() {
-            self.beyond.strike(credential);
+            self.beyond.strike(&holder);
         }
         taken
     }
@@ -323,7 +340,12 @@ impl<K: Hash + Eq + Clone> Each<K> {
 
 #[cfg(test)]
 mod tests {
-    use {super::*, portreeve_kernel::KeyId, std::net::Ipv4Addr, tokio::time::advance};
+    use {
+        super::*,
+        portreeve_kernel::{TokenId, entropy::Seeded},
+        std::net::Ipv4Addr,
+        tokio::time::advance,
+    };
 
     fn limiter(per_credential: u32) -> Limiter {
         Limiter::new(Limits {
@@ -356,6 +378,20 @@ mod tests {
         limiter
             .credential(&self::key("key_000000000002"), &Method::GET)
             .unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_gets_no_new_share_with_a_new_token() {
+        let limiter = limiter(2);
+        let token = |grant: u64, token: u64| {
+            let grant = GrantId::new(Timestamp::EPOCH, &Seeded::new(grant));
+            Credential::Token(TokenId::new(&grant, &Seeded::new(token)))
+        };
+        for number in 0..2 {
+            limiter.credential(&token(1, number), &Method::GET).unwrap();
+        }
+        limiter.credential(&token(1, 2), &Method::GET).unwrap_err();
+        limiter.credential(&token(2, 3), &Method::GET).unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -41,7 +41,8 @@ impl From<IssueError> for OAuthRefusal {
     }
 }
 
-/// The client that sent a request. Who is not believed is told of in the audit log.
+/// The client that sent a request. Who is not believed is told of in the audit log, and not listened to for a while when
+/// that happens often; a client that proves itself always is.
 async fn client(
     auth: &Auth,
     context: &RequestContext,
@@ -55,6 +56,9 @@ async fn client(
     found.await.map_err(|error: IssueError| {
         if matches!(&error, IssueError::Refused(error) if error.code() == ErrorCode::InvalidClient) {
             auth.gate.refused(&Refusal::new(context, headers, Reason::Invalid));
+            if let Err(problem) = auth.gate.wrong_credential(context) {
+                return OAuthRefusal::Problem(problem);
+            }
         }
         OAuthRefusal::from(error).to(headers)
     })

@@ -28,7 +28,10 @@ use {
     std::{
         net::SocketAddr,
         num::NonZeroU32,
-        sync::{Arc, Mutex},
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicU32, Ordering::Relaxed},
+        },
     },
     tower::ServiceExt,
 };
@@ -122,6 +125,7 @@ pub(crate) struct House {
     pub(crate) wallet: Arc<Wallet>,
     pub(crate) api: utoipa::openapi::OpenApi,
     router: Router,
+    addresses: AtomicU32,
 }
 
 pub(crate) struct Answer {
@@ -206,6 +210,7 @@ impl House {
             wallet,
             api,
             router,
+            addresses: AtomicU32::new(0),
         }
     }
 
@@ -253,11 +258,25 @@ impl House {
         self.send(line, headers, "198.51.100.7", body).await
     }
 
-    /// A form to an OAuth endpoint.
+    /// A form to an OAuth endpoint, from an address that nobody has used: wrong credentials are counted by address.
     pub(crate) async fn form(&self, path: &str, form: &str, authorization: Option<&str>) -> Answer {
+        self.form_from(&self.fresh_address(), path, form, authorization).await
+    }
+
+    /// Asks for the keys with `bearer`, from an address that nobody has used.
+    pub(crate) async fn look(&self, bearer: &str) -> Answer {
+        self.call("GET /auth/keys", bearer, &self.fresh_address(), None).await
+    }
+
+    fn fresh_address(&self) -> String {
+        let [.., high, low] = self.addresses.fetch_add(1, Relaxed).to_be_bytes();
+        format!("198.18.{high}.{low}")
+    }
+
+    pub(crate) async fn form_from(&self, peer: &str, path: &str, form: &str, authorization: Option<&str>) -> Answer {
         let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
         headers.extend(authorization.map(|value| ("authorization", value)));
-        self.at_root(&format!("POST {path}"), &headers, Some(form)).await
+        self.send(&format!("POST {path}"), &headers, peer, Some(form)).await
     }
 
     async fn send(&self, line: &str, headers: &[(&str, &str)], peer: &str, body: Option<&str>) -> Answer {

@@ -4,7 +4,7 @@ use {
     crate::house::{Answer, House, ORIGIN, START, owned_client},
     base64::{Engine, prelude::BASE64_STANDARD},
     portreeve_auth::SCHEMA,
-    portreeve_kernel::{AgentId, Clock, Cluster, control::NewClientSecret, entropy::Seeded},
+    portreeve_kernel::{AgentId, Clock, Cluster, Code, control::NewClientSecret, entropy::Seeded},
     portreeve_oauth::{AccessClaims, Expected},
     portreeve_store::{Fetch, Sql, StoreError, Tx, tenancy::Owner, testing::TestDatabase},
     serde_json::{Value, json},
@@ -175,6 +175,27 @@ async fn an_unknown_client_and_a_wrong_secret_get_one_answer() {
         .sum();
     assert_eq!(counted, 10, "each is in the audit log");
     assert!(log.iter().all(|row| !row.data.contains(wrong)));
+}
+
+/// AUTH_CHECKLIST 6.5
+#[tokio::test]
+async fn guessing_secrets_is_soon_not_listened_to_and_a_right_one_always_is() {
+    let database = database();
+    let (house, _, client) = house(&database).await;
+    let form = "grant_type=client_credentials";
+    let (wrong, right) = (
+        basic(&client.client, "x"),
+        basic(&client.client, client.secret.expose()),
+    );
+    let ask = async |peer: &str, header: &str| house.form_from(peer, "/oauth/token", form, Some(header)).await;
+    for _ in 0..10 {
+        refused(ask("192.0.2.1", &wrong).await, 401, "invalid_client");
+    }
+    let told = ask("192.0.2.1", &wrong).await;
+    assert!(told.headers.contains_key("retry-after"));
+    told.is(Code::SystemRateLimited);
+    ask("192.0.2.1", &right).await.expect(200);
+    refused(ask("192.0.2.2", &wrong).await, 401, "invalid_client");
 }
 
 /// AUTH_CHECKLIST 6.1

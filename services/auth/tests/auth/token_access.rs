@@ -69,7 +69,7 @@ impl Service {
     }
 
     async fn shows(&self, claims: &AccessClaims) -> Answer {
-        self.house.get("/auth/keys", &self.token(claims)).await
+        self.house.look(&self.token(claims)).await
     }
 
     async fn sql(&self, text: &'static str) {
@@ -200,7 +200,7 @@ async fn no_token_but_ours_for_here_and_now_gets_in(database: &TestDatabase) {
         "..".to_owned(),
         "wai_test_a.b.c".to_owned(),
     ] {
-        let answer = service.house.get("/auth/keys", &bad).await;
+        let answer = service.house.look(&bad).await;
         let challenge = answer.headers["www-authenticate"].to_str().unwrap().to_owned();
         let mut body = answer.is(Code::AuthKeyInvalid);
         body.as_object_mut().unwrap().remove("requestId");

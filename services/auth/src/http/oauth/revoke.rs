@@ -9,7 +9,7 @@ use {
         response::{IntoResponse, Response},
     },
     portreeve_guard::{
-        Json, RequestContext,
+        Json, ProblemDocument, RequestContext,
         oauth::{Form, OAuthRefusal},
     },
     portreeve_oauth::{ErrorCode, OAuthError},
@@ -45,6 +45,7 @@ pub(crate) struct AboutForm {
         (status = 200, description = "It is no token of this client's any more, or never was"),
         (status = 400, body = OAuthErrorBody, description = "`invalid_request`"),
         (status = 401, body = OAuthErrorBody, description = "`invalid_client`: unknown, stopped, or not proven to be itself"),
+        (status = 429, body = ProblemDocument, content_type = "application/problem+json", description = "`SYSTEM_RATE_LIMITED`"),
         (status = 503, body = OAuthErrorBody, description = "`temporarily_unavailable`: the token goes on"),
     )
 )]
@@ -69,6 +70,7 @@ pub(crate) async fn revoke(
             not good, or not this client's to know"),
         (status = 400, body = OAuthErrorBody, description = "`invalid_request`, or `unauthorized_client` for a public client"),
         (status = 401, body = OAuthErrorBody, description = "`invalid_client`: unknown, stopped, or not proven to be itself"),
+        (status = 429, body = ProblemDocument, content_type = "application/problem+json", description = "`SYSTEM_RATE_LIMITED`"),
         (status = 503, body = OAuthErrorBody, description = "`temporarily_unavailable`"),
     )
 )]

@@ -9,7 +9,7 @@ use {
         response::{IntoResponse, Response},
     },
     portreeve_guard::{
-        Json, RequestContext,
+        Json, ProblemDocument, RequestContext,
         oauth::{Form, OAuthRefusal},
     },
     portreeve_oauth::{AccessClaims, ErrorCode, OAuthError, TokenRequest, token_request},
@@ -82,6 +82,7 @@ impl From<Issued> for TokenAnswer {
         (status = 400, body = OAuthErrorBody, description = "`invalid_request`, `unsupported_grant_type`, \
             `unauthorized_client`, `invalid_scope` or `invalid_target`"),
         (status = 401, body = OAuthErrorBody, description = "`invalid_client`: unknown, stopped, or not proven to be itself"),
+        (status = 429, body = ProblemDocument, content_type = "application/problem+json", description = "`SYSTEM_RATE_LIMITED`"),
         (status = 503, body = OAuthErrorBody, description = "`temporarily_unavailable`"),
     )
 )]
