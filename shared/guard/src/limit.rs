@@ -496,6 +496,23 @@ mod tests {
     }
 
     #[test]
+    fn whoever_waits_as_long_as_is_said_is_not_too_early() {
+        for (millis, seconds) in [(0, "1"), (999, "1"), (1_000, "1"), (1_001, "2")] {
+            let exceeded = Exceeded {
+                layer: "this address",
+                share: Share {
+                    limit: NonZeroU32::MIN,
+                    remaining: 0,
+                },
+                retry_after: Duration::from_millis(millis),
+                blocked: false,
+            };
+            let told = Problem::from(exceeded).response(None, None);
+            assert_eq!(told.headers()[header::RETRY_AFTER], seconds, "{millis} ms");
+        }
+    }
+
+    #[test]
     fn no_limit_can_be_zero() {
         for limits in [
             r#"{"per_address": 0}"#,
