@@ -102,6 +102,9 @@ codes! {
 
     RequestNotFound "REQUEST_NOT_FOUND" 404 false - "No such route", "Look the path up in /openapi.json.";
     RequestMethodNotAllowed "REQUEST_METHOD_NOT_ALLOWED" 405 false - "Method not allowed", "Use one of the methods in the `Allow` header.";
+    RequestHostUnknown "REQUEST_HOST_UNKNOWN" 421 false - "Host name not ours", "Call the server by the name it is configured with, or by a loopback name.";
+    RequestOriginNotAllowed "REQUEST_ORIGIN_NOT_ALLOWED" 403 false Low "Web page not allowed", "Web pages may call this server only from its own origin and from those in `server.allowed_origins`.";
+    RequestNotAcceptable "REQUEST_NOT_ACCEPTABLE" 406 false - "No acceptable form of answer", "Send `Accept: application/json, text/event-stream`.";
     RequestTimeout "REQUEST_TIMEOUT" 408 true - "Body came too slowly", "Send the whole body within 60 seconds, without a pause of 15.";
     RequestTooLarge "REQUEST_TOO_LARGE" 413 false - "Request too large", "Send at most 64 KiB.";
     RequestUriTooLong "REQUEST_URI_TOO_LONG" 414 false - "URI too long", "Send at most 4 KiB of path and query.";

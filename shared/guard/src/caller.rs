@@ -11,7 +11,7 @@ use {
     },
     axum::{
         extract::{FromRef, FromRequestParts},
-        http::{HeaderMap, HeaderValue, header, request::Parts},
+        http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     },
     portreeve_kernel::{Code, Credential, Principal, RequiredScope, Scope},
     std::{fmt, marker::PhantomData, net::IpAddr, sync::Arc},
@@ -82,33 +82,93 @@ where
 
 async fn admit<S: RequiredScope>(gate: &Gate, parts: &Parts, limited: bool) -> Result<Caller<S>, Problem> {
     let context = RequestContext::of(parts)?;
-    let principal = match bearer(&parts.headers) {
+    let principal = authenticate(gate, context, &parts.headers, Some(&S::SCOPE)).await?;
+    if limited {
+        count(gate, context, &parts.headers, &principal, context.method())?;
+    }
+    holds(gate, context, &parts.headers, &principal, &S::SCOPE)?;
+    Caller::of(principal)
+}
+
+impl<S: RequiredScope> Caller<S> {
+    /// `principal` as the caller of something that needs `S`.
+    ///
+    /// # Errors
+    /// `AUTH_SCOPE_INSUFFICIENT`.
+    pub(crate) fn of(principal: Arc<Principal>) -> Result<Self, Problem> {
+        if !principal.scopes.holds(&S::SCOPE) {
+            return Err(insufficient_scope(&S::SCOPE));
+        }
+        Ok(Self {
+            principal,
+            scope: PhantomData,
+        })
+    }
+}
+
+/// Counts a request that weighs what one of `method` weighs. One that is too many is noted in the audit log.
+///
+/// # Errors
+/// `SYSTEM_RATE_LIMITED`.
+pub(crate) fn count(
+    gate: &Gate,
+    context: &RequestContext,
+    headers: &HeaderMap,
+    principal: &Principal,
+    method: &Method,
+) -> Result<(), Problem> {
+    let taken = gate.limiter().credential(&principal.credential, method);
+    context.counted(taken).inspect_err(|_| {
+        let refusal = Refusal::new(context, headers, Reason::LimitExceeded);
+        gate.refused(&refusal.by(principal));
+    })
+}
+
+/// Whether `principal` may do what needs `scope`. If not, that is noted in the audit log.
+///
+/// # Errors
+/// `AUTH_SCOPE_INSUFFICIENT`.
+pub(crate) fn holds(
+    gate: &Gate,
+    context: &RequestContext,
+    headers: &HeaderMap,
+    principal: &Principal,
+    scope: &Scope,
+) -> Result<(), Problem> {
+    if principal.scopes.holds(scope) {
+        return Ok(());
+    }
+    let reason = Reason::ScopeInsufficient(scope.clone());
+    gate.refused(&Refusal::new(context, headers, reason).by(principal));
+    Err(insufficient_scope(scope))
+}
+
+/// Who sent a request with these headers. Who cannot say so is noted in the audit log, and told which scope is `required`
+/// where that is known by now.
+///
+/// # Errors
+/// What a client may know of why not.
+pub(crate) async fn authenticate(
+    gate: &Gate,
+    context: &RequestContext,
+    headers: &HeaderMap,
+    required: Option<&Scope>,
+) -> Result<Arc<Principal>, Problem> {
+    let principal = match bearer(headers) {
         Bearer::Token(token) => gate.authenticator().authenticate(token, context.client()).await,
         Bearer::Malformed => Err(AuthFailure::Invalid),
         Bearer::Missing => {
-            gate.refused(&Refusal::new(context, &parts.headers, Reason::Missing));
-            return Err(unauthorized(Code::AuthKeyInvalid, &Challenge::for_scope(&S::SCOPE)));
+            gate.refused(&Refusal::new(context, headers, Reason::Missing));
+            let challenge = Challenge {
+                error: None,
+                scope: required,
+            };
+            return Err(unauthorized(Code::AuthKeyInvalid, &challenge));
         }
     };
-    let principal = principal.map_err(|failure| refuse(gate, context, &parts.headers, failure, &S::SCOPE))?;
+    let principal = principal.map_err(|failure| refuse(gate, context, headers, failure, required))?;
     context.authenticated(&principal);
-    if limited {
-        let taken = gate.limiter().credential(&principal.credential, context.method());
-        if let Err(problem) = context.counted(taken) {
-            let refusal = Refusal::new(context, &parts.headers, Reason::LimitExceeded);
-            gate.refused(&refusal.by(&principal));
-            return Err(problem);
-        }
-    }
-    if !principal.scopes.holds(&S::SCOPE) {
-        let reason = Reason::ScopeInsufficient(S::SCOPE);
-        gate.refused(&Refusal::new(context, &parts.headers, reason).by(&principal));
-        return Err(insufficient_scope(&S::SCOPE));
-    }
-    Ok(Caller {
-        principal,
-        scope: PhantomData,
-    })
+    Ok(principal)
 }
 
 /// Tells the audit log what happened, and the client what it may know.
@@ -117,7 +177,7 @@ fn refuse(
     context: &RequestContext,
     headers: &HeaderMap,
     failure: AuthFailure,
-    required: &Scope,
+    required: Option<&Scope>,
 ) -> Problem {
     let (reason, holder) = match &failure {
         AuthFailure::Invalid => (Reason::Invalid, None),
@@ -138,7 +198,7 @@ fn refuse(
     }
     let challenge = Challenge {
         error: Some("invalid_token"),
-        ..Challenge::for_scope(required)
+        scope: required,
     };
     match failure {
         AuthFailure::Expired(holder) => unauthorized(expired_code(&holder.credential), &challenge),
@@ -205,16 +265,6 @@ fn with_challenge(problem: Problem, challenge: &Challenge<'_>) -> Problem {
 struct Challenge<'a> {
     error: Option<&'static str>,
     scope: Option<&'a Scope>,
-}
-
-impl<'a> Challenge<'a> {
-    /// To somebody who needs a credential with `scope`, and has shown none.
-    const fn for_scope(scope: &'a Scope) -> Self {
-        Self {
-            error: None,
-            scope: Some(scope),
-        }
-    }
 }
 
 impl fmt::Display for Challenge<'_> {

@@ -6,6 +6,8 @@
 mod answer;
 mod layer;
 
+pub(crate) use answer::failed;
+
 use {
     crate::{caller::Authenticate, client::Proxies, context::RequestContext, limit::Limiter, problem::Problem},
     axum::{

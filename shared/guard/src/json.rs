@@ -19,7 +19,10 @@ use {
     serde::{Serialize, de::DeserializeOwned},
 };
 
-pub use {strict::from_slice, tree::MAX_DEPTH};
+pub use {
+    strict::{from_slice, from_value},
+    tree::MAX_DEPTH,
+};
 
 pub(crate) use {fault::Fault, strict::fill};
 
@@ -43,7 +46,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 /// `application/json`, in UTF-8 when it names a character set.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return false;

@@ -4,7 +4,7 @@
 //! gate, next to the request id. Every 4xx and 5xx of the API is one of these documents.
 
 use {
-    crate::text,
+    crate::{context::RequestContext, text},
     axum::{
         body::Body,
         http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -125,6 +125,33 @@ impl Problem {
         StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// Writes the cause into the log, with the request it befell: once, by whoever tells the client.
+    pub(crate) fn log(&self, context: &RequestContext) {
+        if let Some(cause) = self.cause() {
+            crate::gate::failed(context, self.code().as_str(), cause);
+        }
+    }
+
+    /// What is wrong this time, or what the registry says of it.
+    pub(crate) fn said(&self) -> &str {
+        self.0.detail.as_deref().unwrap_or(self.0.code.help())
+    }
+
+    /// The field, parameter or header that is wrong.
+    pub(crate) fn place(&self) -> Option<&str> {
+        self.0.param.as_deref()
+    }
+
+    /// The extension members.
+    pub(crate) fn members(&self) -> &Map<String, Value> {
+        &self.0.members
+    }
+
+    /// Seconds after which it is worth trying again.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        self.0.headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
+    }
+
     /// The document. `instance` is the path that was asked, without its query.
     pub(crate) fn document(&self, instance: Option<&str>, request: Option<&RequestId>) -> Vec<u8> {
         let code = self.0.code;
@@ -133,7 +160,7 @@ impl Problem {
         put("type", format!("urn:portreeve:error:{code}").into());
         put("title", code.title().into());
         put("status", code.status().into());
-        put("detail", self.0.detail.as_deref().unwrap_or(code.help()).into());
+        put("detail", self.said().into());
         put("code", code.as_str().into());
         put("retryable", code.retryable().into());
         if let Some(instance) = instance {
@@ -163,10 +190,9 @@ impl Problem {
 /// What is wrong and where, in one line.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let detail = self.0.detail.as_deref().unwrap_or(self.0.code.help());
         match &self.0.param {
-            Some(param) => write!(f, "`{param}`: {detail}"),
-            None => f.write_str(detail),
+            Some(param) => write!(f, "`{param}`: {}", self.said()),
+            None => f.write_str(self.said()),
         }
     }
 }

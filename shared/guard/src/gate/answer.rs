@@ -69,9 +69,7 @@ fn point_to(metadata: &str, headers: &mut HeaderMap) {
 
 /// Renders a problem with what is known of its request, and logs its cause: here and nowhere else.
 fn tell(problem: Problem, set: &HeaderMap, context: &RequestContext, uri: &Uri) -> Response {
-    if let Some(cause) = problem.cause() {
-        failed(context, problem.code().as_str(), cause);
-    }
+    problem.log(context);
     let mut response = problem.response(Some(uri.path()), Some(context.id()));
     // What the router added on the way, such as `Allow`.
     for (name, value) in set {
@@ -83,7 +81,8 @@ fn tell(problem: Problem, set: &HeaderMap, context: &RequestContext, uri: &Uri) 
     response
 }
 
-fn failed(context: &RequestContext, code: &str, cause: &str) {
+/// Logs what went wrong on our side.
+pub(crate) fn failed(context: &RequestContext, code: &str, cause: &str) {
     tracing::error!(
         request.id = %context.id(),
         http.route = context.route().unwrap_or("-"),

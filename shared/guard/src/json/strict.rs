@@ -11,7 +11,7 @@ use {
     crate::problem::Problem,
     portreeve_kernel::Code,
     serde::{Deserializer, de::DeserializeOwned},
-    serde_json::error::Category,
+    serde_json::{Value, error::Category},
 };
 
 /// Reads `bytes` as one JSON document of type `T`.
@@ -34,6 +34,14 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(malformed(&format!("from byte {place} on it is not UTF-8")));
     }
     fill(Strict(tree::read(bytes).map_err(told)?))
+}
+
+/// Reads a tree that [`from_slice`] or another reader has made, as strictly, as a `T`.
+///
+/// # Errors
+/// `VALIDATION_*` with the failing field in `param`.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    fill(Strict(value))
 }
 
 /// What the reader of the text complains about.
@@ -85,7 +93,7 @@ fn located(path: &str, fault: Fault) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use {super::*, crate::json::MAX_DEPTH, serde::Deserialize, serde_json::Value, std::collections::BTreeMap};
+    use {super::*, crate::json::MAX_DEPTH, serde::Deserialize, std::collections::BTreeMap};
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -1,0 +1,226 @@
+//! The endpoint that models use: the Model Context Protocol, in its stateless revision and in the older ones, at one address.
+//!
+//! What must stay true: each request is authenticated by itself, before its body is read; a tool or resource is reached only
+//! with its scope, by the body that is executed; a session is nothing, and a notification executes nothing. It can do what
+//! the service's HTTP routes can do, and no more, because its tools are made of the same acts.
+
+mod envelope;
+mod failure;
+mod handler;
+mod offer;
+mod progress;
+mod schema;
+
+pub use {
+    offer::{About, Effect, Offer, Place},
+    progress::{Call, Progress},
+};
+
+use {
+    crate::{
+        body,
+        caller::{authenticate, count, holds},
+        context::RequestContext,
+        gate::Gate,
+        json,
+        origin::{ForeignPage, Origins},
+        problem::Problem,
+    },
+    axum::{
+        Router,
+        body::{Body, Bytes},
+        extract::{Request, State},
+        http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+        response::{IntoResponse, Response},
+        routing::post,
+    },
+    envelope::{Asks, Envelope, Malformed},
+    handler::Handler,
+    http_body_util::Full,
+    portreeve_kernel::{Code, Scope},
+    rmcp::{
+        ErrorData,
+        model::{ErrorCode, JsonRpcError, ProtocolVersion},
+        transport::streamable_http_server::{
+            StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+        },
+    },
+    serde_json::json,
+    std::sync::Arc,
+};
+
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// What a page of somebody else's may send, when it is allowed at all.
+const SENT: &str = "Authorization, Content-Type, Accept, Mcp-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, \
+                    Last-Event-ID";
+
+/// The endpoint of one resource server.
+struct Endpoint<S> {
+    gate: Gate,
+    origins: Origins,
+    offer: Arc<Offer<S>>,
+    rmcp: StreamableHttpService<Handler<S>, NeverSessionManager>,
+}
+
+/// Routes that answer MCP at `path`, not yet behind the gate: `POST`, and `OPTIONS` for the pages that `origins` allows.
+/// There are no sessions, so there is nothing to `GET` or `DELETE`.
+pub fn endpoint<S: Clone + Send + Sync + 'static>(path: &str, gate: Gate, origins: Origins, offer: Offer<S>) -> Router {
+    let offer = Arc::new(offer);
+    let handler = {
+        let offer = Arc::clone(&offer);
+        move || Ok(Handler(Arc::clone(&offer)))
+    };
+    // Who may call and how much may be sent is decided here, before rmcp sees a request.
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .disable_allowed_hosts();
+    let endpoint = Endpoint {
+        gate,
+        origins,
+        offer,
+        rmcp: StreamableHttpService::new(handler, Arc::new(NeverSessionManager::default()), config),
+    };
+    Router::new()
+        .route(path, post(answer::<S>).options(preflight::<S>))
+        .with_state(Arc::new(endpoint))
+}
+
+async fn answer<S: Clone + Send + Sync + 'static>(
+    State(endpoint): State<Arc<Endpoint<S>>>,
+    request: Request,
+) -> Response {
+    let page = match endpoint.origins.admit(request.uri(), request.headers()) {
+        Ok(page) => page,
+        Err(problem) => return problem.into_response(),
+    };
+    let mut response = match endpoint.handle(request).await {
+        Ok(response) => response,
+        Err(Refused::Http(problem)) => problem.into_response(),
+        Err(Refused::Rpc(error)) => (StatusCode::BAD_REQUEST, axum::Json(error)).into_response(),
+    };
+    page.into_iter()
+        .for_each(|page: ForeignPage| page.may_read(response.headers_mut()));
+    response
+}
+
+/// What a browser asks before it lets a page call us.
+async fn preflight<S: Clone + Send + Sync + 'static>(
+    State(endpoint): State<Arc<Endpoint<S>>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if let Some(page) = endpoint.origins.admit(request.uri(), request.headers())? {
+        page.may_send("POST", SENT, response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Why a request does not reach a tool.
+enum Refused {
+    /// Before it is looked at as a message.
+    Http(Problem),
+    /// As a message; HTTP status 400.
+    Rpc(JsonRpcError),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Http(problem)
+    }
+}
+
+impl From<Malformed> for Refused {
+    fn from(malformed: Malformed) -> Self {
+        Self::Rpc(malformed.0)
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
+    async fn handle(&self, request: Request) -> Result<Response, Refused> {
+        let (mut parts, body) = request.into_parts();
+        let context = RequestContext::of(&parts)?.clone();
+        let principal = authenticate(&self.gate, &context, &parts.headers, None).await?;
+        count(&self.gate, &context, &parts.headers, &principal, context.method())?;
+        if !json::is_json(&parts.headers) {
+            return Err(Problem::new(Code::RequestMediaType).param("Content-Type").into());
+        }
+        accept_both(&mut parts.headers)?;
+        let bytes = body::read(body).await?;
+        let envelope = Envelope::read(&bytes)?;
+        if let Some(scope) = self.needed(&envelope.asks) {
+            holds(&self.gate, &context, &parts.headers, &principal, scope)?;
+        }
+        is_known_version(&envelope, &parts.headers)?;
+        // The credential has done its work: what follows knows who calls, and cannot pass it on or log it.
+        parts.headers.remove(header::AUTHORIZATION);
+        parts.extensions.insert(principal);
+        let request = axum::http::Request::from_parts(parts, Full::<Bytes>::new(bytes));
+        told(self.rmcp.handle(request).await.map(Body::new), &envelope)
+    }
+
+    /// The scope of the tool or resource, when there is such a one.
+    fn needed(&self, asks: &Asks) -> Option<&Scope> {
+        match asks {
+            Asks::Tool(name) => self.offer.find_tool(name).map(|tool| &tool.scope),
+            Asks::Resource(uri) => self.offer.find_resource(uri).map(|(resource, _)| &resource.scope),
+            Asks::Other => None,
+        }
+    }
+}
+
+/// Both forms of an answer must be welcome, because some answers come in pieces. Who takes anything takes both.
+fn accept_both(headers: &mut HeaderMap) -> Result<(), Problem> {
+    const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+    let named: Vec<String> = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|range| range.split(';').next().unwrap_or(range).trim().to_ascii_lowercase())
+        .collect();
+    let names = |wanted: &str| named.iter().any(|range| range == wanted);
+    let json = names("application/json") || names("application/*");
+    let stream = names("text/event-stream") || names("text/*");
+    if named.is_empty() || names("*/*") || json && stream {
+        headers.insert(header::ACCEPT, BOTH);
+        return Ok(());
+    }
+    Err(Problem::new(Code::RequestNotAcceptable).param("Accept"))
+}
+
+/// A request that names its version in its body is judged by rmcp, which compares the two.
+fn is_known_version(envelope: &Envelope, headers: &HeaderMap) -> Result<(), Refused> {
+    let Some(asked) = headers.get(PROTOCOL_VERSION).filter(|_| !envelope.is_versioned) else {
+        return Ok(());
+    };
+    let known = ProtocolVersion::KNOWN_VERSIONS;
+    if known.iter().any(|version| asked == version.as_str()) {
+        return Ok(());
+    }
+    let asked = String::from_utf8_lossy(asked.as_bytes());
+    let data = json!({"supported": known, "requested": asked});
+    let error = ErrorData::new(
+        ErrorCode::UNSUPPORTED_PROTOCOL_VERSION,
+        "unsupported protocol version",
+        Some(data),
+    );
+    Err(Refused::Rpc(JsonRpcError::new(envelope.id.clone(), error)))
+}
+
+/// What rmcp answers, as ours. It speaks plain text where a message cannot be served at all.
+fn told(mut response: Response, envelope: &Envelope) -> Result<Response, Refused> {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_message = kind.is_some_and(|kind| kind == "application/json" || kind == "text/event-stream");
+    if status.is_server_error() {
+        return Err(Problem::internal(format_args!("the MCP service answered {status}")).into());
+    }
+    if !status.is_success() && !is_message {
+        let error = ErrorData::invalid_request("the message does not fit the protocol version it is sent in", None);
+        return Err(Refused::Rpc(JsonRpcError::new(envelope.id.clone(), error)));
+    }
+    response.headers_mut().remove(header::CACHE_CONTROL);
+    Ok(response)
+}

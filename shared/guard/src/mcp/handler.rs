@@ -1,0 +1,227 @@
+//! What rmcp asks us. It knows the protocol; we know what is offered, and to whom.
+
+use {
+    super::{
+        failure,
+        offer::{Effect, Offer, Resource as Offered, Tool as OfferedTool},
+        progress::{Call, Progress},
+    },
+    crate::{context::RequestContext, problem::Problem},
+    portreeve_kernel::Principal,
+    rmcp::{
+        ErrorData, RoleServer, ServerHandler,
+        model::{
+            CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod, CompleteRequestParams,
+            CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, Implementation,
+            ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+            ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+            ReadResourceResult, Resource, ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig, Tool,
+            ToolAnnotations,
+        },
+        service::RequestContext as RpcContext,
+    },
+    std::sync::Arc,
+};
+
+const JSON: &str = "application/json";
+
+/// One request's view of what is offered.
+pub(super) struct Handler<S>(pub(super) Arc<Offer<S>>);
+
+/// Who asks, and in which HTTP request; put there by the endpoint.
+fn asked_by(context: &RpcContext<RoleServer>) -> Result<(Arc<Principal>, RequestContext), ErrorData> {
+    let parts = context.extensions.get::<axum::http::request::Parts>();
+    let asked = parts.and_then(|parts| {
+        let principal = parts.extensions.get::<Arc<Principal>>()?;
+        Some((Arc::clone(principal), parts.extensions.get::<RequestContext>()?.clone()))
+    });
+    asked.ok_or_else(|| ErrorData::internal_error("nobody was authenticated", None))
+}
+
+impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let server = Implementation::new(self.0.name, env!("CARGO_PKG_VERSION")).with_title(self.0.title);
+        ServerConfig::new(capabilities)
+            .with_server_info(server)
+            .with_instructions(self.0.instructions)
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RpcContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let (caller, _) = asked_by(&context)?;
+        let offered = self.0.tools.iter().filter(|tool| caller.scopes.holds(&tool.scope));
+        Ok(ListToolsResult::with_all_items(offered.map(described).collect()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.0.find_tool(name).map(described)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RpcContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let (caller, http) = asked_by(&context)?;
+        let unknown = || ErrorData::invalid_params(format!("unknown tool: {}", request.name), None);
+        let tool = self.0.find_tool(&request.name).ok_or_else(unknown)?;
+        let token = context.meta.get_progress_token();
+        let progress = Progress::to(token.map(|token| (context.peer.clone(), token)));
+        let arguments = request.arguments.clone().unwrap_or_default().into();
+        let call = Call {
+            context: http.clone(),
+            progress,
+        };
+        let call = (tool.run)(self.0.state.clone(), caller, arguments, call);
+        let outcome = tokio::select! {
+            outcome = call => outcome,
+            // Nobody waits for the answer. What was decided is carried on without us.
+            () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+        };
+        Ok(match outcome {
+            Ok(view) => CallToolResult::structured(view),
+            Err(problem) => {
+                problem.log(&http);
+                let text = failure::told(&problem, &http).to_string();
+                CallToolResult::error(vec![ContentBlock::text(text)])
+            }
+        }
+        .into())
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RpcContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let (caller, _) = asked_by(&context)?;
+        // Who speaks for no agent has no resources of its own, only those that the templates lead to.
+        let offered = readable(&self.0.resources, &caller).filter(|_| caller.agent.is_some());
+        let resources = offered.map(|resource| {
+            let place = resource.place;
+            Resource::new(place.own, place.name)
+                .with_title(place.title)
+                .with_description(place.about)
+                .with_mime_type(JSON)
+        });
+        Ok(ListResourcesResult::with_all_items(resources.collect()))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RpcContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let (caller, _) = asked_by(&context)?;
+        let offered = readable(&self.0.resources, &caller).filter(|_| caller.agent.is_none());
+        let templates = offered.map(|resource| {
+            let place = resource.place;
+            ResourceTemplate::new(place.template, place.name)
+                .with_title(place.title)
+                .with_description(place.about)
+                .with_mime_type(JSON)
+        });
+        Ok(ListResourceTemplatesResult::with_all_items(templates.collect()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RpcContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let (caller, http) = asked_by(&context)?;
+        let unknown = || ErrorData::resource_not_found(format!("unknown resource: {}", request.uri), None);
+        let (resource, variable) = self.0.find_resource(&request.uri).ok_or_else(unknown)?;
+        let view = (resource.read)(self.0.state.clone(), caller, variable).await;
+        let view = view.map_err(|problem| refused(&problem, &http))?;
+        let contents = ResourceContents::text(view.to_string(), request.uri).with_mime_type(JSON);
+        Ok(ReadResourceResult::new(vec![contents]).into())
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RpcContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        // What rmcp knows by name and could not read.
+        if is_known(&request.method) {
+            return Err(ErrorData::invalid_params(
+                format!("the parameters of {} are not valid", request.method),
+                None,
+            ));
+        }
+        let text = format!("unknown method: {}", request.method);
+        Err(ErrorData::new(rmcp::model::ErrorCode::METHOD_NOT_FOUND, text, None))
+    }
+
+    // Not offered, so not there: rmcp would answer with empty lists.
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RpcContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+
+    async fn complete(&self, _: CompleteRequestParams, _: RpcContext<RoleServer>) -> Result<CompleteResult, ErrorData> {
+        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+    }
+}
+
+/// The methods that we answer and whose parameters can be wrong.
+fn is_known(method: &str) -> bool {
+    use rmcp::model::{
+        CallToolRequestMethod, InitializeResultMethod, ListResourceTemplatesRequestMethod, ListResourcesRequestMethod,
+        ListToolsRequestMethod, ReadResourceRequestMethod,
+    };
+    [
+        InitializeResultMethod::VALUE,
+        ListToolsRequestMethod::VALUE,
+        CallToolRequestMethod::VALUE,
+        ListResourcesRequestMethod::VALUE,
+        ListResourceTemplatesRequestMethod::VALUE,
+        ReadResourceRequestMethod::VALUE,
+    ]
+    .contains(&method)
+}
+
+fn readable<'a, S>(all: &'a [Offered<S>], caller: &'a Principal) -> impl Iterator<Item = &'a Offered<S>> {
+    all.iter().filter(|resource| caller.scopes.holds(&resource.scope))
+}
+
+/// A problem where the protocol has no place for it but an error.
+fn refused(problem: &Problem, http: &RequestContext) -> ErrorData {
+    problem.log(http);
+    let told = Some(failure::told(problem, http));
+    match problem.code().status() {
+        404 => ErrorData::resource_not_found(problem.said().to_owned(), told),
+        status if status < 500 => ErrorData::invalid_params(problem.said().to_owned(), told),
+        _ => ErrorData::internal_error(problem.said().to_owned(), told),
+    }
+}
+
+fn described<S>(tool: &OfferedTool<S>) -> Tool {
+    let hints = ToolAnnotations::new();
+    let hints = match tool.about.effect {
+        Effect::Looks => hints.read_only(true).open_world(false),
+        Effect::Sets => hints
+            .read_only(false)
+            .destructive(true)
+            .idempotent(true)
+            .open_world(false),
+        Effect::Acts => hints
+            .read_only(false)
+            .destructive(true)
+            .idempotent(false)
+            .open_world(true),
+    };
+    Tool::new(tool.about.name, tool.about.about, Arc::clone(&tool.input))
+        .with_title(tool.about.title)
+        .with_raw_output_schema(Arc::clone(&tool.output))
+        .with_annotations(hints)
+}
