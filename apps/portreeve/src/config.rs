@@ -8,7 +8,7 @@ pub(crate) mod reference;
 use {
     crate::home::{self, FileError, Home},
     portreeve_auth::Origin,
-    portreeve_guard::{Limits, Proxies},
+    portreeve_guard::{Limits, Proxies, WebOrigin},
     portreeve_kernel::{Address, Secret},
     serde::{Deserialize, Deserializer},
     std::{
@@ -48,6 +48,8 @@ pub(crate) struct Server {
     pub(crate) origin: Option<Origin>,
     /// Proxies whose word about the client's address counts.
     pub(crate) proxies: Proxies,
+    /// Web pages that may call the MCP endpoint besides our own.
+    pub(crate) allowed_origins: Vec<WebOrigin>,
 }
 
 /// Where rows are kept.
@@ -98,6 +100,7 @@ impl Default for Server {
             listen: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787).into(),
             origin: None,
             proxies: Proxies::default(),
+            allowed_origins: Vec::new(),
         }
     }
 }
@@ -265,6 +268,8 @@ pub(crate) fn first_file(database: Option<&Secret>, rpc: &[Secret], squads: Opti
 # origin = \"https://portreeve.example\"
 # Proxies whose word about the client's address counts, and the header they set.
 # proxies = {{ networks = [\"10.0.0.0/8\"], header = \"x-forwarded-for\" }}
+# Web pages that may call /mcp from their visitors' browsers.
+# allowed_origins = [\"https://app.example\"]
 
 [database]
 {database}

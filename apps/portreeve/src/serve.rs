@@ -26,7 +26,7 @@ use {
     },
     portreeve_chain::Programs,
     portreeve_guard::{
-        Gate, GateParts, Limiter, Limits, limit,
+        Gate, GateParts, Limiter, Limits, Origins, limit, mcp,
         serve::{self as guard, Listener},
     },
     portreeve_jobs::Runner,
@@ -169,6 +169,8 @@ async fn begin(
             .map_or_else(Programs::default, |squads| Programs { squads }),
         proxies: config.server.proxies,
         limits: config.limits,
+        // What is no web origin is called by no page.
+        origins: Origins::new(origin.as_str().parse().ok(), config.server.allowed_origins),
         origin,
         signing: Arc::new(signing),
     };
@@ -230,6 +232,7 @@ struct HouseParts {
     limits: Limits,
     origin: Origin,
     signing: Arc<SigningKeys>,
+    origins: Origins,
 }
 
 /// The services, joined.
@@ -254,6 +257,7 @@ impl House {
             limits,
             origin,
             signing,
+            origins,
         } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = Arc::new(Keys::new(
@@ -305,7 +309,14 @@ impl House {
             agents,
             issuer: Arc::new(issuer),
         };
-        let router = gate.protect(api::router(auth, wallet.clone(), needs, metrics)?);
+        let models = mcp::endpoint(
+            "/mcp",
+            gate.clone(),
+            origins,
+            portreeve_wallet::mcp::offer(wallet.clone()),
+        );
+        let router = api::router(auth, wallet.clone(), needs, metrics)?.merge(models);
+        let router = gate.protect(router);
         Ok(Self {
             wallet,
             keys,

@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod hands;
 mod http;
+pub mod mcp;
 mod migrations;
 pub mod ports;
 pub mod rpc;

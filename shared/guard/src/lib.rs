@@ -41,7 +41,7 @@ pub use health::Health;
 pub use json::Json;
 pub use limit::{Limiter, Limits};
 pub use network::{Network, NetworkError};
-pub use origin::{Origin, OriginError, Origins};
+pub use origin::{Origins, WebOrigin, WebOriginError};
 pub use page::{Page, Paging, PagingQuery};
 pub use path::{Id, Noun, not_found};
 pub use problem::{Problem, ProblemDocument};

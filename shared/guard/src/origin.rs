@@ -13,7 +13,7 @@ use {
 
 /// A web origin (RFC 6454): scheme, host and port, as browsers write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct WebOrigin {
     scheme: Scheme,
     host: Box<str>,
     port: u16,
@@ -37,12 +37,12 @@ impl Scheme {
 /// The text is no origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an origin such as `https://app.example`, with a port or without and nothing after it")]
-pub struct OriginError(String);
+pub struct WebOriginError(String);
 
-impl FromStr for Origin {
-    type Err = OriginError;
+impl FromStr for WebOrigin {
+    type Err = WebOriginError;
 
-    fn from_str(text: &str) -> Result<Self, OriginError> {
+    fn from_str(text: &str) -> Result<Self, WebOriginError> {
         let parsed = || {
             let (scheme, authority) = match text.split_once("://")? {
                 ("http", rest) => (Scheme::Http, rest),
@@ -53,11 +53,11 @@ impl FromStr for Origin {
             let port = port.unwrap_or_else(|| scheme.port());
             Some(Self { scheme, host, port })
         };
-        parsed().ok_or_else(|| OriginError(text.chars().take(100).collect()))
+        parsed().ok_or_else(|| WebOriginError(text.chars().take(100).collect()))
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for WebOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.scheme {
             Scheme::Http => "http",
@@ -72,7 +72,7 @@ impl fmt::Display for Origin {
     }
 }
 
-impl<'de> Deserialize<'de> for Origin {
+impl<'de> Deserialize<'de> for WebOrigin {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
@@ -106,14 +106,14 @@ fn is_loopback(host: &str) -> bool {
 /// Who may call an endpoint that browsers can reach.
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
-    own: Option<Origin>,
-    allowed: Vec<Origin>,
+    own: Option<WebOrigin>,
+    allowed: Vec<WebOrigin>,
 }
 
 impl Origins {
     /// A server that is known to the world as `own`, or on this machine only, and may be called by pages of `allowed` too.
     #[must_use]
-    pub const fn new(own: Option<Origin>, allowed: Vec<Origin>) -> Self {
+    pub const fn new(own: Option<WebOrigin>, allowed: Vec<WebOrigin>) -> Self {
         Self { own, allowed }
     }
 
@@ -129,7 +129,7 @@ impl Origins {
         let Some(value) = values.next() else {
             return Ok(None);
         };
-        let origin = value.to_str().ok().and_then(|text| text.parse::<Origin>().ok());
+        let origin = value.to_str().ok().and_then(|text| text.parse::<WebOrigin>().ok());
         let origin = origin.filter(|_| values.next().is_none());
         let refused = || Problem::new(Code::RequestOriginNotAllowed).param("Origin");
         let origin = origin.ok_or_else(refused)?;
@@ -303,7 +303,7 @@ mod tests {
             ("http://a:443", "http://a:443"),
             ("http://[::1]:5", "http://[::1]:5"),
         ] {
-            assert_eq!(text.parse::<Origin>().unwrap().to_string(), written);
+            assert_eq!(text.parse::<WebOrigin>().unwrap().to_string(), written);
         }
         for bad in [
             "https://a/",
@@ -315,7 +315,7 @@ mod tests {
             "https://u@a",
             "https://a:",
         ] {
-            assert!(bad.parse::<Origin>().is_err(), "{bad}");
+            assert!(bad.parse::<WebOrigin>().is_err(), "{bad}");
         }
     }
 }

@@ -91,7 +91,9 @@ impl<W: Write> Write for Gathering<W> {
 
 impl LogLines {
     fn to_stderr(log: &Log) -> Result<Self, CliError> {
-        let filter = EnvFilter::builder().parse(&log.filter).map_err(|error| {
+        // The MCP library tells of the beginning and end of every request; the access log does that.
+        let filter = format!("rmcp=warn,{}", log.filter);
+        let filter = EnvFilter::builder().parse(filter).map_err(|error| {
             CliError::NotDone(format!("`log.filter` is no filter such as `info,access=warn`: {error}"))
         })?;
         let (lines, rest) = NonBlockingBuilder::default()

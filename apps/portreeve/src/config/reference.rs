@@ -41,6 +41,13 @@ const SETTINGS: &[Setting] = &[
         about: "Proxies whose word about the client's address counts, and the header they set. When absent: none",
     },
     Setting {
+        key: "server.allowed_origins",
+        default: Some("[]"),
+        example: "[\"https://app.example\"]",
+        flag: None,
+        about: "Web pages that may call `/mcp` from their visitors' browsers, by their origins. Our own may anyway",
+    },
+    Setting {
         key: "limits.per_address",
         default: Some("1000"),
         example: "5000",

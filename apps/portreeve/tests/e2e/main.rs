@@ -25,6 +25,7 @@ mod input;
 mod keys;
 mod kill_points;
 mod limits;
+mod mcp;
 mod oauth;
 mod operators;
 mod payments;

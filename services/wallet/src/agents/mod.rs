@@ -215,11 +215,25 @@ pub(crate) async fn list(wallet: &Wallet, caller: &Principal, paging: &Paging) -
 /// One agent; while it is suspended, with what the owner has to sign to resume it.
 pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<Rendered, Problem> {
     let database = wallet.database();
-    let mut view = match look(database, &mut database.read(), wallet.shown(), caller, id).await? {
-        Seen::Whole(answer) => return Ok(answer),
-        Seen::Suspended(view) => view,
-    };
-    // What the signer says of it is not ours to keep.
+    match look(database, &mut database.read(), wallet.shown(), caller, id).await? {
+        Seen::Whole(answer) => Ok(answer),
+        Seen::Suspended(view) => Rendered::new(&to_be_resumed(wallet, caller, id, *view).await),
+    }
+}
+
+/// The same, as what it is rendered from.
+pub(crate) async fn view(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<AgentView, Problem> {
+    let mut read = wallet.database().read();
+    let agent = reach(&mut read, caller, id).await?;
+    let view = AgentView::new(&agent, &policy_of(&mut read, &agent).await?);
+    match may_be_resumed(&agent) {
+        Ok(()) => Ok(to_be_resumed(wallet, caller, id, view).await),
+        Err(_) => Ok(view),
+    }
+}
+
+/// A suspended agent, with what the signer says of it; that is not ours to keep.
+async fn to_be_resumed(wallet: &Wallet, caller: &Principal, id: &AgentId, mut view: AgentView) -> AgentView {
     if caller.agent.is_none() {
         // The signer may be away; the next look will show it.
         match wallet.signer().resume_challenge(id).await {
@@ -230,7 +244,23 @@ pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> R
             Err(error) => tracing::info!(agent.id = %id, %error, "no challenge to resume by"),
         }
     }
-    Rendered::new(&view)
+    view
+}
+
+/// What the owner has to sign before the agent can be resumed.
+pub(crate) async fn what_resuming_needs(
+    wallet: &Wallet,
+    caller: &Principal,
+    id: &AgentId,
+) -> Result<ResumeApproval, Problem> {
+    may_be_resumed(&reach(&mut wallet.database().read(), caller, id).await?)?;
+    let asked = wallet
+        .signer()
+        .resume_challenge(id)
+        .await
+        .map_err(|error| error::signer(&error))?;
+    let (challenge, suspension) = (asked.challenge, asked.suspension);
+    Ok(ResumeApproval { challenge, suspension })
 }
 
 /// What the database knows of an agent.

@@ -3,7 +3,7 @@
 use {
     crate::{
         Wallet, scopes,
-        transactions::{self, IdempotencyKey, Order, Paid, Status, TransactionView},
+        transactions::{self, IdempotencyKey, Order, Paid, TransactionView},
     },
     axum::{
         extract::State,
@@ -141,16 +141,6 @@ pub(super) async fn list(
         cursor: filter.cursor,
     }
     .check()?;
-    let status = filter
-        .status
-        .as_deref()
-        .map(|text| Status::parse(text).ok_or(text))
-        .transpose();
-    let status = status.map_err(|text| {
-        let all = "PENDING, APPROVED, AWAITING_APPROVAL, SUBMITTED, CONFIRMED, FAILED, REJECTED, EXPIRED";
-        Problem::new(Code::ValidationInvalidEnum)
-            .detail(format_args!("`{text}` is not one of {all}"))
-            .param("status")
-    })?;
+    let status = transactions::status(filter.status.as_deref())?;
     transactions::list(&wallet, &caller.principal, &agent, &paging, status).await
 }

@@ -237,6 +237,20 @@ pub(crate) async fn list(
     Ok(page.map(|row| (&row).into()))
 }
 
+/// The status that a list is asked for.
+///
+/// # Errors
+/// `VALIDATION_INVALID_ENUM`.
+pub(crate) fn status(asked: Option<&str>) -> Result<Option<Status>, Problem> {
+    let status = asked.map(|text| Status::parse(text).ok_or(text)).transpose();
+    status.map_err(|text| {
+        let all = "PENDING, APPROVED, AWAITING_APPROVAL, SUBMITTED, CONFIRMED, FAILED, REJECTED, EXPIRED";
+        Problem::new(Code::ValidationInvalidEnum)
+            .detail(format_args!("`{text}` is not one of {all}"))
+            .param("status")
+    })
+}
+
 fn mismatch(first: &TransactionId) -> Problem {
     Problem::new(Code::RequestIdempotencyMismatch)
         .param("Idempotency-Key")

@@ -32,13 +32,13 @@ impl IdempotencyKey {
         if values.next().is_some() {
             return Err(malformed());
         }
-        let text = value.to_str().map_err(|_| malformed())?;
+        value.to_str().ok().and_then(Self::parse).ok_or_else(malformed)
+    }
+
+    /// 1 to 255 visible ASCII characters; nothing else is one.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if (1..=255).contains(&text.len()) && visible {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(malformed())
-        }
+        ((1..=255).contains(&text.len()) && visible).then(|| Self(text.to_owned()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

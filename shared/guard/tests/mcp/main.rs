@@ -1,0 +1,357 @@
+//! The MCP endpoint on the raw wire, in both eras: the stateless revision and the older handshake. The numbers in the
+//! comments are lines of the checklist that the specifications of OAuth and MCP were distilled into.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that fails may panic"
+)]
+
+mod entry;
+mod eras;
+mod tools;
+
+use {
+    axum::{
+        Router,
+        body::{Body, Bytes},
+        extract::connect_info::MockConnectInfo,
+        http::{HeaderMap, Method, Request, StatusCode, header},
+    },
+    futures_util::stream,
+    http_body_util::BodyExt,
+    portreeve_guard::{
+        AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Origins, Problem, Proxies,
+        Refusal,
+        mcp::{self, About, Call, Effect, Offer, Place},
+    },
+    portreeve_kernel::{AgentId, Code, ManualClock, Principal, Timestamp, entropy::Seeded},
+    serde::{Deserialize, Serialize},
+    serde_json::{Value, json},
+    std::{
+        net::{IpAddr, SocketAddr},
+        num::NonZeroU32,
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
+    },
+    tower::ServiceExt,
+    utoipa::ToSchema,
+};
+
+mod scopes {
+    portreeve_kernel::scopes! {
+        /// See.
+        Read = "agents:read";
+        /// Change.
+        Write = "agents:write";
+    }
+}
+
+const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const MODERN: &str = "2026-07-28";
+const LEGACY: &str = "2025-11-25";
+
+/// `reader` and `writer` hold what they are called by; `nobody` holds nothing; `agent` reads as an agent.
+struct Tokens;
+
+#[async_trait::async_trait]
+impl Authenticate for Tokens {
+    async fn authenticate(&self, bearer: &str, _: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
+        let scopes = match bearer {
+            "reader" | "agent" | "revoked" => "agents:read",
+            "writer" => "agents:read agents:write",
+            "nobody" => "",
+            _ => return Err(AuthFailure::Invalid),
+        };
+        let stranger = Principal::stranger(AT, &Seeded::new(1));
+        let agent = (bearer == "agent").then(|| AgentId::new(AT, &Seeded::new(2)));
+        let scopes = scopes.parse().unwrap();
+        let principal = Arc::new(Principal {
+            scopes,
+            agent,
+            ..stranger
+        });
+        match bearer {
+            "revoked" => Err(AuthFailure::Revoked(principal)),
+            _ => Ok(principal),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Notes(Mutex<Vec<&'static str>>);
+
+impl AuditSink for Notes {
+    fn refused(&self, refusal: &Refusal<'_>) {
+        self.0.lock().unwrap().push(refusal.reason.as_str());
+    }
+}
+
+/// What to say.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    /// Said back.
+    words: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Said {
+    said: String,
+}
+
+#[derive(Clone, Default)]
+struct Toy {
+    done: Arc<AtomicUsize>,
+}
+
+async fn look(_: Toy, _: Caller<scopes::Read>, words: Words, _: Call) -> Result<Said, Problem> {
+    match words.words.as_str() {
+        "refuse" => Err(Problem::new(Code::PolicyDailyLimitExceeded)
+            .detail("too much")
+            .with("maxAmountNow", "250")
+            .with("passesAt", "2026-11-22T00:00:00Z")),
+        "break" => Err(Problem::internal("the disk /dev/sda is on fire")),
+        "panic" => panic!("the secret is hunter2"),
+        "wait" => {
+            std::future::pending::<()>().await;
+            Err(Code::SystemInternalError.into())
+        }
+        _ => Ok(Said { said: words.words }),
+    }
+}
+
+async fn act(toy: Toy, _: Caller<scopes::Write>, words: Words, call: Call) -> Result<Said, Problem> {
+    call.progress.tell(1, 2, "begun").await;
+    toy.done.fetch_add(1, Ordering::SeqCst);
+    call.progress.tell(2, 2, "done").await;
+    Ok(Said { said: words.words })
+}
+
+async fn state(_: Toy, caller: Caller<scopes::Read>, which: Option<String>) -> Result<Said, Problem> {
+    match (which, &caller.principal.agent) {
+        (Some(which), _) if which == "gone" => Err(Code::AgentNotFound.into()),
+        (Some(which), _) => Ok(Said { said: which }),
+        (None, Some(_)) => Ok(Said { said: "own".into() }),
+        (None, None) => Err(Problem::new(Code::ValidationRequiredField).param("uri")),
+    }
+}
+
+struct Server {
+    router: Router,
+    notes: Arc<Notes>,
+    toy: Toy,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{} {:?}", self.status, self.body))
+    }
+
+    /// The result of a call that was answered.
+    #[track_caller]
+    fn result(&self) -> Value {
+        let told = self.json();
+        assert_eq!(self.status, StatusCode::OK, "{told}");
+        assert!(told["error"].is_null(), "{told}");
+        told["result"].clone()
+    }
+
+    /// A JSON-RPC error with this HTTP status.
+    #[track_caller]
+    fn is_error(&self, status: u16, code: i64) -> Value {
+        let told = self.json();
+        assert_eq!(
+            (self.status.as_u16(), &told["error"]["code"]),
+            (status, &json!(code)),
+            "{told}"
+        );
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/json");
+        assert_eq!(told["jsonrpc"], "2.0");
+        told["error"].clone()
+    }
+
+    #[track_caller]
+    fn is_problem(&self, code: Code) {
+        let told = self.json();
+        assert_eq!(
+            (self.status.as_u16(), &told["code"]),
+            (code.status(), &json!(code.as_str())),
+            "{told}"
+        );
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
+    }
+
+    /// The messages of a stream.
+    fn messages(&self) -> Vec<Value> {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "text/event-stream");
+        let text = std::str::from_utf8(&self.body).unwrap();
+        let data = text.lines().filter_map(|line| line.strip_prefix("data:"));
+        data.map(|data| serde_json::from_str(data.trim()).unwrap()).collect()
+    }
+}
+
+/// One request, as it stands on the wire.
+struct Wire {
+    method: Method,
+    bearer: Option<&'static str>,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+impl Wire {
+    /// As the older revisions write it, after the handshake.
+    fn legacy(message: &Value) -> Self {
+        Self {
+            method: Method::POST,
+            bearer: Some("writer"),
+            headers: vec![
+                ("host", "localhost".into()),
+                ("content-type", "application/json".into()),
+                ("accept", "application/json, text/event-stream".into()),
+                ("mcp-protocol-version", LEGACY.into()),
+            ],
+            body: message.to_string().into_bytes(),
+        }
+    }
+
+    /// As the stateless revision writes it.
+    fn modern(method: &str, mut params: Value) -> Self {
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = MODERN.into();
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        params["_meta"]["io.modelcontextprotocol/clientInfo"] = json!({"name": "test", "version": "1"});
+        let mut wire = Self::legacy(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+            .with("mcp-protocol-version", MODERN)
+            .with("mcp-method", method);
+        if let Some(name) = params.get("name").or_else(|| params.get("uri")) {
+            wire = wire.with("mcp-name", name.as_str().unwrap());
+        }
+        wire
+    }
+
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    fn without(mut self, name: &'static str) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
+        self
+    }
+
+    const fn by(mut self, bearer: &'static str) -> Self {
+        self.bearer = Some(bearer);
+        self
+    }
+
+    fn saying(mut self, body: &str) -> Self {
+        self.body = body.as_bytes().to_vec();
+        self
+    }
+
+    /// Changes the message.
+    fn but(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        let mut message = serde_json::from_slice(&self.body).unwrap();
+        change(&mut message);
+        self.body = message.to_string().into_bytes();
+        self
+    }
+}
+
+fn call(tool: &str, words: &str) -> Value {
+    json!({"name": tool, "arguments": {"words": words}})
+}
+
+fn legacy(method: &str, params: Value) -> Wire {
+    Wire::legacy(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+}
+
+fn initialize(version: &str) -> Wire {
+    let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    legacy("initialize", params).without("mcp-protocol-version")
+}
+
+impl Server {
+    fn new() -> Self {
+        let many = NonZeroU32::MAX;
+        Self::limited(Limits {
+            per_address: many,
+            per_credential: many,
+            agent_payments: many,
+        })
+    }
+
+    fn limited(limits: Limits) -> Self {
+        let (notes, toy) = (Arc::new(Notes::default()), Toy::default());
+        let gate = Gate::new(GateParts {
+            authenticator: Arc::new(Tokens),
+            audit: notes.clone(),
+            clock: Arc::new(ManualClock::at(AT)),
+            entropy: Arc::new(Seeded::new(7)),
+            answers: None,
+            limiter: Arc::new(Limiter::new(limits)),
+            proxies: Proxies::default(),
+        });
+        let about = |name, effect| About {
+            name,
+            title: "A title",
+            about: "About it.",
+            effect,
+        };
+        let place = Place {
+            own: "toy://state",
+            template: "toy://{agent}/state",
+            name: "state",
+            title: "State",
+            about: "About it.",
+        };
+        let offer = Offer::new("toy", "Toy", "How to use it.", toy.clone())
+            .tool(about("look", Effect::Looks), look)
+            .tool(about("act", Effect::Acts), act)
+            .resource(place, state);
+        let origins = Origins::new(None, vec!["https://app.example".parse().unwrap()]);
+        let router = gate.protect(mcp::endpoint("/mcp", gate.clone(), origins, offer));
+        let peer: SocketAddr = "127.0.0.1:4000".parse().unwrap();
+        Self {
+            router: router.layer(MockConnectInfo(peer)),
+            notes,
+            toy,
+        }
+    }
+
+    async fn send(&self, wire: Wire) -> Answer {
+        self.send_body(Body::from(wire.body.clone()), wire).await
+    }
+
+    async fn send_body(&self, body: Body, wire: Wire) -> Answer {
+        let mut request = Request::builder().method(wire.method).uri("/mcp");
+        if let Some(bearer) = wire.bearer {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
+        }
+        for (name, value) in wire.headers {
+            request = request.header(name, value);
+        }
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    fn done(&self) -> usize {
+        self.toy.done.load(Ordering::SeqCst)
+    }
+}
