@@ -8,6 +8,7 @@ mod doctor;
 mod init;
 mod key;
 mod looks;
+mod mcp;
 mod pages;
 mod policy;
 mod serve;
@@ -109,6 +110,16 @@ enum Command {
     /// Payments: send, show, list
     #[command(subcommand)]
     Tx(tx::TxCommand),
+    /// The wallet for a model that a program on this machine runs: MCP over standard input and output
+    #[command(after_help = "\
+Examples:
+  portreeve key create model --agent AGENT --scope transactions:execute --scope wallets:read --json
+  PORTREEVE_KEY=wai_test_... portreeve mcp
+  PORTREEVE_KEY=wai_test_... portreeve mcp --server https://portreeve.example
+
+A client such as Claude Desktop starts it by itself: name `portreeve` as the command, `mcp` as its argument, and PORTREEVE_KEY in its
+environment. It never uses the owner's key unless it is given.")]
+    Mcp,
     /// Look at the whole installation and say what is wrong and what to do about it
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell
@@ -324,6 +335,7 @@ fn command(args: Args) -> Result<(), CliError> {
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),
         Command::Policy(command) => runtime()?.block_on(policy::run(&context, command)),
         Command::Tx(command) => runtime()?.block_on(tx::run(&context, command)),
+        Command::Mcp => runtime()?.block_on(mcp::run(&context)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(&context, args)),
         Command::Completions { shell } => pages::completions(&context, shell),
         Command::Man { command } => pages::man(&context, &command),

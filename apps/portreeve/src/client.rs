@@ -12,6 +12,9 @@ use {
 /// How long one request may take. Payments are answered before the chain is; nothing takes longer than a few seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long an answer may take that comes in pieces: longer than a server tells of changes.
+const PATIENCE_IN_PIECES: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// A server and the key to ask it with.
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -247,16 +250,38 @@ impl Client {
         self.send::<()>(self.request(Method::DELETE, path)).await.map(|_| ())
     }
 
+    /// Hands a message to the MCP endpoint. What comes back, refusals too, is the caller's to read, as it comes.
+    pub(crate) async fn ask_mcp(
+        &self,
+        message: &Value,
+        headers: &[(&'static str, String)],
+    ) -> Result<reqwest::Response, ClientError> {
+        let mut request = self
+            .http
+            .post(format!("{}/mcp", self.server))
+            .bearer_auth(self.key.expose())
+            .timeout(PATIENCE_IN_PIECES)
+            .header("accept", "application/json, text/event-stream");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        request.json(message).send().await.map_err(|cause| self.lost(cause))
+    }
+
+    fn lost(&self, cause: reqwest::Error) -> ClientError {
+        ClientError::Unreachable {
+            server: self.server.clone(),
+            cause: cause.without_url(),
+        }
+    }
+
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}/api/v1{path}", self.server);
         self.http.request(method, url).bearer_auth(self.key.expose())
     }
 
     async fn send<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<Answer<T>, ClientError> {
-        let lost = |cause: reqwest::Error| ClientError::Unreachable {
-            server: self.server.clone(),
-            cause: cause.without_url(),
-        };
+        let lost = |cause| self.lost(cause);
         let strange = |cause: String| ClientError::Strange {
             server: self.server.clone(),
             cause,

@@ -11,6 +11,7 @@ mod issuer_key;
 mod money;
 mod output;
 mod owner;
+mod relay;
 mod schema;
 mod serve;
 mod signer_process;

@@ -211,6 +211,7 @@ async fn go_on(
             () = asked_to_stop => {}
             () = database.broken() => broken = true,
         }
+        house.ending.send_replace(true);
     };
     if !guard::serve(listener, house.router, end).await {
         tracing::warn!("some requests were cut off");
@@ -243,6 +244,8 @@ struct House {
     limiter: Arc<Limiter>,
     chain: Arc<portreeve_wallet::rpc::RpcChain>,
     router: axum::Router,
+    /// Tells those who wait for changes that there will be none.
+    ending: watch::Sender<bool>,
 }
 
 impl House {
@@ -309,12 +312,9 @@ impl House {
             agents,
             issuer: Arc::new(issuer),
         };
-        let models = mcp::endpoint(
-            "/mcp",
-            gate.clone(),
-            origins,
-            portreeve_wallet::mcp::offer(wallet.clone()),
-        );
+        let (ending, is_ending) = watch::channel(false);
+        let offer = portreeve_wallet::mcp::offer(wallet.clone());
+        let models = mcp::endpoint("/mcp", gate.clone(), origins, offer, is_ending);
         let router = api::router(auth, wallet.clone(), needs, metrics)?.merge(models);
         let router = gate.protect(router);
         Ok(Self {
@@ -324,6 +324,7 @@ impl House {
             limiter,
             chain,
             router,
+            ending,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod chain;
+mod dialogue;
 mod process;
 mod signer;
 mod terminal;
@@ -9,6 +10,7 @@ mod terminal;
 pub use {
     api::{Answer, Api},
     chain::Chain,
+    dialogue::Dialogue,
     process::{Done, Running},
     signer::SignerClient,
     terminal::Terminal,

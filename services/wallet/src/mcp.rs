@@ -11,7 +11,7 @@ mod tools;
 
 use {
     crate::Wallet,
-    portreeve_guard::mcp::{About, Effect, Offer, Place},
+    portreeve_guard::mcp::{About, Changes, Effect, Offer, Place},
 };
 
 const INSTRUCTIONS: &str = "\
@@ -36,6 +36,7 @@ pub fn offer(wallet: Wallet) -> Offer<Wallet> {
         .tool(SUSPEND_AGENT, tools::suspend)
         .tool(RESUME_AGENT, tools::resume);
     offer
+        .counted_by(|wallet| wallet.database().generation())
         .resource(BALANCE, resources::balance)
         .resource(POLICY, resources::policy)
         .resource(STATUS, resources::status)
@@ -117,6 +118,8 @@ const BALANCE: Place = Place {
     name: "balance",
     title: "Balance",
     about: "What the wallet holds now.",
+    changes: Changes::Elsewhere,
+    passing: &["slot"],
 };
 
 const POLICY: Place = Place {
@@ -125,6 +128,8 @@ const POLICY: Place = Place {
     name: "policy",
     title: "Policy",
     about: "What the owner allows.",
+    changes: Changes::Here,
+    passing: &[],
 };
 
 const STATUS: Place = Place {
@@ -133,6 +138,8 @@ const STATUS: Place = Place {
     name: "status",
     title: "Agent",
     about: "The agent and its wallet's address.",
+    changes: Changes::Here,
+    passing: &[],
 };
 
 const RECENT: Place = Place {
@@ -141,4 +148,6 @@ const RECENT: Place = Place {
     name: "recent-transactions",
     title: "Recent payments",
     about: "The ten newest payments.",
+    changes: Changes::Here,
+    passing: &[],
 };

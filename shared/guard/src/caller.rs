@@ -13,7 +13,7 @@ use {
         extract::{FromRef, FromRequestParts},
         http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     },
-    portreeve_kernel::{Code, Credential, Principal, RequiredScope, Scope},
+    portreeve_kernel::{Code, Credential, Principal, RequiredScope, Scope, ScopeSet},
     std::{fmt, marker::PhantomData, net::IpAddr, sync::Arc},
 };
 
@@ -86,7 +86,7 @@ async fn admit<S: RequiredScope>(gate: &Gate, parts: &Parts, limited: bool) -> R
     if limited {
         count(gate, context, &parts.headers, &principal, context.method())?;
     }
-    holds(gate, context, &parts.headers, &principal, &S::SCOPE)?;
+    holds(gate, context, &parts.headers, &principal, &[S::SCOPE])?;
     Caller::of(principal)
 }
 
@@ -124,23 +124,26 @@ pub(crate) fn count(
     })
 }
 
-/// Whether `principal` may do what needs `scope`. If not, that is noted in the audit log.
+/// Whether `principal` may do what needs all of `scopes`. If not, that is noted in the audit log.
 ///
 /// # Errors
-/// `AUTH_SCOPE_INSUFFICIENT`.
+/// `AUTH_SCOPE_INSUFFICIENT`, which names all of them.
 pub(crate) fn holds(
     gate: &Gate,
     context: &RequestContext,
     headers: &HeaderMap,
     principal: &Principal,
-    scope: &Scope,
+    scopes: &[Scope],
 ) -> Result<(), Problem> {
-    if principal.scopes.holds(scope) {
+    let Some(lacking) = scopes.iter().find(|scope| !principal.scopes.holds(scope)) else {
         return Ok(());
-    }
-    let reason = Reason::ScopeInsufficient(scope.clone());
+    };
+    let reason = Reason::ScopeInsufficient(lacking.clone());
     gate.refused(&Refusal::new(context, headers, reason).by(principal));
-    Err(insufficient_scope(scope))
+    Err(match scopes {
+        [one] => insufficient_scope(one),
+        more => lacks(&more.iter().cloned().collect::<ScopeSet>().to_string()),
+    })
 }
 
 /// Who sent a request with these headers. Who cannot say so is noted in the audit log, and told which scope is `required`
@@ -161,7 +164,7 @@ pub(crate) async fn authenticate(
             gate.refused(&Refusal::new(context, headers, Reason::Missing));
             let challenge = Challenge {
                 error: None,
-                scope: required,
+                scope: required.map(Scope::as_str),
             };
             return Err(unauthorized(Code::AuthKeyInvalid, &challenge));
         }
@@ -198,7 +201,7 @@ fn refuse(
     }
     let challenge = Challenge {
         error: Some("invalid_token"),
-        scope: required,
+        scope: required.map(Scope::as_str),
     };
     match failure {
         AuthFailure::Expired(holder) => unauthorized(expired_code(&holder.credential), &challenge),
@@ -241,6 +244,11 @@ fn unauthorized(code: Code, challenge: &Challenge<'_>) -> Problem {
 /// The 403 that names the scope the caller lacks.
 #[must_use]
 pub fn insufficient_scope(required: &Scope) -> Problem {
+    lacks(required.as_str())
+}
+
+/// The same for what needs several, separated by spaces: all in one challenge, so that one new token is enough.
+fn lacks(required: &str) -> Problem {
     let problem = Problem::new(Code::AuthScopeInsufficient)
         .detail(format_args!("the credential does not hold the scope `{required}`"))
         .with("requiredScope", required);
@@ -264,7 +272,7 @@ fn with_challenge(problem: Problem, challenge: &Challenge<'_>) -> Problem {
 #[derive(Debug)]
 struct Challenge<'a> {
     error: Option<&'static str>,
-    scope: Option<&'a Scope>,
+    scope: Option<&'a str>,
 }
 
 impl fmt::Display for Challenge<'_> {

@@ -10,9 +10,10 @@ mod handler;
 mod offer;
 mod progress;
 mod schema;
+mod subscription;
 
 pub use {
-    offer::{About, Effect, Offer, Place},
+    offer::{About, Changes, Effect, Offer, Place},
     progress::{Call, Progress},
 };
 
@@ -35,9 +36,9 @@ use {
         routing::post,
     },
     envelope::{Asks, Envelope, Malformed},
-    handler::Handler,
+    handler::{Behind, Handler},
     http_body_util::Full,
-    portreeve_kernel::{Code, Scope},
+    portreeve_kernel::{Code, Scope, Secret},
     rmcp::{
         ErrorData,
         model::{ErrorCode, JsonRpcError, ProtocolVersion},
@@ -47,6 +48,8 @@ use {
     },
     serde_json::json,
     std::sync::Arc,
+    subscription::{Asked, Counter},
+    tokio::sync::watch,
 };
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -57,19 +60,25 @@ const SENT: &str = "Authorization, Content-Type, Accept, Mcp-Protocol-Version, M
 
 /// The endpoint of one resource server.
 struct Endpoint<S> {
-    gate: Gate,
     origins: Origins,
-    offer: Arc<Offer<S>>,
+    behind: Arc<Behind<S>>,
+    subscriptions: Counter,
     rmcp: StreamableHttpService<Handler<S>, NeverSessionManager>,
 }
 
 /// Routes that answer MCP at `path`, not yet behind the gate: `POST`, and `OPTIONS` for the pages that `origins` allows.
-/// There are no sessions, so there is nothing to `GET` or `DELETE`.
-pub fn endpoint<S: Clone + Send + Sync + 'static>(path: &str, gate: Gate, origins: Origins, offer: Offer<S>) -> Router {
-    let offer = Arc::new(offer);
+/// There are no sessions, so there is nothing to `GET` or `DELETE`. Subscriptions end when `ending` becomes true.
+pub fn endpoint<S: Clone + Send + Sync + 'static>(
+    path: &str,
+    gate: Gate,
+    origins: Origins,
+    offer: Offer<S>,
+    ending: watch::Receiver<bool>,
+) -> Router {
+    let behind = Arc::new(Behind { offer, gate, ending });
     let handler = {
-        let offer = Arc::clone(&offer);
-        move || Ok(Handler(Arc::clone(&offer)))
+        let behind = Arc::clone(&behind);
+        move || Ok(Handler(Arc::clone(&behind)))
     };
     // Who may call and how much may be sent is decided here, before rmcp sees a request.
     let config = StreamableHttpServerConfig::default()
@@ -77,9 +86,9 @@ pub fn endpoint<S: Clone + Send + Sync + 'static>(path: &str, gate: Gate, origin
         .with_json_response(true)
         .disable_allowed_hosts();
     let endpoint = Endpoint {
-        gate,
         origins,
-        offer,
+        behind,
+        subscriptions: Counter::default(),
         rmcp: StreamableHttpService::new(handler, Arc::new(NeverSessionManager::default()), config),
     };
     Router::new()
@@ -141,33 +150,70 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
     async fn handle(&self, request: Request) -> Result<Response, Refused> {
         let (mut parts, body) = request.into_parts();
         let context = RequestContext::of(&parts)?.clone();
-        let principal = authenticate(&self.gate, &context, &parts.headers, None).await?;
-        count(&self.gate, &context, &parts.headers, &principal, context.method())?;
+        let Behind { offer, gate, .. } = &*self.behind;
+        let principal = authenticate(gate, &context, &parts.headers, None).await?;
+        count(gate, &context, &parts.headers, &principal, context.method())?;
         if !json::is_json(&parts.headers) {
             return Err(Problem::new(Code::RequestMediaType).param("Content-Type").into());
         }
         accept_both(&mut parts.headers)?;
         let bytes = body::read(body).await?;
         let envelope = Envelope::read(&bytes)?;
-        if let Some(scope) = self.needed(&envelope.asks) {
-            holds(&self.gate, &context, &parts.headers, &principal, scope)?;
-        }
         is_known_version(&envelope, &parts.headers)?;
+        holds(
+            gate,
+            &context,
+            &parts.headers,
+            &principal,
+            &needed(offer, &envelope.asks),
+        )?;
         // The credential has done its work: what follows knows who calls, and cannot pass it on or log it.
-        parts.headers.remove(header::AUTHORIZATION);
+        let bearer = parts.headers.remove(header::AUTHORIZATION);
+        if let Asks::Changes(uris) = &envelope.asks {
+            let bearer = bearer
+                .as_ref()
+                .and_then(token)
+                .ok_or(Code::AuthKeyInvalid)
+                .map_err(Problem::new)?;
+            let http = context.clone();
+            let asked = Asked::begin(offer, &self.subscriptions, &principal, (bearer, http), uris).await;
+            let asked = asked.map_err(|problem| cannot_begin(problem, &envelope, &context))?;
+            parts.extensions.insert(Arc::new(asked));
+        }
         parts.extensions.insert(principal);
         let request = axum::http::Request::from_parts(parts, Full::<Bytes>::new(bytes));
         told(self.rmcp.handle(request).await.map(Body::new), &envelope)
     }
+}
 
-    /// The scope of the tool or resource, when there is such a one.
-    fn needed(&self, asks: &Asks) -> Option<&Scope> {
-        match asks {
-            Asks::Tool(name) => self.offer.find_tool(name).map(|tool| &tool.scope),
-            Asks::Resource(uri) => self.offer.find_resource(uri).map(|(resource, _)| &resource.scope),
-            Asks::Other => None,
-        }
+/// The scopes of the tool or resources, as far as there are such.
+fn needed<S>(offer: &Offer<S>, asks: &Asks) -> Vec<Scope> {
+    let of_place = |uri: &String| offer.find_resource(uri).map(|(resource, _)| resource.scope.clone());
+    match asks {
+        Asks::Tool(name) => offer
+            .find_tool(name)
+            .map(|tool| tool.scope.clone())
+            .into_iter()
+            .collect(),
+        Asks::Resource(uri) => of_place(uri).into_iter().collect(),
+        Asks::Changes(uris) => uris.iter().filter_map(of_place).collect(),
+        Asks::Other => Vec::new(),
     }
+}
+
+/// A subscription to something that is not there, or not the caller's, is a request that makes no sense.
+fn cannot_begin(problem: Problem, envelope: &Envelope, context: &RequestContext) -> Refused {
+    if problem.status().is_server_error() {
+        return problem.into();
+    }
+    let error = ErrorData::invalid_params(problem.said().to_owned(), Some(failure::told(&problem, context)));
+    Refused::Rpc(JsonRpcError::new(envelope.id.clone(), error))
+}
+
+/// The token of a header that has been authenticated.
+fn token(header: &HeaderValue) -> Option<Secret> {
+    let (_, token) = header.to_str().ok()?.split_once(' ')?;
+    Some(Secret::new(token.to_owned()))
 }
 
 /// Both forms of an answer must be welcome, because some answers come in pieces. Who takes anything takes both.

@@ -1,5 +1,7 @@
 //! The wallet for models, on the raw wire of both eras: what a tool does is what the API does.
 
+mod stdio;
+
 use {
     crate::{
         estate::{Estate, policy, until},
@@ -165,6 +167,7 @@ fn a_model_finds_pays_and_is_told_what_would_pass() {
         let over = json!({"to": payee, "amount": (SOL + 1).to_string()});
         let told = model.refused("execute_transaction", &over);
         assert_eq!(told["code"], "POLICY_PER_TX_LIMIT_EXCEEDED", "{told}");
+        assert_eq!(told["message"], "Above the limit per transaction");
         let most = told["maxAmountNow"].as_str().unwrap();
         assert_eq!(most, SOL.to_string());
         assert!(told["suggestion"].as_str().unwrap().contains(most), "{told}");

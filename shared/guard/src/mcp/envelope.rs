@@ -33,6 +33,8 @@ pub(super) enum Asks {
     Tool(String),
     /// A resource by its address.
     Resource(String),
+    /// To be told of changes of these resources.
+    Changes(Vec<String>),
     /// Something that any credential may ask.
     Other,
 }
@@ -101,10 +103,25 @@ impl Envelope {
             "resources/read" => {
                 Asks::Resource(text("uri").ok_or_else(|| missing("`params.uri` must be the address of a resource"))?)
             }
+            "subscriptions/listen" => {
+                let why = "`params.notifications.resourceSubscriptions` must be a list of addresses";
+                Asks::Changes(addresses(&params).ok_or_else(|| missing(why))?)
+            }
             _ => Asks::Other,
         };
         let is_versioned = params.get("_meta").is_some_and(|meta| meta.get(VERSION).is_some());
         Ok(Self { id, asks, is_versioned })
+    }
+}
+
+/// The resources that somebody wants to be told of; none is a list, too.
+fn addresses(params: &Map<String, Value>) -> Option<Vec<String>> {
+    match params.get("notifications")?.as_object()?.get("resourceSubscriptions") {
+        None => Some(Vec::new()),
+        Some(list) => {
+            let each = list.as_array()?.iter().map(|uri| uri.as_str().map(str::to_owned));
+            each.collect()
+        }
     }
 }
 
@@ -132,6 +149,21 @@ mod tests {
         );
         let look = read(r#"{"jsonrpc":"2.0","id":"a","method":"resources/read","params":{"uri":"w://b"}}"#);
         assert_eq!(look.asks, Asks::Resource("w://b".into()));
+        let listen = |filter: &str| {
+            let text = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{filter}}}}}"#
+            );
+            Envelope::read(text.as_bytes()).map(|envelope| envelope.asks).ok()
+        };
+        assert_eq!(
+            listen(r#"{"resourceSubscriptions":["w://b"]}"#),
+            Some(Asks::Changes(vec!["w://b".into()]))
+        );
+        assert_eq!(listen("{}"), Some(Asks::Changes(Vec::new())));
+        assert_eq!(
+            (listen(r#"{"resourceSubscriptions":"w://b"}"#), listen("7")),
+            (None, None)
+        );
         let list = read(r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#);
         assert_eq!((list.asks, list.is_versioned), (Asks::Other, false));
         let meta = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#;

@@ -18,7 +18,13 @@ pub(super) fn told(problem: &Problem, context: &RequestContext) -> Value {
     let suggestion = suggestion(code, &all);
     let mut put = |name: &str, value: Value| all.insert(name.to_owned(), value);
     put("code", code.as_str().into());
-    put("message", problem.said().into());
+    // Advice is for `suggestion`; what is wrong without further words is in the title.
+    let message = if problem.said() == code.help() {
+        code.title()
+    } else {
+        problem.said()
+    };
+    put("message", message.into());
     put("suggestion", suggestion.into());
     put("retryable", code.retryable().into());
     put("docUrl", format!("{DOCS}{code}.md").into());

@@ -5,28 +5,38 @@ use {
         failure,
         offer::{Effect, Offer, Resource as Offered, Tool as OfferedTool},
         progress::{Call, Progress},
+        subscription::Asked,
     },
-    crate::{context::RequestContext, problem::Problem},
+    crate::{context::RequestContext, gate::Gate, problem::Problem},
     portreeve_kernel::Principal,
     rmcp::{
         ErrorData, RoleServer, ServerHandler,
         model::{
             CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod, CompleteRequestParams,
             CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, Implementation,
-            ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-            ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-            ReadResourceResult, Resource, ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig, Tool,
-            ToolAnnotations,
+            InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
+            ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+            ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
+            ResourceTemplate, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool, ToolAnnotations,
         },
-        service::RequestContext as RpcContext,
+        service::{RequestContext as RpcContext, SubscriptionContext},
     },
     std::sync::Arc,
+    tokio::sync::watch,
 };
 
 const JSON: &str = "application/json";
 
-/// One request's view of what is offered.
-pub(super) struct Handler<S>(pub(super) Arc<Offer<S>>);
+/// What stands behind every request.
+pub(super) struct Behind<S> {
+    pub(super) offer: Offer<S>,
+    pub(super) gate: Gate,
+    /// True once the server ends.
+    pub(super) ending: watch::Receiver<bool>,
+}
+
+/// One request's view of it.
+pub(super) struct Handler<S>(pub(super) Arc<Behind<S>>);
 
 /// Who asks, and in which HTTP request; put there by the endpoint.
 fn asked_by(context: &RpcContext<RoleServer>) -> Result<(Arc<Principal>, RequestContext), ErrorData> {
@@ -40,11 +50,47 @@ fn asked_by(context: &RpcContext<RoleServer>) -> Result<(Arc<Principal>, Request
 
 impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
-        let server = Implementation::new(self.0.name, env!("CARGO_PKG_VERSION")).with_title(self.0.title);
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .build();
+        let server = Implementation::new(self.0.offer.name, env!("CARGO_PKG_VERSION")).with_title(self.0.offer.title);
         ServerConfig::new(capabilities)
             .with_server_info(server)
-            .with_instructions(self.0.instructions)
+            .with_instructions(self.0.offer.instructions)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RpcContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut answer = self.negotiate_initialize(&request)?;
+        // To be told of changes takes a session in these revisions, and there are none.
+        if let Some(resources) = &mut answer.capabilities.resources {
+            resources.subscribe = None;
+        }
+        Ok(answer)
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        // Each was read before this is asked. What else can be told of does not change here while a token lives.
+        let mut accepted = SubscriptionFilter::new();
+        accepted
+            .resource_subscriptions
+            .clone_from(&requested.resource_subscriptions);
+        Some(accepted)
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let parts = context.request_context().extensions.get::<axum::http::request::Parts>();
+        let asked = parts.and_then(|parts| parts.extensions.get::<Arc<Asked>>()).cloned();
+        let asked = asked.ok_or_else(|| ErrorData::internal_error("nobody asked", None))?;
+        let Behind { offer, gate, ending } = &*self.0;
+        asked.tell(offer, gate, &context, ending.clone()).await;
+        Ok(())
     }
 
     async fn list_tools(
@@ -53,12 +99,17 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
         context: RpcContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let (caller, _) = asked_by(&context)?;
-        let offered = self.0.tools.iter().filter(|tool| caller.scopes.holds(&tool.scope));
+        let offered = self
+            .0
+            .offer
+            .tools
+            .iter()
+            .filter(|tool| caller.scopes.holds(&tool.scope));
         Ok(ListToolsResult::with_all_items(offered.map(described).collect()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.0.find_tool(name).map(described)
+        self.0.offer.find_tool(name).map(described)
     }
 
     async fn call_tool(
@@ -68,7 +119,7 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
     ) -> Result<CallToolResponse, ErrorData> {
         let (caller, http) = asked_by(&context)?;
         let unknown = || ErrorData::invalid_params(format!("unknown tool: {}", request.name), None);
-        let tool = self.0.find_tool(&request.name).ok_or_else(unknown)?;
+        let tool = self.0.offer.find_tool(&request.name).ok_or_else(unknown)?;
         let token = context.meta.get_progress_token();
         let progress = Progress::to(token.map(|token| (context.peer.clone(), token)));
         let arguments = request.arguments.clone().unwrap_or_default().into();
@@ -76,7 +127,7 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
             context: http.clone(),
             progress,
         };
-        let call = (tool.run)(self.0.state.clone(), caller, arguments, call);
+        let call = (tool.run)(self.0.offer.state.clone(), caller, arguments, call);
         let outcome = tokio::select! {
             outcome = call => outcome,
             // Nobody waits for the answer. What was decided is carried on without us.
@@ -100,7 +151,7 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
     ) -> Result<ListResourcesResult, ErrorData> {
         let (caller, _) = asked_by(&context)?;
         // Who speaks for no agent has no resources of its own, only those that the templates lead to.
-        let offered = readable(&self.0.resources, &caller).filter(|_| caller.agent.is_some());
+        let offered = readable(&self.0.offer.resources, &caller).filter(|_| caller.agent.is_some());
         let resources = offered.map(|resource| {
             let place = resource.place;
             Resource::new(place.own, place.name)
@@ -117,7 +168,7 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
         context: RpcContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let (caller, _) = asked_by(&context)?;
-        let offered = readable(&self.0.resources, &caller).filter(|_| caller.agent.is_none());
+        let offered = readable(&self.0.offer.resources, &caller).filter(|_| caller.agent.is_none());
         let templates = offered.map(|resource| {
             let place = resource.place;
             ResourceTemplate::new(place.template, place.name)
@@ -135,8 +186,8 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let (caller, http) = asked_by(&context)?;
         let unknown = || ErrorData::resource_not_found(format!("unknown resource: {}", request.uri), None);
-        let (resource, variable) = self.0.find_resource(&request.uri).ok_or_else(unknown)?;
-        let view = (resource.read)(self.0.state.clone(), caller, variable).await;
+        let (resource, variable) = self.0.offer.find_resource(&request.uri).ok_or_else(unknown)?;
+        let view = (resource.read)(self.0.offer.state.clone(), caller, variable).await;
         let view = view.map_err(|problem| refused(&problem, &http))?;
         let contents = ResourceContents::text(view.to_string(), request.uri).with_mime_type(JSON);
         Ok(ReadResourceResult::new(vec![contents]).into())

@@ -26,6 +26,7 @@ pub struct Offer<S> {
     pub(super) state: S,
     pub(super) tools: Vec<Tool<S>>,
     pub(super) resources: Vec<Resource<S>>,
+    generation: fn(&S) -> Option<u64>,
 }
 
 /// What a tool does to the world, as clients are told, so that they ask their user when it matters.
@@ -65,6 +66,19 @@ pub struct Place {
     pub title: &'static str,
     /// For models.
     pub about: &'static str,
+    /// What makes it change.
+    pub changes: Changes,
+    /// Members that differ from look to look although nothing has happened.
+    pub passing: &'static [&'static str],
+}
+
+/// What makes a resource change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changes {
+    /// What is written here.
+    Here,
+    /// The world, which has to be asked.
+    Elsewhere,
 }
 
 pub(super) struct Tool<S> {
@@ -100,7 +114,15 @@ impl<S> Offer<S> {
             state,
             tools: Vec::new(),
             resources: Vec::new(),
+            generation: |_| None,
         }
+    }
+
+    /// Counts what is written: while `generation` stays the same, nothing that changes here has changed. Without it, or when
+    /// it does not know, each look is a look at everything.
+    #[must_use]
+    pub fn counted_by(self, generation: fn(&S) -> Option<u64>) -> Self {
+        Self { generation, ..self }
     }
 
     /// Adds a tool: `run` does what it does, for a caller who holds the scope `C`.
@@ -157,6 +179,10 @@ impl<S> Offer<S> {
         self
     }
 
+    pub(super) fn generation(&self) -> Option<u64> {
+        (self.generation)(&self.state)
+    }
+
     pub(super) fn find_tool(&self, name: &str) -> Option<&Tool<S>> {
         self.tools.iter().find(|tool| tool.about.name == name)
     }
@@ -211,6 +237,8 @@ mod tests {
             name: "balance",
             title: "",
             about: "",
+            changes: Changes::Here,
+            passing: &[],
         };
         assert_eq!(place.variable("w://balance"), Some(None));
         assert_eq!(place.variable("w://a1/balance"), Some(Some("a1")));

@@ -10,6 +10,7 @@
 
 mod entry;
 mod eras;
+mod subscriptions;
 mod tools;
 
 use {
@@ -17,14 +18,14 @@ use {
         Router,
         body::{Body, Bytes},
         extract::connect_info::MockConnectInfo,
-        http::{HeaderMap, Method, Request, StatusCode, header},
+        http::{HeaderMap, Method, Request, Response, StatusCode, header},
     },
     futures_util::stream,
     http_body_util::BodyExt,
     portreeve_guard::{
         AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Origins, Problem, Proxies,
         Refusal,
-        mcp::{self, About, Call, Effect, Offer, Place},
+        mcp::{self, About, Call, Changes, Effect, Offer, Place},
     },
     portreeve_kernel::{AgentId, Code, ManualClock, Principal, Timestamp, entropy::Seeded},
     serde::{Deserialize, Serialize},
@@ -34,9 +35,10 @@ use {
         num::NonZeroU32,
         sync::{
             Arc, Mutex,
-            atomic::{AtomicUsize, Ordering},
+            atomic::{AtomicBool, AtomicUsize, Ordering},
         },
     },
+    tokio::sync::watch,
     tower::ServiceExt,
     utoipa::ToSchema,
 };
@@ -54,8 +56,12 @@ const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const MODERN: &str = "2026-07-28";
 const LEGACY: &str = "2025-11-25";
 
-/// `reader` and `writer` hold what they are called by; `nobody` holds nothing; `agent` reads as an agent.
-struct Tokens;
+/// `reader` and `writer` hold what they are called by; `nobody` holds nothing; `agent` reads as an agent, until it is
+/// revoked.
+#[derive(Default)]
+struct Tokens {
+    agent_is_revoked: AtomicBool,
+}
 
 #[async_trait::async_trait]
 impl Authenticate for Tokens {
@@ -75,6 +81,7 @@ impl Authenticate for Tokens {
             ..stranger
         });
         match bearer {
+            "agent" if self.agent_is_revoked.load(Ordering::SeqCst) => Err(AuthFailure::Revoked(principal)),
             "revoked" => Err(AuthFailure::Revoked(principal)),
             _ => Ok(principal),
         }
@@ -131,11 +138,12 @@ async fn act(toy: Toy, _: Caller<scopes::Write>, words: Words, call: Call) -> Re
     Ok(Said { said: words.words })
 }
 
-async fn state(_: Toy, caller: Caller<scopes::Read>, which: Option<String>) -> Result<Said, Problem> {
+async fn state(toy: Toy, caller: Caller<scopes::Read>, which: Option<String>) -> Result<Said, Problem> {
     match (which, &caller.principal.agent) {
         (Some(which), _) if which == "gone" => Err(Code::AgentNotFound.into()),
         (Some(which), _) => Ok(Said { said: which }),
-        (None, Some(_)) => Ok(Said { said: "own".into() }),
+        (None, Some(_)) if toy.done.load(Ordering::SeqCst) == 0 => Ok(Said { said: "own".into() }),
+        (None, Some(_)) => Ok(Said { said: "changed".into() }),
         (None, None) => Err(Problem::new(Code::ValidationRequiredField).param("uri")),
     }
 }
@@ -144,6 +152,8 @@ struct Server {
     router: Router,
     notes: Arc<Notes>,
     toy: Toy,
+    tokens: Arc<Tokens>,
+    ending: watch::Sender<bool>,
 }
 
 struct Answer {
@@ -293,9 +303,10 @@ impl Server {
     }
 
     fn limited(limits: Limits) -> Self {
-        let (notes, toy) = (Arc::new(Notes::default()), Toy::default());
+        let (notes, toy, tokens) = (Arc::new(Notes::default()), Toy::default(), Arc::new(Tokens::default()));
+        let (ending, is_ending) = watch::channel(false);
         let gate = Gate::new(GateParts {
-            authenticator: Arc::new(Tokens),
+            authenticator: tokens.clone(),
             audit: notes.clone(),
             clock: Arc::new(ManualClock::at(AT)),
             entropy: Arc::new(Seeded::new(7)),
@@ -315,18 +326,22 @@ impl Server {
             name: "state",
             title: "State",
             about: "About it.",
+            changes: Changes::Here,
+            passing: &["looked"],
         };
         let offer = Offer::new("toy", "Toy", "How to use it.", toy.clone())
             .tool(about("look", Effect::Looks), look)
             .tool(about("act", Effect::Acts), act)
             .resource(place, state);
         let origins = Origins::new(None, vec!["https://app.example".parse().unwrap()]);
-        let router = gate.protect(mcp::endpoint("/mcp", gate.clone(), origins, offer));
+        let router = gate.protect(mcp::endpoint("/mcp", gate.clone(), origins, offer, is_ending));
         let peer: SocketAddr = "127.0.0.1:4000".parse().unwrap();
         Self {
             router: router.layer(MockConnectInfo(peer)),
             notes,
             toy,
+            tokens,
+            ending,
         }
     }
 
@@ -335,6 +350,16 @@ impl Server {
     }
 
     async fn send_body(&self, body: Body, wire: Wire) -> Answer {
+        let (parts, body) = self.begin(body, wire).await.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    /// The answer as it begins.
+    async fn begin(&self, body: Body, wire: Wire) -> Response<Body> {
         let mut request = Request::builder().method(wire.method).uri("/mcp");
         if let Some(bearer) = wire.bearer {
             request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
@@ -342,13 +367,7 @@ impl Server {
         for (name, value) in wire.headers {
             request = request.header(name, value);
         }
-        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap()
     }
 
     fn done(&self) -> usize {

@@ -178,11 +178,10 @@ async fn a_refusal_tells_the_model_what_would_pass() {
         (&json!("too much"), &json!(false))
     );
     assert!(told["suggestion"].as_str().unwrap().contains("at most 250"));
+    let page = told["docUrl"].as_str().unwrap();
     assert!(
-        told["docUrl"]
-            .as_str()
-            .unwrap()
-            .ends_with("/docs/errors/POLICY_DAILY_LIMIT_EXCEEDED.md")
+        page.starts_with("https://") && page.ends_with("/docs/errors/POLICY_DAILY_LIMIT_EXCEEDED.md"),
+        "{page}"
     );
     assert_eq!(told["requestId"], request);
 }
