@@ -101,7 +101,7 @@ const SUSPEND_AGENT: About = About {
     name: "suspend_agent",
     title: "Suspend an agent",
     about: "Stop an agent at once: it pays nothing more until the owner resumes it. For the owner.",
-    effect: Effect::Sets,
+    effect: Effect::Stops,
 };
 
 const RESUME_AGENT: About = About {

@@ -31,7 +31,7 @@ use {
         Router,
         body::{Body, Bytes},
         extract::{Request, State},
-        http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+        http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
         response::{IntoResponse, Response},
         routing::post,
     },
@@ -152,13 +152,16 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         let context = RequestContext::of(&parts)?.clone();
         let Behind { offer, gate, .. } = &*self.behind;
         let principal = authenticate(gate, &context, &parts.headers, None).await?;
-        count(gate, &context, &parts.headers, &principal, context.method())?;
         if !json::is_json(&parts.headers) {
             return Err(Problem::new(Code::RequestMediaType).param("Content-Type").into());
         }
         accept_both(&mut parts.headers)?;
         let bytes = body::read(body).await?;
-        let envelope = Envelope::read(&bytes)?;
+        let envelope = Envelope::read(&bytes);
+        if let Some(method) = weighs_as(offer, envelope.as_ref().ok()) {
+            count(gate, &context, &parts.headers, &principal, &method)?;
+        }
+        let envelope = envelope?;
         is_known_version(&envelope, &parts.headers)?;
         holds(
             gate,
@@ -183,6 +186,20 @@ impl<S: Clone + Send + Sync + 'static> Endpoint<S> {
         parts.extensions.insert(principal);
         let request = axum::http::Request::from_parts(parts, Full::<Bytes>::new(bytes));
         told(self.rmcp.handle(request).await.map(Body::new), &envelope)
+    }
+}
+
+/// Which HTTP request a message weighs as much as. Every message is a `POST`; what it does stands in it. `None` for what no
+/// limit holds up.
+fn weighs_as<S>(offer: &Offer<S>, message: Option<&Envelope>) -> Option<Method> {
+    let called = message.and_then(|message| match &message.asks {
+        Asks::Tool(name) => offer.find_tool(name),
+        _ => None,
+    });
+    match called.map(|tool| tool.about.effect) {
+        Some(Effect::Stops) => None,
+        Some(Effect::Acts) => Some(Method::POST),
+        Some(Effect::Looks) | None => Some(Method::GET),
     }
 }
 

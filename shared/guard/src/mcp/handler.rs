@@ -260,7 +260,7 @@ fn described<S>(tool: &OfferedTool<S>) -> Tool {
     let hints = ToolAnnotations::new();
     let hints = match tool.about.effect {
         Effect::Looks => hints.read_only(true).open_world(false),
-        Effect::Sets => hints
+        Effect::Stops => hints
             .read_only(false)
             .destructive(true)
             .idempotent(true)

@@ -34,8 +34,8 @@ pub struct Offer<S> {
 pub enum Effect {
     /// It only looks.
     Looks,
-    /// It changes something here. Doing it again changes nothing more.
-    Sets,
+    /// It stops something. Doing it again changes nothing more, and no limit of how much may be asked holds it up.
+    Stops,
     /// It does something out in the world that cannot be taken back, each time anew.
     Acts,
 }

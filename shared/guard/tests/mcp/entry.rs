@@ -214,3 +214,39 @@ async fn any_answer_is_welcome_to_who_says_so_and_a_picture_we_do_not_have() {
         refused.is_problem(Code::RequestNotAcceptable);
     }
 }
+
+#[tokio::test]
+async fn what_looks_weighs_one_what_acts_five_and_what_stops_nothing() {
+    let ten = || {
+        Server::limited(Limits {
+            per_credential: NonZeroU32::new(10).unwrap(),
+            ..Limits::default()
+        })
+    };
+    let (server, call_of) = (ten(), |tool| Wire::modern("tools/call", call(tool, "x")));
+    for _ in 0..5 {
+        assert!(server.send(call_of("look")).await.status.is_success());
+        assert!(
+            server
+                .send(Wire::modern("tools/list", json!({})))
+                .await
+                .status
+                .is_success()
+        );
+    }
+    let refused = server.send(call_of("look")).await;
+    assert!(refused.headers.contains_key(header::RETRY_AFTER));
+    refused.is_problem(Code::SystemRateLimited);
+    server
+        .send(legacy("x", json!({})).saying("{"))
+        .await
+        .is_problem(Code::SystemRateLimited);
+    assert!(server.send(call_of("stop")).await.status.is_success(), "never held up");
+
+    let server = ten();
+    for _ in 0..2 {
+        assert!(server.send(call_of("act")).await.status.is_success());
+    }
+    server.send(call_of("look")).await.is_problem(Code::SystemRateLimited);
+    assert_eq!(server.done(), 2);
+}

@@ -51,7 +51,7 @@ async fn without_a_version_header_the_first_revision_is_meant() {
         .send(legacy("tools/list", json!({})).without("mcp-protocol-version"))
         .await
         .result();
-    assert_eq!(result["tools"].as_array().unwrap().len(), 2);
+    assert_eq!(result["tools"].as_array().unwrap().len(), 3);
     assert!(result.get("resultType").is_none(), "{result}");
 }
 
@@ -72,7 +72,7 @@ async fn there_are_no_sessions_and_no_streams_to_get() {
         .with("last-event-id", "7");
     let answer = server.send(named).await;
     assert!(!answer.headers.contains_key("mcp-session-id"));
-    assert_eq!(answer.result()["tools"].as_array().unwrap().len(), 2);
+    assert_eq!(answer.result()["tools"].as_array().unwrap().len(), 3);
 }
 
 /// 3a.5: batches have gone.

@@ -332,6 +332,7 @@ impl Server {
         let offer = Offer::new("toy", "Toy", "How to use it.", toy.clone())
             .tool(about("look", Effect::Looks), look)
             .tool(about("act", Effect::Acts), act)
+            .tool(about("stop", Effect::Stops), act)
             .resource(place, state);
         let origins = Origins::new(None, vec!["https://app.example".parse().unwrap()]);
         let router = gate.protect(mcp::endpoint("/mcp", gate.clone(), origins, offer, is_ending));

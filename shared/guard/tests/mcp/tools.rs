@@ -99,7 +99,7 @@ async fn each_caller_sees_what_it_may_use_and_nobody_may_share_it() {
         items.map(|item| item[name].as_str().unwrap().to_owned()).collect()
     };
     for (bearer, expected) in [
-        ("writer", vec!["look", "act"]),
+        ("writer", vec!["look", "act", "stop"]),
         ("reader", vec!["look"]),
         ("nobody", vec![]),
     ] {
