@@ -311,6 +311,7 @@ impl Server {
             clock: Arc::new(ManualClock::at(AT)),
             entropy: Arc::new(Seeded::new(7)),
             answers: None,
+            faces: Vec::new(),
             limiter: Arc::new(Limiter::new(limits)),
             proxies: Proxies::default(),
         });
