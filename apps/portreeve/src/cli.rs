@@ -14,6 +14,7 @@ mod policy;
 mod serve;
 mod token;
 mod tx;
+mod user;
 mod watch;
 
 use {
@@ -101,6 +102,9 @@ enum Command {
     /// OAuth clients: make, list, show, give another secret, end
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// People who sign in: invite, list, change, remove
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Agents: make, see, suspend, resume
     #[command(subcommand)]
     Agent(agent::AgentCommand),
@@ -332,6 +336,7 @@ fn command(args: Args) -> Result<(), CliError> {
         Command::Demo(args) => runtime()?.block_on(demo::run(&context, args)),
         Command::Key(command) => runtime()?.block_on(key::run(&context, command)),
         Command::Client(command) => runtime()?.block_on(client::run(&context, command)),
+        Command::User(command) => runtime()?.block_on(user::run(&context, command)),
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),
         Command::Policy(command) => runtime()?.block_on(policy::run(&context, command)),
         Command::Tx(command) => runtime()?.block_on(tx::run(&context, command)),

@@ -232,6 +232,15 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Changes.
+    pub(crate) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer<T>, ClientError> {
+        self.send(self.request(Method::PATCH, path).json(body)).await
+    }
+
     /// Acts on money: the same key never pays twice.
     pub(crate) async fn post_once<T: DeserializeOwned>(
         &self,

@@ -13,6 +13,7 @@ use {
         signer_process::{Enrol, SignerProcessError, SignerProgram},
         world::{SystemClock, SystemEntropy},
     },
+    portreeve_auth::{NewLink, Origin},
     portreeve_kernel::{Address, Clock, Cluster, OwnerId, ProjectId, Secret},
     portreeve_signing::protocol::Enrolment,
     portreeve_store::{
@@ -39,6 +40,8 @@ pub(crate) struct Wish {
     pub(crate) rpc: Vec<Secret>,
     /// Another database than SQLite in the data folder.
     pub(crate) database: Option<Secret>,
+    /// What the server will be called from outside.
+    pub(crate) origin: Origin,
     /// The Squads program, when it is not the usual one.
     pub(crate) squads: Option<Address>,
     /// The signer's program, when it is not beside this one.
@@ -56,6 +59,8 @@ pub(crate) struct Made {
     pub(crate) owner: OwnerId,
     /// The owner's first API key.
     pub(crate) api_key: Secret,
+    /// By which the first person makes a passkey.
+    pub(crate) link: NewLink,
     /// The public half of the owner's approval key.
     pub(crate) approval_key: Address,
     /// The signer's public keys.
@@ -122,7 +127,7 @@ pub(crate) async fn init(home: Home, wish: Wish) -> Result<Made, InitError> {
         &config::first_file(wish.database.as_ref(), &wish.rpc, wish.squads),
     )?;
     let url = wish.database.unwrap_or_else(|| sqlite_url(&new.database()));
-    let tenant = settle_in(&url, &wish.name, wish.cluster).await?;
+    let tenant = settle_in(&url, &wish.name, wish.cluster, wish.origin).await?;
     home::write_private_file(&folder.api_key(), &format!("{}\n", tenant.api_key.expose()))?;
 
     fs::rename(draft.path(), home.path()).map_err(|cause| match cause.kind() {
@@ -136,6 +141,7 @@ pub(crate) async fn init(home: Home, wish: Wish) -> Result<Made, InitError> {
         project: tenant.project,
         owner: tenant.owner,
         api_key: tenant.api_key,
+        link: tenant.link,
         approval_key,
         signer,
     })
@@ -160,6 +166,7 @@ struct Tenant {
     project: ProjectId,
     owner: OwnerId,
     api_key: Secret,
+    link: NewLink,
 }
 
 /// Why the rows were not made.
@@ -174,8 +181,8 @@ impl From<StoreError> for SettleError {
     }
 }
 
-/// Project, owner and first key, in one transaction.
-async fn settle_in(url: &Secret, name: &str, cluster: Cluster) -> Result<Tenant, InitError> {
+/// Project, owner, first key and first person, in one transaction.
+async fn settle_in(url: &Secret, name: &str, cluster: Cluster, origin: Origin) -> Result<Tenant, InitError> {
     let database = Database::open(url.expose(), SCHEMAS).await?;
     let at = SystemClock::start().now().for_expiry();
     let project = Project {
@@ -206,10 +213,12 @@ async fn settle_in(url: &Secret, name: &str, cluster: Cluster) -> Result<Tenant,
             data: json!({"name": project.name, "cluster": project.cluster.as_str()}),
         });
         let key = portreeve_auth::first_key(tx, &project, &owner, &SystemEntropy, at).await?;
+        let link = portreeve_auth::first_person(tx, (&project, &owner), &origin, &SystemEntropy, at).await?;
         Ok(Tenant {
             project: project.id.clone(),
             owner: owner.id.clone(),
             api_key: key.text,
+            link,
         })
     };
     let made = database.write(work).await;

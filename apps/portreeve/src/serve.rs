@@ -22,7 +22,8 @@ use {
     metrics::Metrics,
     node::{Node, NodeError},
     portreeve_auth::{
-        Agents, Auth, Bearers, Issuer, Keys, Origin, RefusalLog, ResourceServer, SigningError, SigningKeys, Tokens,
+        Agents, Auth, Bearers, Issuer, Keys, Origin, People, RefusalLog, ResourceServer, SealKey, SigningError,
+        SigningKeys, Tokens,
     },
     portreeve_chain::Programs,
     portreeve_guard::{
@@ -173,6 +174,7 @@ async fn begin(
         origins: Origins::new(origin.as_str().parse().ok(), config.server.allowed_origins),
         origin,
         signing: Arc::new(signing),
+        seal,
     };
     wait_for_signer(&*parts.signer).await;
     if let Some(weakness) = Isolation::look(home, &socket).await.weakness() {
@@ -234,6 +236,7 @@ struct HouseParts {
     origin: Origin,
     signing: Arc<SigningKeys>,
     origins: Origins,
+    seal: SealKey,
 }
 
 /// The services, joined.
@@ -261,6 +264,7 @@ impl House {
             origin,
             signing,
             origins,
+            seal,
         } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = Arc::new(Keys::new(
@@ -305,12 +309,17 @@ impl House {
             programs,
         });
         let agents: Arc<Agents> = Arc::new(wallet.clone());
+        let people = People::new(&keys, seal);
+        if !people.can_sign_in() {
+            tracing::warn!(%origin, "nobody can sign in: a passkey belongs to a name; set `server.origin` to one");
+        }
         let issuer = Issuer::new(&keys, signing, vec![wallet_server]);
         let auth = Auth {
             gate: gate.clone(),
             keys: Arc::clone(&keys),
             agents,
             issuer: Arc::new(issuer),
+            people: Arc::new(people),
         };
         let (ending, is_ending) = watch::channel(false);
         let offer = portreeve_wallet::mcp::offer(wallet.clone());

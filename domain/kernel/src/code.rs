@@ -97,6 +97,8 @@ codes! {
     AuthTokenExpired "AUTH_TOKEN_EXPIRED" 401 true - "Access token expired", "Ask the authorization server for a new token.";
     AuthTokenRevoked "AUTH_TOKEN_REVOKED" 401 false - "Access token revoked", "Its grant has ended: begin anew, or ask the owner why.";
     AuthClientNotFound "AUTH_CLIENT_NOT_FOUND" 404 false - "OAuth client not found", "List the clients to see which exist.";
+    AuthLinkInvalid "AUTH_LINK_INVALID" 403 false - "Link not valid", "It was used, is over, or was never made. Ask for a new one: the owner makes it with `portreeve user link`.";
+    AuthPasskeyRefused "AUTH_PASSKEY_REFUSED" 403 false - "Passkey not accepted", "Begin again. If it stays, ask the owner for a link, and make another passkey.";
     AuthScopeInsufficient "AUTH_SCOPE_INSUFFICIENT" 403 false - "Scope missing", "Use a credential that holds the scope named in the answer.";
     AuthIpBlocked "AUTH_IP_BLOCKED" 403 false Low "Address not allowed", "Call from an address in the key's list, or ask the owner to change the list.";
 
@@ -112,6 +114,9 @@ codes! {
     RequestMediaType "REQUEST_MEDIA_TYPE" 415 false - "Unsupported media type", "Send `Content-Type: application/json`, without a content encoding.";
     RequestIdempotencyKeyMissing "REQUEST_IDEMPOTENCY_KEY_MISSING" 428 false - "Idempotency-Key missing", "Send an `Idempotency-Key` header of 1 to 255 visible ASCII characters, new for each payment and the same for each retry.";
     RequestIdempotencyMismatch "REQUEST_IDEMPOTENCY_MISMATCH" 422 false - "Idempotency-Key reused with another body", "Use a new key for a new payment, or repeat the first body exactly.";
+
+    UserNotFound "USER_NOT_FOUND" 404 false - "User not found", "List the users to see who there is.";
+    UserLastOwner "USER_LAST_OWNER" 409 false - "The last owner", "Make somebody else an owner first.";
 
     ValidationRequiredField "VALIDATION_REQUIRED_FIELD" 400 false - "Field missing", "Add the field named in `param`.";
     ValidationInvalidFormat "VALIDATION_INVALID_FORMAT" 400 false - "Field malformed", "Correct the field named in `param`; `detail` says what would work.";

@@ -150,6 +150,8 @@ ids! {
     GrantId = "grt";
     /// A person who signs in.
     UserId = "usr";
+    /// One sign-in of a person, in one browser.
+    SessionId = "ses";
 }
 
 /// The public half of an API key: `key_` and 12 characters. Carries no time, so that a key's age does not show.

@@ -41,7 +41,9 @@ pub mod token;
 pub use address::{Address, AddressError, Mint};
 pub use code::{Code, Level};
 pub use entropy::Entropy;
-pub use id::{AgentId, EventId, GrantId, IdError, KeyId, OwnerId, ProjectId, RequestId, TransactionId, UserId};
+pub use id::{
+    AgentId, EventId, GrantId, IdError, KeyId, OwnerId, ProjectId, RequestId, SessionId, TransactionId, UserId,
+};
 pub use money::{Amount, AmountError, Asset, Total};
 pub use principal::{AuthMethod, Credential, Principal, Role};
 pub use project::{Cluster, Environment};

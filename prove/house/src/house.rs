@@ -169,6 +169,12 @@ impl House {
         &self.url
     }
 
+    /// What the server calls itself, unless its settings say otherwise.
+    pub fn origin(&self) -> String {
+        let port = self.url.rsplit(':').next().unwrap();
+        format!("http://localhost:{port}")
+    }
+
     /// The owner's first API key.
     pub fn owner_key(&self) -> String {
         std::fs::read_to_string(self.home().join("owner/api.key"))

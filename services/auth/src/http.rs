@@ -3,3 +3,5 @@
 pub(crate) mod clients;
 pub(crate) mod keys;
 pub(crate) mod oauth;
+pub(crate) mod people;
+pub(crate) mod users;

@@ -19,6 +19,7 @@ mod issue;
 mod keys;
 mod oauth;
 mod origin;
+mod people;
 mod refusals;
 mod rows;
 pub mod scopes;
@@ -37,6 +38,13 @@ pub use {
         signing::{SealKey, SigningError, SigningKeys},
     },
     origin::{Origin, OriginError},
+    people::{
+        People,
+        error::PeopleError,
+        links::NewLink,
+        sessions::SignedIn,
+        users::{Invited, ListedUser, User, first_person},
+    },
     refusals::RefusalLog,
     rows::{ApiKey, SCHEMA},
     upkeep::upkeep,
@@ -60,6 +68,8 @@ pub struct Auth {
     pub agents: Arc<Agents>,
     /// The authorization server.
     pub issuer: Arc<Issuer>,
+    /// Who signs in.
+    pub people: Arc<People>,
 }
 
 impl fmt::Debug for Auth {
@@ -82,7 +92,24 @@ pub fn router(auth: Auth) -> OpenApiRouter {
         .routes(routes!(http::clients::create, http::clients::list))
         .routes(routes!(http::clients::show, http::clients::revoke))
         .routes(routes!(http::clients::change_secret))
+        .routes(routes!(http::users::invite, http::users::list))
+        .routes(routes!(http::users::change, http::users::remove))
+        .routes(routes!(http::users::link))
         .with_state(auth)
+}
+
+/// The pages for people, which are at the root.
+pub fn pages_router(auth: Auth) -> OpenApiRouter {
+    OpenApiRouter::default()
+        .routes(routes!(http::people::enrol::page))
+        .routes(routes!(http::people::enrol::begin))
+        .routes(routes!(http::people::enrol::finish))
+        .routes(routes!(http::people::signin::page))
+        .routes(routes!(http::people::signin::begin))
+        .routes(routes!(http::people::signin::finish))
+        .routes(routes!(http::people::signin::sign_out))
+        .with_state(auth)
+        .merge(portreeve_pages::asset::router())
 }
 
 /// The routes of the authorization server, which are at the root. Pages of any origin may read what they answer.

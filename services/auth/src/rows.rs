@@ -29,6 +29,11 @@ pub const SCHEMA: Schema = Schema {
             name: "oauth assertions",
             sql: include_str!("assertions.sql"),
         },
+        Migration {
+            id: 4,
+            name: "people",
+            sql: include_str!("people.sql"),
+        },
     ],
 };
 

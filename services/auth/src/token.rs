@@ -33,6 +33,12 @@ pub(crate) const fn prefix(environment: Environment) -> &'static str {
 /// What every secret of an OAuth client begins with.
 const CLIENT_SECRET: &str = "wcs_";
 
+/// What the secret of every link begins with that lets somebody make a passkey.
+const LINK: &str = "wlk_";
+
+/// What every session's secret begins with.
+const SESSION: &str = "wse_";
+
 /// A new key.
 pub(crate) fn generate(environment: Environment, entropy: &dyn Entropy) -> Secret {
     secret(prefix(environment), entropy)
@@ -41,6 +47,16 @@ pub(crate) fn generate(environment: Environment, entropy: &dyn Entropy) -> Secre
 /// A new secret for an OAuth client: of the same form as a key, under a prefix of its own.
 pub(crate) fn client_secret(entropy: &dyn Entropy) -> Secret {
     secret(CLIENT_SECRET, entropy)
+}
+
+/// A new secret for a link by which somebody makes a passkey.
+pub(crate) fn link(entropy: &dyn Entropy) -> Secret {
+    secret(LINK, entropy)
+}
+
+/// A new secret for a session.
+pub(crate) fn session(entropy: &dyn Entropy) -> Secret {
+    secret(SESSION, entropy)
 }
 
 fn secret(prefix: &str, entropy: &dyn Entropy) -> Secret {

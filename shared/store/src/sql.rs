@@ -4,7 +4,7 @@ use {
     crate::backend::Backend,
     portreeve_kernel::{
         Address, AgentId, Amount, Asset, Cluster, Environment, EventId, GrantId, KeyId, Mint, OwnerId, ProjectId,
-        RequestId, Role, Seconds, Timestamp, TokenId, Total, TransactionId, UserId, id::JobId,
+        RequestId, Role, Seconds, SessionId, Timestamp, TokenId, Total, TransactionId, UserId, id::JobId,
     },
     portreeve_ledger::{AccountKey, ReservationState},
     serde::Serialize,
@@ -225,6 +225,7 @@ bind_text!(
     RequestId,
     ReservationState,
     Role,
+    SessionId,
     TokenId,
     TransactionId,
     UserId,

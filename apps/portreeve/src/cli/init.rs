@@ -3,9 +3,11 @@
 use {
     super::{CliError, Context, secret},
     crate::{
+        config::Flags,
         init::{self, Made, Wish},
         output::fields,
     },
+    portreeve_auth::Origin,
     portreeve_kernel::{Address, Cluster, Secret},
     serde_json::json,
     std::path::PathBuf,
@@ -58,7 +60,10 @@ fn cluster(text: &str) -> Result<Cluster, String> {
 }
 
 pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliError> {
+    let server = context.config(Flags::default())?.server;
+    let port = server.listen.port();
     let wish = Wish {
+        origin: server.origin.unwrap_or_else(|| Origin::local(port)),
         name: args.name,
         cluster: args.cluster,
         rpc: args.rpc,
@@ -74,6 +79,7 @@ pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliErro
         project,
         owner,
         api_key,
+        link,
         approval_key,
         signer,
     } = &made;
@@ -82,6 +88,8 @@ pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliErro
         "projectId": project,
         "ownerId": owner,
         "apiKey": api_key.expose(),
+        "link": link.url.expose(),
+        "linkExpiresAt": link.expires_at,
         "approvalKey": approval_key,
         "ownerFolder": home.owner().path(),
         "signer": signer,
@@ -92,6 +100,7 @@ pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliErro
             ("project", Some(project.to_string())),
             ("owner", Some(owner.to_string())),
             ("API key", Some(api_key.expose().to_owned())),
+            ("sign-in link", Some(link.url.expose().to_owned())),
             ("approval key", Some(approval_key.to_string())),
             ("fee payer", Some(signer.fee_payer.to_string())),
             ("owner's folder", Some(home.owner().path().display().to_string())),
@@ -99,6 +108,7 @@ pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliErro
         .then(
             "The API key is shown this once; it is also in the owner's folder, with the approval key that signs policies.\n\
              Move that folder to a safe place and name it with --owner.\n\n\
+             Open the sign-in link within a day, once the server runs, and make a passkey. It is good once.\n\n\
              Fund the fee payer: it pays fees and rent on chain, nothing else. The owner key's backup was written once, into\n\
              the signer's folder; move it to a safe place too.\n\n\
              Next: portreeve serve",

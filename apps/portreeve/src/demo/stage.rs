@@ -10,6 +10,7 @@ use {
         owner::ApprovalKey,
         signer_process::SignerProgram,
     },
+    portreeve_auth::Origin,
     portreeve_kernel::{Address, Cluster, Secret},
     serde_json::json,
     std::{env, io, path::PathBuf, process::Stdio, time::Duration},
@@ -107,6 +108,7 @@ impl Stage {
             cluster: Cluster::Local,
             rpc: vec![Secret::new(chain.url().to_owned())],
             database: None,
+            origin: Origin::local(0),
             squads: None,
             signer_binary: Some(signer.path().to_owned()),
         };

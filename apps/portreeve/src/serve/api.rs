@@ -24,6 +24,8 @@ use {
         (name = "policies", description = "What an agent may spend"),
         (name = "transactions", description = "Payments"),
         (name = "keys", description = "API keys"),
+        (name = "users", description = "People who sign in"),
+        (name = "pages", description = "Pages for people, and what their script asks for. No part of the API: they may change"),
         (name = "oauth", description = "Access tokens, as the OAuth RFCs have them"),
         (name = "operations", description = "How the server is"),
     ),
@@ -52,7 +54,8 @@ pub(super) fn router(auth: Auth, wallet: Wallet, needs: Needs, metrics: Metrics)
         .merge(portreeve_wallet::router().with_state(wallet));
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", services)
-        .merge(portreeve_auth::issuer_router(auth))
+        .merge(portreeve_auth::issuer_router(auth.clone()))
+        .merge(portreeve_auth::pages_router(auth))
         .routes(routes!(health::alive))
         .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(needs))
         .merge(OpenApiRouter::new().routes(routes!(metrics::show)).with_state(metrics))

@@ -144,6 +144,17 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
     assert_eq!(rest["items"][0]["name"], "first key");
     let revoked = told(&house, &["key", "revoke", key["id"].as_str().unwrap()]);
     assert_eq!(revoked["status"], "revoked");
+    let invited = told(&house, &["user", "invite", "Vi", "--role", "viewer"]);
+    let user = invited["id"].as_str().unwrap();
+    let all = told(&house, &["user", "list", "--limit", "5"]);
+    let page = told(&house, &["user", "list", "--limit", "1"]);
+    let cursor = page["cursor"].as_str().unwrap();
+    let rest = told(&house, &["user", "list", "--limit", "1", "--cursor", cursor]);
+    assert_eq!(all["items"], json!([page["items"][0], rest["items"][0]]));
+    assert_eq!(crate::house::item(&all, "id", user)["name"], "Vi");
+    assert_eq!(told(&house, &["user", "role", user, "auditor"])["role"], "auditor");
+    assert_ne!(told(&house, &["user", "link", user])["link"], invited["link"]);
+    assert_eq!(told(&house, &["user", "remove", user])["status"], "removed");
     let signer = crate::house::signer();
     let healthy = told(&house, &["doctor", "--signer-bin", signer.to_str().unwrap()]);
     assert_eq!(healthy["healthy"], true, "{healthy:#}");

@@ -30,6 +30,23 @@ const DOCUMENTS: [&str; 4] = [
 /// Endpoints that ask for a client, not for a bearer: what they refuse is in the words of the OAuth RFCs.
 const FOR_CLIENTS: [&str; 3] = ["introspectToken", "requestToken", "revokeToken"];
 
+/// Pages, which have to be seen before anybody can be signed in, and their script. Who is signed in is in a cookie.
+const PAGES: [&str; 3] = ["enrolPage", "getAsset", "signInPage"];
+
+/// What the script of pages asks for: asked by a page of ours, or not at all.
+const FOR_PAGES: [&str; 5] = [
+    "beginEnrolment",
+    "beginSignIn",
+    "finishEnrolment",
+    "finishSignIn",
+    "signOut",
+];
+
+/// All that takes no bearer.
+fn without_bearer() -> Vec<&'static str> {
+    [&OPEN[..], &DOCUMENTS, &FOR_CLIENTS, &PAGES, &FOR_PAGES].concat()
+}
+
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// One operation of the description.
@@ -73,8 +90,7 @@ fn operations(document: &Value) -> Vec<Operation> {
                 [scope] => Some(scope.parse().unwrap()),
                 several => panic!("{id} needs {several:?}; this test knows operations that need one scope"),
             };
-            let without_bearer = [&OPEN[..], &DOCUMENTS, &FOR_CLIENTS].concat();
-            assert!(scope.is_some() || without_bearer.contains(&id), "{how_to}");
+            assert!(scope.is_some() || without_bearer().contains(&id), "{how_to}");
             all.push(Operation {
                 method: method.clone(),
                 path: path.clone(),
@@ -90,7 +106,7 @@ fn operations(document: &Value) -> Vec<Operation> {
         .filter(|one| one.scope.is_none())
         .map(|one| one.id.as_str())
         .collect();
-    let named = [&OPEN[..], &DOCUMENTS, &FOR_CLIENTS].concat();
+    let named = without_bearer();
     let gone: Vec<_> = named.iter().filter(|id| !open.contains(id)).collect();
     assert!(gone.is_empty(), "take {gone:?} off the list of what anybody may call");
     all
@@ -102,6 +118,8 @@ struct Names {
     transaction: String,
     key: String,
     client: String,
+    user: String,
+    file: String,
 }
 
 impl Names {
@@ -112,6 +130,8 @@ impl Names {
             transaction: "tx_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             key: "key_0123456789AB".into(),
             client: "clt_0123456789AB".into(),
+            user: "usr_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
+            file: "nothing".into(),
         }
     }
 
@@ -121,6 +141,8 @@ impl Names {
             ("{transactionId}", &self.transaction),
             ("{keyId}", &self.key),
             ("{clientId}", &self.client),
+            ("{userId}", &self.user),
+            ("{file}", &self.file),
         ];
         let path = known
             .iter()
@@ -153,6 +175,17 @@ impl Names {
             }
             "createClient" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             "createKey" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
+            "inviteUser" => json!({"name": "new", "role": "viewer"}),
+            "changeUser" => json!({"role": "viewer"}),
+            "beginEnrolment" => json!({"link": "wlk_1"}),
+            "finishEnrolment" => {
+                json!({"ceremony": "", "name": "new", "id": "", "attestationObject": "", "clientData": ""})
+            }
+            "beginSignIn" => json!({}),
+            "finishSignIn" => json!({
+                "ceremony": "", "id": "", "userHandle": "", "authenticatorData": "", "clientData": "", "signature": "",
+            }),
+            "signOut" => json!({"formToken": ""}),
             _ => panic!("{operation} takes a body: add one that it accepts to `Names::body` in tests/e2e/coverage.rs"),
         })
     }
@@ -242,11 +275,22 @@ fn nobody_calls_what_is_not_theirs_to_call() {
         &json!({"name": "there", "scopes": ["agents:read"]}),
     );
     let made = made.is(201).clone();
+    let users = estate.owner().get("/api/v1/auth/users").is(200).clone();
+    let page = estate.house.api("").get("/enrol").is(200).as_str().unwrap().to_owned();
     let there = Names {
         agent: agent.id.to_string(),
         transaction: paid["id"].as_str().unwrap().to_owned(),
         key: keys["items"][0]["id"].as_str().unwrap().to_owned(),
         client: made["id"].as_str().unwrap().to_owned(),
+        user: users["items"][0]["id"].as_str().unwrap().to_owned(),
+        file: page
+            .split("/assets/")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .to_owned(),
     };
     let nothing = Names::of_nothing();
     let anybody = estate.house.api("");
@@ -271,7 +315,8 @@ fn nobody_calls_what_is_not_theirs_to_call() {
             .clone();
         let client = format!("/api/v1/auth/clients/{}", there.client);
         let client = estate.owner().get(&client).is(200).clone();
-        (estate.shown(&agent.id), payments, key, client)
+        let users = estate.owner().get("/api/v1/auth/users").is(200)["items"].clone();
+        (estate.shown(&agent.id), payments, key, client, users)
     };
     let before = state();
     let mut seen: Vec<(&Operation, u16)> = Vec::new();
@@ -279,7 +324,7 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     let mut wrong: Vec<String> = Vec::new();
     for operation in &operations {
         let Some(scope) = &operation.scope else {
-            if !FOR_CLIENTS.contains(&operation.id.as_str()) {
+            if ![&FOR_CLIENTS[..], &FOR_PAGES].concat().contains(&operation.id.as_str()) {
                 assert_eq!(there.call(&anybody, operation).status, 200, "{operation}");
             }
             continue;
@@ -339,10 +384,15 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     assert_eq!(state(), before, "none of that has changed anything");
 
     let own = estate.house.api(&stranger);
-    for list in ["/api/v1/agents", "/api/v1/auth/keys", "/api/v1/auth/clients"] {
+    for list in [
+        "/api/v1/agents",
+        "/api/v1/auth/keys",
+        "/api/v1/auth/clients",
+        "/api/v1/auth/users",
+    ] {
         let text = own.get(list).is(200).to_string();
         assert!(
-            ![&there.agent, &there.key, &there.client]
+            ![&there.agent, &there.key, &there.client, &there.user]
                 .iter()
                 .any(|id| text.contains(id.as_str())),
             "{list}: {text}"
@@ -388,6 +438,45 @@ fn what_is_for_clients_refuses_who_is_none_and_takes_no_bearer() {
                 "{operation} does not tell of {status}"
             );
             assert_eq!(refused.header("cache-control"), Some("no-store"));
+        }
+    }
+}
+
+#[test]
+fn what_is_for_pages_is_asked_by_a_page_of_ours_or_not_at_all() {
+    let estate = Estate::open();
+    let document = estate.owner().get("/openapi.json").is(200).clone();
+    let operations = operations(&document);
+    let ours = estate.house.origin();
+    let names = Names::of_nothing();
+    for operation in operations.iter().filter(|one| FOR_PAGES.contains(&one.id.as_str())) {
+        let body = names.body(operation).unwrap();
+        let ask = |api: &Api, headers: &[(&str, &str)]| {
+            let answer = api.send(minreq::Method::Post, &operation.path, Some(&body), headers);
+            assert!(
+                operation.statuses.contains(&answer.status.to_string()),
+                "{operation}: {}",
+                answer.status
+            );
+            answer
+        };
+        for headers in [
+            &[][..],
+            &[("Origin", "https://evil.example")],
+            &[("Origin", "null")],
+            &[("Origin", ours.as_str()), ("Sec-Fetch-Site", "cross-site")],
+        ] {
+            // A bearer does not make up for it.
+            for api in [&estate.house.api(""), &estate.owner()] {
+                ask(api, headers).is_problem(403, "REQUEST_ORIGIN_NOT_ALLOWED");
+            }
+        }
+        let from_ours = ask(&estate.house.api(""), &[("Origin", &ours)]);
+        match operation.id.as_str() {
+            "beginSignIn" => assert!(from_ours.is(200)["ceremony"].is_string()),
+            "beginEnrolment" => drop(from_ours.is_problem(403, "AUTH_LINK_INVALID")),
+            "signOut" => drop(from_ours.is(204)),
+            _ => drop(from_ours.is_problem(403, "AUTH_PASSKEY_REFUSED")),
         }
     }
 }

@@ -5,6 +5,8 @@
 
 mod face;
 mod table;
+mod texts;
+mod users;
 
 use {
     crate::estate::{Estate, policy, until},
@@ -192,7 +194,7 @@ fn what_is_malformed_is_refused_everywhere_by_the_name_of_its_field_and_leaves_n
     let (mut asked, mut skipped) = (0, BTreeSet::new());
     // Payments by an agent that nobody knows: those alone are told of in the audit log.
     let mut by_nobody = 0;
-    for row in table::rows(&world) {
+    for row in table::rows(&world).into_iter().chain(users::rows(&world)) {
         let said = [
             ask_rest(&estate, &world, &row, &mut wrong),
             ask_cli(&estate, &world, &row, &mut wrong),
@@ -287,7 +289,7 @@ fn what_is_malformed_is_refused_everywhere_by_the_name_of_its_field_and_leaves_n
     estate.house.chain.airdrop(&world.shop, 1_000_000_000);
     estate.paid(&agent, &world.shop, 1_000_000, "probe");
     estate.paid(&agent, &stranger.vault(), 1_000_000, "probe-vault");
-    for act in [Act::Check, Act::NewAgent, Act::NewKey] {
+    for act in [Act::Check, Act::NewAgent, Act::NewKey, Act::NewClient, Act::NewUser] {
         let answer = estate.owner().post(&world.path(act), &world.good(act));
         assert!(answer.status < 300, "{act}: {}", answer.body);
     }

@@ -29,6 +29,7 @@ mod mcp;
 mod oauth;
 mod operators;
 mod payments;
+mod people;
 mod postgres;
 mod rates;
 mod setup;

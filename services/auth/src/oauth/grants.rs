@@ -3,7 +3,7 @@
 
 use {
     crate::oauth::RecentOauth,
-    portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp, TokenId},
+    portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp, TokenId, UserId},
     portreeve_store::{Fetch, Sql, StoreError, Tx},
     std::collections::BTreeSet,
 };
@@ -50,6 +50,8 @@ pub(crate) enum Ended {
     AgentSuspended,
     AgentRevoked,
     ClientRevoked,
+    RoleChanged,
+    UserRemoved,
 }
 
 impl Ended {
@@ -58,6 +60,8 @@ impl Ended {
             Self::AgentSuspended => "agent_suspended",
             Self::AgentRevoked => "agent_revoked",
             Self::ClientRevoked => "client_revoked",
+            Self::RoleChanged => "role_changed",
+            Self::UserRemoved => "user_removed",
         }
     }
 }
@@ -86,8 +90,21 @@ pub(crate) async fn end_of_client(
     end(tx, recent, live.bind(client), at, why).await
 }
 
+/// Ends every grant that `user` gave.
+pub(crate) async fn end_of_user(
+    tx: &mut Tx,
+    recent: &RecentOauth,
+    user: &UserId,
+    at: Timestamp,
+    why: Ended,
+) -> Result<(), StoreError> {
+    let live = Sql::new("SELECT id FROM oauth_grants WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id");
+    end(tx, recent, live.bind(user), at, why).await
+}
+
+/// Ends the grants that `live` selects, in the order in which it names them.
 async fn end(tx: &mut Tx, recent: &RecentOauth, live: Sql, at: Timestamp, why: Ended) -> Result<(), StoreError> {
-    // Locked in one order first: an update alone takes its rows as it finds them.
+    // Locked first: an update alone takes its rows as it finds them.
     let live = tx.fetch_all(live.for_update()).await?;
     if live.is_empty() {
         return Ok(());

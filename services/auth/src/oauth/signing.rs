@@ -50,7 +50,7 @@ pub enum SigningError {
     Crypto,
 }
 
-/// What seals the signing keys. Lives in a file beside the database and never in it.
+/// What seals the signing keys, and what browsers keep for us. Lives in a file beside the database and never in it.
 pub struct SealKey(Zeroizing<[u8; 32]>);
 
 impl fmt::Debug for SealKey {
@@ -66,38 +66,65 @@ impl SealKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The file's own bytes seal nothing: each use has a key of its own.
-    fn cipher(&self) -> Result<XChaCha20Poly1305, SigningError> {
+    /// The file's own bytes seal nothing: each purpose has a key of its own.
+    fn cipher(&self, purpose: Purpose) -> Result<XChaCha20Poly1305, SigningError> {
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*self.0).map_err(|_| SigningError::Crypto)?;
-        let key = Zeroizing::new(<[u8; 32]>::from(
-            mac.chain_update(b"portreeve:issuer:signing-keys:v1")
-                .finalize()
-                .into_bytes(),
-        ));
+        let mac = mac.chain_update(purpose.label()).finalize();
+        let key = Zeroizing::new(<[u8; 32]>::from(mac.into_bytes()));
         XChaCha20Poly1305::new_from_slice(&*key).map_err(|_| SigningError::Crypto)
     }
 
-    fn seal(&self, kid: &str, seed: &[u8; 32], entropy: &dyn Entropy) -> Result<Vec<u8>, SigningError> {
+    /// Seals `open` under `name`, which has to be named again to open it.
+    pub(crate) fn seal(
+        &self,
+        purpose: Purpose,
+        name: &str,
+        open: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, SigningError> {
         let mut nonce = [0; NONCE];
         entropy.fill(&mut nonce);
         let payload = Payload {
-            msg: seed,
-            aad: kid.as_bytes(),
+            msg: open,
+            aad: name.as_bytes(),
         };
-        let sealed = self.cipher()?.encrypt(&nonce.into(), payload);
+        let sealed = self.cipher(purpose)?.encrypt(&nonce.into(), payload);
         Ok([nonce.as_slice(), &sealed.map_err(|_| SigningError::Crypto)?].concat())
     }
 
-    fn open(&self, kid: &str, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, SigningError> {
+    /// What was sealed for this purpose under this name, and not changed since.
+    pub(crate) fn open(&self, purpose: Purpose, name: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SigningError> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(SigningError::WrongSeal)?;
         let payload = Payload {
             msg: sealed,
-            aad: kid.as_bytes(),
+            aad: name.as_bytes(),
         };
-        let seed = self.cipher()?.decrypt(&(*nonce).into(), payload);
-        let seed = Zeroizing::new(seed.map_err(|_| SigningError::WrongSeal)?);
+        let open = self.cipher(purpose)?.decrypt(&(*nonce).into(), payload);
+        open.map(Zeroizing::new).map_err(|_| SigningError::WrongSeal)
+    }
+
+    fn seed(&self, kid: &str, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, SigningError> {
+        let seed = self.open(Purpose::SigningKeys, kid, sealed)?;
         let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| SigningError::WrongSeal)?;
         Ok(Zeroizing::new(seed))
+    }
+}
+
+/// What is sealed. What was sealed for one purpose opens for no other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Purpose {
+    /// The seeds of signing keys, each under the key's own name.
+    SigningKeys,
+    /// WebAuthn ceremonies under way, while the browser keeps them.
+    Ceremonies,
+}
+
+impl Purpose {
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::SigningKeys => b"portreeve:issuer:signing-keys:v1",
+            Self::Ceremonies => b"portreeve:issuer:ceremonies:v1",
+        }
     }
 }
 
@@ -174,7 +201,7 @@ impl SigningKeys {
             let mut seed = Zeroizing::new([0; 32]);
             entropy.fill(seed.as_mut_slice());
             let kid = SigningKey::from_seed(&seed)?.kid;
-            let sealed = seal.seal(&kid, &seed, entropy)?;
+            let sealed = seal.seal(Purpose::SigningKeys, &kid, &*seed, entropy)?;
             rows = db.write(async move |tx| first(tx, &kid, &sealed, now).await).await?;
         }
         Self::unsealed(&rows, seal, now)
@@ -192,7 +219,7 @@ impl SigningKeys {
     fn unsealed(rows: &[Sealed], seal: &SealKey, now: Timestamp) -> Result<Self, SigningError> {
         let (mut signs, mut published) = (None, Vec::with_capacity(rows.len()));
         for row in rows {
-            let key = Arc::new(SigningKey::from_seed(&*seal.open(&row.kid, &row.sealed)?)?);
+            let key = Arc::new(SigningKey::from_seed(&*seal.seed(&row.kid, &row.sealed)?)?);
             if key.kid != row.kid {
                 return Err(SigningError::WrongSeal);
             }
@@ -434,15 +461,19 @@ mod tests {
     #[test]
     fn a_sealed_key_opens_only_whole_under_its_name_and_with_its_seal() {
         let (seal, seed) = (SealKey::new([7; 32]), [9; 32]);
-        let sealed = seal.seal("k1", &seed, &Seeded::new(1)).unwrap();
-        assert_eq!(*seal.open("k1", &sealed).unwrap(), seed);
-        assert!(seal.open("k2", &sealed).is_err());
-        assert!(SealKey::new([8; 32]).open("k1", &sealed).is_err());
+        let sealed = seal.seal(Purpose::SigningKeys, "k1", &seed, &Seeded::new(1)).unwrap();
+        assert_eq!(*seal.open(Purpose::SigningKeys, "k1", &sealed).unwrap(), seed);
+        assert!(seal.open(Purpose::Ceremonies, "k1", &sealed).is_err());
+        assert!(seal.open(Purpose::SigningKeys, "k2", &sealed).is_err());
+        assert!(SealKey::new([8; 32]).open(Purpose::SigningKeys, "k1", &sealed).is_err());
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[place] ^= 1;
-            assert!(seal.open("k1", &changed).is_err(), "byte {place}");
-            assert!(seal.open("k1", &sealed[..place]).is_err(), "cut at {place}");
+            assert!(seal.open(Purpose::SigningKeys, "k1", &changed).is_err(), "byte {place}");
+            assert!(
+                seal.open(Purpose::SigningKeys, "k1", &sealed[..place]).is_err(),
+                "cut at {place}"
+            );
         }
     }
 
@@ -452,7 +483,9 @@ mod tests {
         let row = |seed: u8, signs_from: Timestamp| {
             let kid = SigningKey::from_seed(&[seed; 32]).unwrap().kid;
             Sealed {
-                sealed: seal.seal(&kid, &[seed; 32], &Seeded::new(1)).unwrap(),
+                sealed: seal
+                    .seal(Purpose::SigningKeys, &kid, &[seed; 32], &Seeded::new(1))
+                    .unwrap(),
                 kid,
                 signs_from,
             }

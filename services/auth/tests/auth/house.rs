@@ -9,8 +9,8 @@ use {
     },
     http_body_util::BodyExt,
     portreeve_auth::{
-        Agents, Auth, Bearers, CreatedKey, Issuer, Keys, RefusalLog, ResourceServer, SealKey, SigningKeys, Tokens,
-        first_key, issuer_router, router,
+        Agents, Auth, Bearers, CreatedKey, Issuer, Keys, People, RefusalLog, ResourceServer, SealKey, SigningKeys,
+        Tokens, first_key, issuer_router, pages_router, router,
     },
     portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
     portreeve_kernel::{
@@ -191,15 +191,17 @@ impl House {
             faces: vec![ResourceServer::wallet(&ORIGIN.parse().unwrap()).face(&["/api/v1", "/mcp"])],
         });
         let wallet = Arc::new(Wallet::default());
+        let people = Arc::new(People::new(&keys, SealKey::new([7; 32])));
         let wallet_server = ResourceServer::wallet(&ORIGIN.parse().unwrap());
         let auth = Auth {
             gate: gate.clone(),
             keys: keys.clone(),
             agents: wallet.clone() as Arc<Agents>,
             issuer: Arc::new(Issuer::new(&keys, signing.clone(), vec![wallet_server])),
+            people,
         };
         let (routes, api) = router(auth.clone()).split_for_parts();
-        let (at_root, _) = issuer_router(auth).split_for_parts();
+        let (at_root, _) = issuer_router(auth.clone()).merge(pages_router(auth)).split_for_parts();
         let router = gate.protect(Router::new().nest("/api/v1", routes).merge(at_root));
         Self {
             db,
@@ -279,7 +281,7 @@ impl House {
         self.send(&format!("POST {path}"), &headers, peer, Some(form)).await
     }
 
-    async fn send(&self, line: &str, headers: &[(&str, &str)], peer: &str, body: Option<&str>) -> Answer {
+    pub(crate) async fn send(&self, line: &str, headers: &[(&str, &str)], peer: &str, body: Option<&str>) -> Answer {
         let (method, path) = line.split_once(' ').unwrap();
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
@@ -297,7 +299,8 @@ impl House {
             body: if bytes.is_empty() {
                 Value::Null
             } else {
-                serde_json::from_slice(&bytes).unwrap()
+                serde_json::from_slice(&bytes)
+                    .unwrap_or_else(|_| Value::String(String::from_utf8(bytes.to_vec()).unwrap()))
             },
         }
     }

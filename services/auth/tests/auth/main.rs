@@ -7,10 +7,13 @@
 )]
 
 mod assertions;
+mod authenticator;
 mod clients;
 mod contract;
 mod house;
 mod oauth_contract;
+mod people;
+mod people_contract;
 mod service;
 mod token;
 mod token_access;

@@ -13,21 +13,30 @@ pub(super) enum Act {
     NewAgent,
     NewKey,
     NewClient,
+    NewUser,
 }
 
 impl Act {
-    pub(super) const ALL: [Self; 5] = [Self::Pay, Self::Check, Self::NewAgent, Self::NewKey, Self::NewClient];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Pay,
+        Self::Check,
+        Self::NewAgent,
+        Self::NewKey,
+        Self::NewClient,
+        Self::NewUser,
+    ];
 }
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // POST /transactions, /agents/{agentId}/policy/check, /agents, /auth/keys and /auth/clients.
+        // POST /transactions, /agents/{agentId}/policy/check, /agents, /auth/keys, /auth/clients and /auth/users.
         f.write_str(match self {
             Self::Pay => "pay",
             Self::Check => "ask",
             Self::NewAgent => "make an agent",
             Self::NewKey => "make a key",
             Self::NewClient => "make a client",
+            Self::NewUser => "invite",
         })
     }
 }
@@ -143,6 +152,7 @@ impl World {
             Act::NewAgent => "/api/v1/agents".to_owned(),
             Act::NewKey => "/api/v1/auth/keys".to_owned(),
             Act::NewClient => "/api/v1/auth/clients".to_owned(),
+            Act::NewUser => "/api/v1/auth/users".to_owned(),
         }
     }
 
@@ -156,6 +166,7 @@ impl World {
                 "policy": {"preset": "custom", "limits": {"perTransaction": "1", "daily": "1"}},
             }),
             Act::NewKey | Act::NewClient => json!({"name": "probe", "scopes": ["agents:read"]}),
+            Act::NewUser => json!({"name": "probe", "role": "viewer"}),
         }
     }
 
@@ -173,6 +184,7 @@ impl World {
             Act::NewAgent => (&["agent", "create"], vec![("", "probe"), ("--daily", "1sol")]),
             Act::NewKey => (&["key", "create"], vec![("", "probe"), ("--scope", "agents:read")]),
             Act::NewClient => (&["client", "create"], vec![("", "probe"), ("--scope", "agents:read")]),
+            Act::NewUser => (&["user", "invite"], vec![("", "probe"), ("--role", "viewer")]),
         };
         let mut line: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         for (flag, value) in pairs.into_iter().filter(|(flag, _)| *flag != but) {
@@ -195,7 +207,8 @@ impl World {
             (Act::Pay, "memo") => "--memo",
             (Act::Pay | Act::NewKey | Act::NewClient, "agentId") => "--agent",
             (Act::Pay, "Idempotency-Key") => "--idempotency-key",
-            (Act::NewAgent, "nickname") | (Act::NewKey | Act::NewClient, "name") => "",
+            (Act::NewAgent, "nickname") | (Act::NewKey | Act::NewClient | Act::NewUser, "name") => "",
+            (Act::NewUser, "role") => "--role",
             (Act::NewAgent, "policy.limits.daily") => "--daily",
             (Act::NewAgent, "policy.limits.perTransaction") => "--per-transaction",
             (Act::NewAgent, "policy.whitelist.allowedDestinations[0]") => "--to",

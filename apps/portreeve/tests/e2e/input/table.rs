@@ -2,13 +2,16 @@
 //! face of the product.
 
 use {
-    super::face::{Act, By, Cli, Rest, Row, World},
+    super::{
+        face::{Act, By, Cli, Rest, Row, World},
+        texts::NOT_PLAIN,
+    },
     serde_json::{Value, json},
 };
 
-const FORMAT: &str = "VALIDATION_INVALID_FORMAT";
-const RANGE: &str = "VALIDATION_OUT_OF_RANGE";
-const ENUM: &str = "VALIDATION_INVALID_ENUM";
+pub(super) const FORMAT: &str = "VALIDATION_INVALID_FORMAT";
+pub(super) const RANGE: &str = "VALIDATION_OUT_OF_RANGE";
+pub(super) const ENUM: &str = "VALIDATION_INVALID_ENUM";
 const POLICY: &str = "POLICY_INVALID";
 
 /// Texts that are no amount, whatever they look like.
@@ -65,7 +68,7 @@ const OUT_OF_BOUNDS: [&str; 5] = [
 ];
 
 /// Everything JSON has beside text.
-fn no_texts() -> Vec<Value> {
+pub(super) fn no_texts() -> Vec<Value> {
     vec![
         json!(5),
         json!(-5),
@@ -129,22 +132,6 @@ const NO_AGENTS: [&str; 7] = [
     "tx_01JZ3V5Q8K3M0N2P4R6S8T0V2W",
     "agt_01jz3v5q8k3m0n2p4r6s8t0v2w",
     "../auth/keys",
-];
-
-/// Characters that trip a terminal, a log or a reader.
-const NOT_PLAIN: [&str; 12] = [
-    "a\nb",
-    "a\rb",
-    "a\tb",
-    "a\0b",
-    "\u{1b}[2J",
-    "\u{7f}",
-    "\u{85}",
-    "\u{9b}2J",
-    "a\u{200b}b",
-    "a\u{202e}b",
-    "a\u{2066}b",
-    "\u{feff}a",
 ];
 
 /// All of it.

@@ -1,0 +1,103 @@
+//! The pages on which people make a passkey, sign in and sign out, and what their script asks for.
+//!
+//! What must stay true: nothing here takes a bearer token, and nothing of the API takes the cookie; whatever changes
+//! something is asked by a page of ours; and who has no right link or passkey learns nothing but that.
+
+pub(crate) mod enrol;
+pub(crate) mod signin;
+
+use {
+    crate::{
+        Auth,
+        people::{error::PeopleError, passkeys::Begun, sessions},
+    },
+    axum::{
+        extract::FromRef,
+        http::{HeaderMap, HeaderValue, header},
+        response::{IntoResponse, Response},
+    },
+    portreeve_guard::{Json, Problem, Reason, Refusal, RequestContext, openapi::problems},
+    portreeve_kernel::{Code, Secret},
+    portreeve_pages::{OwnOrigin, OwnPath, cookie},
+    serde::Serialize,
+    serde_json::Value,
+    std::collections::BTreeMap,
+    utoipa::{
+        IntoResponses, ToSchema,
+        openapi::{RefOr, response},
+    },
+};
+
+impl FromRef<Auth> for OwnOrigin {
+    fn from_ref(auth: &Auth) -> Self {
+        Self::new(auth.keys.origin.as_str())
+    }
+}
+
+/// What the script of a page may be answered.
+#[derive(Debug)]
+pub(crate) enum PageRefusals {}
+
+impl IntoResponses for PageRefusals {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        problems(&[
+            Code::AuthLinkInvalid,
+            Code::AuthPasskeyRefused,
+            Code::RequestOriginNotAllowed,
+            Code::SystemRateLimited,
+            Code::SystemInternalError,
+            Code::SystemDatabaseError,
+        ])
+    }
+}
+
+/// A ceremony that began.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BegunAnswer {
+    /// To be given back at the end, within five minutes.
+    ceremony: String,
+    /// What the browser asks the authenticator for (WebAuthn, 5.4 and 5.5).
+    #[schema(value_type = Object)]
+    options: Value,
+}
+
+impl From<Begun> for BegunAnswer {
+    fn from(begun: Begun) -> Self {
+        Self {
+            ceremony: begun.ceremony,
+            options: begun.options,
+        }
+    }
+}
+
+/// Where to go on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NextAnswer {
+    /// A path of this server.
+    #[schema(example = "/signin")]
+    next: String,
+}
+
+/// Somebody is signed in from here on.
+fn signed_in(cookie: &Secret, next: Option<&OwnPath>) -> Result<Response, Problem> {
+    let next = next.map_or("/signin", OwnPath::as_str).to_owned();
+    let cookie = cookie::set(cookie, sessions::LIFE).map_err(Problem::internal)?;
+    Ok(with_cookie(Json(NextAnswer { next }), cookie))
+}
+
+fn with_cookie(answer: impl IntoResponse, cookie: HeaderValue) -> Response {
+    let mut response = answer.into_response();
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response
+}
+
+/// What the browser is told; and the audit log, when somebody was turned away.
+fn refuse(auth: &Auth, context: &RequestContext, headers: &HeaderMap, error: PeopleError) -> Problem {
+    if matches!(error, PeopleError::LinkInvalid | PeopleError::PasskeyRefused) {
+        auth.gate.refused(&Refusal::new(context, headers, Reason::Invalid));
+        if let Err(too_often) = auth.gate.wrong_credential(context) {
+            return too_often;
+        }
+    }
+    error.into()
+}

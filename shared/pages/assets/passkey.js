@@ -1,0 +1,92 @@
+// Makes passkeys, signs in with them, and signs out: the forms of our pages, each known by its id.
+"use strict";
+
+const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+const text = (buffer) =>
+  btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+
+/** Asks the server. A refusal is thrown, in its own words. */
+async function ask(path, body) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const told = answer.status === 204 ? {} : await answer.json();
+  if (!answer.ok) throw new Error(`${told.title}. ${told.detail}`);
+  return told;
+}
+
+async function enrol(form) {
+  const link = location.hash.slice(1);
+  const { ceremony, options } = await ask("/enrol/begin", { link });
+  const made = await navigator.credentials.create({
+    publicKey: {
+      ...options,
+      challenge: bytes(options.challenge),
+      user: { ...options.user, id: bytes(options.user.id) },
+      excludeCredentials: (options.excludeCredentials ?? []).map((one) => ({ ...one, id: bytes(one.id) })),
+    },
+  });
+  return ask("/enrol/finish", {
+    ceremony,
+    name: form.get("name"),
+    id: text(made.rawId),
+    attestationObject: text(made.response.attestationObject),
+    clientData: text(made.response.clientDataJSON),
+  });
+}
+
+async function signin(form) {
+  const { ceremony, options } = await ask("/signin/begin", {});
+  const shown = await navigator.credentials.get({ publicKey: { ...options, challenge: bytes(options.challenge) } });
+  return ask("/signin/finish", {
+    ceremony,
+    next: form.get("next"),
+    id: text(shown.rawId),
+    userHandle: text(shown.response.userHandle ?? new ArrayBuffer(0)),
+    authenticatorData: text(shown.response.authenticatorData),
+    clientData: text(shown.response.clientDataJSON),
+    signature: text(shown.response.signature),
+  });
+}
+
+async function signout(form) {
+  await ask("/signout", { formToken: form.get("formToken") });
+  return { next: "/signin" };
+}
+
+/** What a browser says is for programmers; the usual ones for people. */
+function words(error) {
+  if (!window.PublicKeyCredential) return "This browser cannot use passkeys, or not on this page.";
+  switch (error.name) {
+    case "NotAllowedError":
+      return "Nothing was done: it was cancelled, or took too long. Try again.";
+    case "InvalidStateError":
+      return "This device already holds a passkey of yours. Sign in with it, or use another device.";
+    case "SecurityError":
+      return "Passkeys do not work under this address. Open the page under the server's own name.";
+    default:
+      return error.message;
+  }
+}
+
+for (const [id, act] of Object.entries({ enrol, signin, signout })) {
+  const form = document.getElementById(id);
+  form?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const said = document.getElementById("said");
+    const button = form.querySelector("button");
+    button.disabled = true;
+    said.className = "";
+    said.textContent = "One moment …";
+    try {
+      const { next } = await act(new FormData(form));
+      location.assign(next);
+    } catch (error) {
+      said.className = "bad";
+      said.textContent = words(error);
+      button.disabled = false;
+    }
+  });
+}
