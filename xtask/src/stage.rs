@@ -9,7 +9,7 @@ use {
 /// One part of `cargo xtask test`, in the order they run: what is quick to fail comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Stage {
-    /// Install what is missing: PostgreSQL, cargo-deny
+    /// Install what is missing: PostgreSQL, cargo-deny, Chromium, and what npm provides
     Tools,
     /// `cargo fmt --check` in both workspaces
     Format,
@@ -25,6 +25,8 @@ pub(crate) enum Stage {
     Localchain,
     /// The real binaries against the local chain, on SQLite and PostgreSQL
     E2e,
+    /// People and foreign clients against the real binaries: Chromium with an authenticator
+    Clients,
     /// The proofs, each in a small size
     Prove,
     /// The demo, with binaries built as they are shipped
@@ -43,6 +45,7 @@ impl Stage {
             Self::Unit => "unit",
             Self::Localchain => "localchain",
             Self::E2e => "e2e",
+            Self::Clients => "clients",
             Self::Prove => "prove",
             Self::Demo => "demo",
         }

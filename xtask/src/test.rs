@@ -24,6 +24,9 @@ const END_TO_END: &str = "e2e";
 /// The test binary that looks at what the others have run.
 const DRIVEN: &str = "driven";
 
+/// The test binary that has browsers and foreign clients drive the real programs.
+const CLIENTS: &str = "clients";
+
 /// What to run; all of it when nothing is said.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -31,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long = "stage", value_enum)]
     stages: Vec<Stage>,
 
-    /// Passed on to the tests of `unit`, `localchain` and `e2e`: a part of a test's name, or `--nocapture`
+    /// Passed on to the tests of `unit`, `localchain`, `e2e` and `clients`: a part of a test's name, or `--nocapture`
     #[arg(last = true)]
     pass_on: Vec<String>,
 }
@@ -96,6 +99,15 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
                 .env("PORTREEVE_RAN", record.path());
             command::run(&mut look)
         }
+        Stage::Clients => {
+            let mut test = kill_points(
+                layout,
+                &["test", "--locked", "--package", "portreeve", "--test", CLIENTS],
+            )?;
+            test.args(["--", "--include-ignored"]).args(pass_on);
+            test.env("PORTREEVE_CLIENTS", tools::clients(layout));
+            command::run(with_companions(&mut test, layout, Flavour::KillPoints))
+        }
         Stage::Prove => prove::all(layout),
         Stage::Demo => {
             demo::build(layout)?;
@@ -159,7 +171,7 @@ pub(crate) fn with_companions<'a>(test: &'a mut Command, layout: &Layout, flavou
         .env("PORTREEVE_LOCALCHAIN_BIN", layout.localchain())
 }
 
-/// Every integration test of the workspace but the end-to-end one, by name, each once.
+/// Every integration test of the workspace but those with a stage of their own, by name, each once.
 fn integration_tests(root: &Path) -> Result<Vec<String>, ChoreError> {
     let mut packages = vec![root.join("xtask")];
     for floor in ["domain", "shared", "services", "apps", "prove"] {
@@ -171,7 +183,7 @@ fn integration_tests(root: &Path) -> Result<Vec<String>, ChoreError> {
             names.extend(entries(&tests)?.iter().filter_map(|path| test_name(path)));
         }
     }
-    names.retain(|name| name != END_TO_END && name != DRIVEN);
+    names.retain(|name| ![END_TO_END, DRIVEN, CLIENTS].contains(&name.as_str()));
     names.sort_unstable();
     names.dedup();
     Ok(names)
@@ -200,13 +212,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_integration_tests_are_found_and_the_end_to_end_ones_left_to_their_own_stage() {
+    fn the_integration_tests_are_found_and_those_with_a_stage_of_their_own_left_to_it() {
         let folder = tempfile::tempdir().unwrap();
         for floor in ["domain", "shared", "services", "apps", "prove"] {
             fs::create_dir(folder.path().join(floor)).unwrap();
         }
         for path in [
             "apps/a/tests/e2e",
+            "apps/a/tests/clients",
             "apps/a/tests/fixtures",
             "shared/s/tests",
             "shared/t/src",
@@ -217,6 +230,7 @@ mod tests {
         }
         for path in [
             "apps/a/tests/e2e/main.rs",
+            "apps/a/tests/clients/main.rs",
             "apps/a/tests/architecture.rs",
             "shared/s/tests/contract.rs",
             "prove/p/tests/proof.rs",

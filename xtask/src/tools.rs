@@ -13,17 +13,67 @@ use {
     },
 };
 
-/// Finds or installs PostgreSQL and cargo-deny.
+/// What npm is told to install, from the clone's root.
+const CLIENTS: &str = "apps/portreeve/tests/clients";
+
+/// Finds or installs PostgreSQL, cargo-deny, Chromium, and what npm provides for the tests with foreign clients.
 pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
     if postgres::binaries().is_none() {
-        install_postgres()?;
+        let missing = ChoreError::Missing {
+            what: "postgresql",
+            fix: "install it with: sudo apt-get install -y postgresql",
+        };
+        debian("postgresql", missing, || postgres::binaries().is_some())?;
     }
     if cargo_deny(layout).is_none() {
         let root = layout.tools();
         let mut install = layout.cargo(&["install", "--locked", "cargo-deny", "--root"]);
         command::run(install.arg(&root))?;
     }
-    Ok(())
+    if in_path("chromium").is_none() {
+        let missing = ChoreError::Missing {
+            what: "chromium",
+            fix: "install it with: sudo apt-get install -y chromium",
+        };
+        debian("chromium", missing, || in_path("chromium").is_some())?;
+    }
+    npm(layout)
+}
+
+/// Where [`install`] puts what npm provides.
+pub(crate) fn clients(layout: &Layout) -> PathBuf {
+    layout.tools().join("clients")
+}
+
+/// Installs exactly what the lock file says, outside of the sources, and not twice.
+fn npm(layout: &Layout) -> Result<(), ChoreError> {
+    let (from, to) = (layout.root().join(CLIENTS), clients(layout));
+    let fail = |path: &Path| {
+        let path = path.to_owned();
+        move |cause| ChoreError::File { path, cause }
+    };
+    let lock = from.join("package-lock.json");
+    let wanted = fs::read(&lock).map_err(fail(&lock))?;
+    // Written last, so that what was cut off is done again.
+    let done = to.join("installed.json");
+    if fs::read(&done).is_ok_and(|there| there == wanted) {
+        return Ok(());
+    }
+    if in_path("npm").is_none() {
+        return Err(ChoreError::Missing {
+            what: "npm",
+            fix: "install it with: sudo apt-get install -y npm",
+        });
+    }
+    fs::create_dir_all(&to).map_err(fail(&to))?;
+    for name in ["package.json", "package-lock.json"] {
+        let there = to.join(name);
+        fs::copy(from.join(name), &there).map_err(fail(&there))?;
+    }
+    let mut install = Command::new("npm");
+    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    command::run(install.current_dir(&to))?;
+    fs::write(&done, wanted).map_err(fail(&done))
 }
 
 /// The program, in the path or where [`install`] puts it.
@@ -32,11 +82,8 @@ pub(crate) fn cargo_deny(layout: &Layout) -> Option<PathBuf> {
     in_path("cargo-deny").or_else(|| ours.is_file().then_some(ours))
 }
 
-fn install_postgres() -> Result<(), ChoreError> {
-    let missing = ChoreError::Missing {
-        what: "postgresql",
-        fix: "install it with: sudo apt-get install -y postgresql",
-    };
+/// Installs a package, when that can be done unasked and is enough.
+fn debian(package: &str, missing: ChoreError, is_there: impl FnOnce() -> bool) -> Result<(), ChoreError> {
     if !is_root() || in_path("apt-get").is_none() {
         return Err(missing);
     }
@@ -48,8 +95,8 @@ fn install_postgres() -> Result<(), ChoreError> {
         )
     };
     apt(&["update"])?;
-    apt(&["install", "-y", "--no-install-recommends", "postgresql"])?;
-    postgres::binaries().map(|_| ()).ok_or(missing)
+    apt(&["install", "-y", "--no-install-recommends", package])?;
+    if is_there() { Ok(()) } else { Err(missing) }
 }
 
 /// True when we may install Debian packages, and must not run a database server.

