@@ -6,6 +6,7 @@ mod client;
 mod demo;
 mod doctor;
 mod init;
+mod issuer;
 mod key;
 mod looks;
 mod mcp;
@@ -105,6 +106,9 @@ enum Command {
     /// People who sign in: invite, list, change, remove
     #[command(subcommand)]
     User(user::UserCommand),
+    /// The keys that access tokens are signed with: have another one sign
+    #[command(subcommand)]
+    Issuer(issuer::IssuerCommand),
     /// Agents: make, see, suspend, resume
     #[command(subcommand)]
     Agent(agent::AgentCommand),
@@ -337,6 +341,7 @@ fn command(args: Args) -> Result<(), CliError> {
         Command::Key(command) => runtime()?.block_on(key::run(&context, command)),
         Command::Client(command) => runtime()?.block_on(client::run(&context, command)),
         Command::User(command) => runtime()?.block_on(user::run(&context, command)),
+        Command::Issuer(command) => runtime()?.block_on(issuer::run(&context, command)),
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),
         Command::Policy(command) => runtime()?.block_on(policy::run(&context, command)),
         Command::Tx(command) => runtime()?.block_on(tx::run(&context, command)),

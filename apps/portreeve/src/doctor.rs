@@ -110,6 +110,9 @@ pub(crate) async fn examine(patient: &Patient, now_looking_at: impl Fn(&str)) ->
     now_looking_at("the database");
     let (project, of_database) = parts::database(patient, config).await;
     found.extend(of_database);
+    if project.is_some() {
+        found.extend(parts::signing_keys(patient, config).await);
+    }
     now_looking_at("the server");
     let (runs, of_server) = parts::server(patient, config).await;
     found.extend(of_server);

@@ -51,6 +51,12 @@ pub(crate) async fn open(home: &Home, database: &Database) -> Result<SealKey, Is
         }
         make(home)?;
     }
+    read(home)
+}
+
+/// Reads the file.
+pub(crate) fn read(home: &Home) -> Result<SealKey, IssuerKeyError> {
+    let path = home.issuer_key();
     let text = Secret::new(home::read(&path)?);
     let bytes = BASE64_STANDARD.decode(text.expose().trim()).ok();
     let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());

@@ -140,7 +140,7 @@ async fn begin(
     let project = project(&database).await?;
     let (chain, time) = cluster::reach(&config.chain, project.cluster).await?;
     let seal = issuer_key::open(home, &database).await?;
-    let signing = SigningKeys::open(&database, &*time.clock(), &SystemEntropy, &seal).await?;
+    let signing = SigningKeys::open(&database, time.clock(), Arc::new(SystemEntropy), seal.clone()).await?;
     let origin = config.server.origin.unwrap_or_else(|| Origin::local(address.port()));
     tracing::info!(%origin, ?signing, "issues access tokens");
     let socket = match &config.signer.socket {
@@ -203,6 +203,7 @@ async fn go_on(
     background.spawn(house.wallet.agent_jobs(runner("agents")).run(stopped(&stop)));
     background.spawn(house.wallet.clone().upkeep(stopped(&stop)));
     background.spawn(portreeve_auth::upkeep(house.keys, house.refusals, stopped(&stop)));
+    background.spawn(house.signing.upkeep(stopped(&stop)));
     background.spawn(limit::upkeep(house.limiter, stopped(&stop)));
     background.spawn(time.keep_up(house.chain, stopped(&stop)));
 
@@ -244,6 +245,7 @@ struct House {
     wallet: Wallet,
     keys: Arc<Keys>,
     refusals: Arc<RefusalLog>,
+    signing: Arc<SigningKeys>,
     limiter: Arc<Limiter>,
     chain: Arc<portreeve_wallet::rpc::RpcChain>,
     router: axum::Router,
@@ -313,7 +315,7 @@ impl House {
         if !people.can_sign_in() {
             tracing::warn!(%origin, "nobody can sign in: a passkey belongs to a name; set `server.origin` to one");
         }
-        let issuer = Issuer::new(&keys, signing, vec![wallet_server]);
+        let issuer = Issuer::new(&keys, Arc::clone(&signing), vec![wallet_server]);
         let auth = Auth {
             gate: gate.clone(),
             keys: Arc::clone(&keys),
@@ -330,6 +332,7 @@ impl House {
             wallet,
             keys,
             refusals,
+            signing,
             limiter,
             chain,
             router,

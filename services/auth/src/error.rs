@@ -1,6 +1,7 @@
 //! Why something was not done about a key or a client, and what the caller is told.
 
 use {
+    crate::oauth::signing::SigningError,
     portreeve_guard::{Problem, caller, insufficient_scope, not_found, page::bad_cursor},
     portreeve_kernel::{AgentId, Code, Credential, Environment, KeyId, Role, Scope, Timestamp},
     portreeve_store::StoreError,
@@ -52,6 +53,9 @@ pub enum KeyError {
     /// The position to go on from is none of this list's.
     #[error("not a cursor of this list")]
     BadCursor,
+    /// The signing keys could not be used.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,7 +81,12 @@ impl From<KeyError> for Problem {
             KeyError::ClientEnded => Self::new(Code::AuthClientNotFound).detail(detail),
             KeyError::CallerRevoked(credential) => caller::revoked(&credential),
             KeyError::BadCursor => bad_cursor(),
-            KeyError::Store(error) => Self::because(error.code(), error),
+            KeyError::Signing(error @ (SigningError::WrongSeal | SigningError::None | SigningError::Crypto)) => {
+                Self::internal(error)
+            }
+            KeyError::Signing(SigningError::Store(error)) | KeyError::Store(error) => {
+                Self::because(error.code(), error)
+            }
         }
     }
 }

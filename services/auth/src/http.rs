@@ -4,4 +4,5 @@ pub(crate) mod clients;
 pub(crate) mod keys;
 pub(crate) mod oauth;
 pub(crate) mod people;
+pub(crate) mod signing_keys;
 pub(crate) mod users;

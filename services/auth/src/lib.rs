@@ -95,6 +95,8 @@ pub fn router(auth: Auth) -> OpenApiRouter {
         .routes(routes!(http::users::invite, http::users::list))
         .routes(routes!(http::users::change, http::users::remove))
         .routes(routes!(http::users::link))
+        .routes(routes!(http::signing_keys::rotate))
+        .routes(routes!(http::signing_keys::revoke))
         .with_state(auth)
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod issuer;
 pub(crate) mod make;
 pub(crate) mod manage;
 pub(crate) mod revoke;
+pub(crate) mod rotation;
 pub(crate) mod signing;
 pub(crate) mod tokens;
 

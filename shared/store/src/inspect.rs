@@ -32,6 +32,14 @@ pub struct Inspection {
 /// Why it cannot be used: [`StoreError::Unreachable`], [`StoreError::Setup`] for one that would lose data, or
 /// [`StoreError::Statement`] when it does not hold our tables.
 pub async fn inspect(url: &str, schemas: &[Schema]) -> Result<Inspection, StoreError> {
+    peek(url, async |reader| look(reader, schemas).await).await
+}
+
+/// Reads in the database at `url`, which is opened for nothing but that and closed after. One that is not there is not made.
+///
+/// # Errors
+/// As [`inspect`], and whatever `read` answers.
+pub async fn peek<T>(url: &str, read: impl AsyncFnOnce(&mut Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
     sqlx::any::install_default_drivers();
     let backend = Backend::of(url)?;
     let url = url.replace("mode=rwc", "mode=rw");
@@ -45,7 +53,7 @@ pub async fn inspect(url: &str, schemas: &[Schema]) -> Result<Inspection, StoreE
         .connect_lazy(&url)
         .map_err(|error| backend.error(error))?;
     let mut reader = Reader { pool, backend };
-    let found = look(&mut reader, schemas).await;
+    let found = read(&mut reader).await;
     reader.pool.close().await;
     found
 }

@@ -43,7 +43,7 @@ pub use {
     batch::{Batch, Batcher},
     database::{Database, Options, QUEUE},
     error::StoreError,
-    inspect::{Inspection, inspect},
+    inspect::{Inspection, inspect, peek},
     migrate::{Migration, SCHEMA_EPOCH, Schema},
     outbox::OutboxEvent,
     reader::{Fetch, Reader},

@@ -5,10 +5,11 @@ use {
     crate::{
         client::{Client, ClientError},
         config::Config,
-        home,
+        home, issuer_key,
         schema::SCHEMAS,
         signer_process::{CURE, Isolation, SignerProgram},
     },
+    portreeve_auth::{SigningError, SigningKeys},
     portreeve_kernel::Secret,
     portreeve_signing::protocol::Enrolment,
     portreeve_store::{SCHEMA_EPOCH, StoreError, inspect, tenancy::Project},
@@ -106,6 +107,30 @@ pub(super) async fn database(patient: &Patient, config: &Config) -> (Option<Proj
         }
     };
     (project, Some(finding))
+}
+
+/// Whether the issuer's key file belongs to the database. Nothing when the one or the other is missing, which is told already.
+pub(super) async fn signing_keys(patient: &Patient, config: &Config) -> Option<Finding> {
+    const CHECK: &str = "signing keys";
+    const TODO: &str =
+        "put back the `issuer.key` that belongs to this database, or name the database that belongs to it";
+    if !patient.home.issuer_key().exists() {
+        return None;
+    }
+    let seal = match issuer_key::read(&patient.home) {
+        Ok(seal) => seal,
+        Err(error) => return Some(Finding::fail(CHECK, error.to_string(), TODO)),
+    };
+    Some(
+        match SigningKeys::opened_by(&seal, config.database_url(&patient.home).expose()).await {
+            Ok(count) => Finding::ok(CHECK, format!("the issuer's key opens all {count} of them")),
+            Err(SigningError::None) => Finding::ok(CHECK, "there is none yet; the first start makes one"),
+            Err(error @ (SigningError::WrongSeal | SigningError::Crypto)) => {
+                Finding::fail(CHECK, error.to_string(), TODO)
+            }
+            Err(SigningError::Store(_)) => return None,
+        },
+    )
 }
 
 /// Whether the server answers, is ready, and takes the key.

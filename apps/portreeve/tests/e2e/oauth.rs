@@ -1,5 +1,8 @@
 //! Access tokens: the way to one from nothing but an address, what it opens, and what ends it.
 
+mod hostile;
+mod rotation;
+
 use {
     crate::{
         estate::{Agent, Client, Estate, policy, until},

@@ -8,7 +8,7 @@ pub(crate) mod token;
 use {
     crate::{
         Auth,
-        oauth::{IssueError, clients::Registered},
+        oauth::{IssueError, clients::Registered, signing::SigningError},
     },
     axum::http::{HeaderMap, header},
     portreeve_guard::{Reason, Refusal, RequestContext, oauth::OAuthRefusal},
@@ -36,6 +36,7 @@ impl From<IssueError> for OAuthRefusal {
             IssueError::Refused(error) => error.into(),
             IssueError::Store(cause) => Self::unavailable(cause),
             IssueError::Unavailable(cause) => Self::unavailable(cause),
+            IssueError::Signing(SigningError::Store(cause)) => Self::unavailable(cause),
             IssueError::Signing(cause) => Self::internal(cause),
         }
     }

@@ -33,7 +33,7 @@ impl Issuer {
         if !client.client.auth_method.is_confidential() {
             return Err(KEEPS_NO_SECRET.into());
         }
-        let about = match self.tokens.read(credential, self.clock.now()) {
+        let about = match self.tokens.read(credential, self.clock.now()).await? {
             Some((claims, _)) => {
                 let principal = good(self.tokens.principal(credential).await)?;
                 principal.map(|principal| {

@@ -23,7 +23,7 @@ impl Issuer {
     /// The store's; the token goes on.
     pub(crate) async fn revoke(&self, client: &Registered, token: &str) -> Result<(), IssueError> {
         let now = self.clock.now();
-        let Some((claims, id)) = self.tokens.read(token, now) else {
+        let Some((claims, id)) = self.tokens.read(token, now).await? else {
             return Ok(());
         };
         if claims.client_id != client.client.id || claims.is_expired(now) {

@@ -8,7 +8,10 @@ use {
     crate::{
         cache::Shard,
         keys::Keys,
-        oauth::{RecentOauth, signing::SigningKeys},
+        oauth::{
+            RecentOauth,
+            signing::{SigningError, SigningKeys},
+        },
         origin::Origin,
         token,
         verify::effective,
@@ -45,6 +48,8 @@ impl fmt::Debug for Tokens {
 pub(crate) struct Verified {
     principal: Arc<Principal>,
     expires_at: Timestamp,
+    /// How often keys had gone when its signature was found right.
+    keys_gone: u64,
 }
 
 impl Verified {
@@ -71,13 +76,20 @@ impl Tokens {
     }
 
     /// What a token says that we signed for this resource server. It may be over.
-    pub(crate) fn read(&self, bearer: &str, now: Now) -> Option<(AccessClaims, TokenId)> {
-        let payload = self.signing.verified(bearer)?;
+    ///
+    /// # Errors
+    /// A key that is not known here could not be looked for.
+    pub(crate) async fn read(&self, bearer: &str, now: Now) -> Result<Option<(AccessClaims, TokenId)>, SigningError> {
+        let payload = self.signing.verified(bearer).await?;
+        Ok(payload.and_then(|payload| self.accept(&payload, now)))
+    }
+
+    fn accept(&self, payload: &[u8], now: Now) -> Option<(AccessClaims, TokenId)> {
         let expected = Expected {
             issuer: self.origin.as_str(),
             audience: &self.audience,
         };
-        let claims = AccessClaims::of_any_age(&payload, expected, now).ok()?;
+        let claims = AccessClaims::of_any_age(payload, expected, now).ok()?;
         let id = claims.jti.parse().ok()?;
         Some((claims, id))
     }
@@ -97,10 +109,15 @@ impl Tokens {
     /// [`AuthFailure`].
     pub(crate) async fn principal(&self, bearer: &str) -> Result<Arc<Principal>, AuthFailure> {
         let (hash, now) = (token::hash(bearer), self.clock.now());
-        if let Some(known) = self.recent.tokens.get(&hash) {
+        // Asked before the signature is looked at: what a key signed goes with it.
+        let keys_gone = self.signing.gone();
+        let known = self.recent.tokens.get(&hash);
+        if let Some(known) = known.filter(|known| known.keys_gone == keys_gone) {
             return known.at(now);
         }
-        let (claims, id) = self.read(bearer, now).ok_or(AuthFailure::Invalid)?;
+        let unavailable = |error: SigningError| AuthFailure::Unavailable(error.to_string());
+        let read = self.read(bearer, now).await.map_err(unavailable)?;
+        let (claims, id) = read.ok_or(AuthFailure::Invalid)?;
         let before = self.recent.tokens.before_load(Shard::named(id.grant().as_str()));
         let found = load(&mut self.db.read(), &id).await;
         let found = found.map_err(|error| AuthFailure::Unavailable(error.to_string()))?;
@@ -115,6 +132,7 @@ impl Tokens {
         let verified = Verified {
             principal,
             expires_at: Timestamp::from_seconds(claims.exp),
+            keys_gone,
         };
         if !claims.is_expired(now) {
             self.recent.tokens.keep(hash, before, verified.clone());

@@ -170,7 +170,7 @@ impl House {
             entropy.clone(),
             ORIGIN.parse().unwrap(),
         ));
-        let signing = SigningKeys::open(&db, &*seen, &*entropy, &SealKey::new([7; 32])).await;
+        let signing = SigningKeys::open(&db, seen.clone(), entropy.clone(), SealKey::new([7; 32])).await;
         let signing = Arc::new(signing.unwrap());
         let refusals = Arc::new(RefusalLog::new(seen.clone()));
         let gate = Gate::new(GateParts {

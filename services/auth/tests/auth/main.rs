@@ -14,6 +14,7 @@ mod house;
 mod oauth_contract;
 mod people;
 mod people_contract;
+mod rotation;
 mod service;
 mod token;
 mod token_access;

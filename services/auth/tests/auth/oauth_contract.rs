@@ -32,7 +32,13 @@ fn seal() -> SealKey {
 }
 
 async fn keys(db: &Database, seed: u64, seal: &SealKey) -> Result<SigningKeys, SigningError> {
-    SigningKeys::open(db, &ManualClock::at(START), &Seeded::new(seed), seal).await
+    SigningKeys::open(
+        db,
+        Arc::new(ManualClock::at(START)),
+        Arc::new(Seeded::new(seed)),
+        seal.clone(),
+    )
+    .await
 }
 
 fn token(keys: &SigningKeys) -> Secret {
@@ -75,8 +81,8 @@ async fn the_signing_key_is_made_once_however_many_nodes_start(database: &TestDa
     let later = keys(&nodes[0], 99, &seal()).await.unwrap();
     for keys in &all {
         assert_eq!(keys.jwks(), later.jwks());
-        assert!(later.verified(token(keys).expose()).is_some());
-        assert!(keys.verified(token(&later).expose()).is_some());
+        assert!(later.verified(token(keys).expose()).await.unwrap().is_some());
+        assert!(keys.verified(token(&later).expose()).await.unwrap().is_some());
     }
     assert_eq!(later.jwks().keys.len(), 1);
     assert_eq!(rows(&nodes[0], "SELECT kid FROM signing_keys").await.len(), 1);

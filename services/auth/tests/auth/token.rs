@@ -67,7 +67,7 @@ async fn a_client_gets_a_token_for_the_resource_it_asked_for() {
         );
         assert_eq!(told["scope"], "agents:read transactions:execute");
         let token = told["access_token"].as_str().unwrap();
-        let payload = house.signing.verified(token).unwrap();
+        let payload = house.signing.verified(token).await.unwrap().unwrap();
         let expected = Expected {
             issuer: ORIGIN,
             audience: WALLET,

@@ -78,6 +78,7 @@ fn an_installation_that_runs_is_well_and_one_that_does_not_is_nearly() {
         "disk",
         "programs",
         "database",
+        "signing keys",
         "server",
         "API key",
         "signer",
@@ -116,6 +117,13 @@ fn each_illness_is_found_and_its_cure_named() {
     fs::set_permissions(&home, Permissions::from_mode(0o755)).unwrap();
     find("data folder", &[], "chmod 700");
     fs::set_permissions(&home, Permissions::from_mode(0o700)).unwrap();
+    let issuer_key = home.join("issuer.key");
+    let right = fs::read(&issuer_key).unwrap();
+    for wrong in ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "garbage"] {
+        fs::write(&issuer_key, wrong).unwrap();
+        find("signing keys", &[], "put back the `issuer.key`");
+    }
+    fs::write(&issuer_key, right).unwrap();
 
     find(
         "settings",
