@@ -8,7 +8,7 @@ use {
         cache::{Entry, Recent, Shard},
         error::KeyError,
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
-        oauth::{RecentOauth, assertion, revoke},
+        oauth::{RecentOauth, assertion, issued::Issues, revoke},
         origin::Origin,
         rows::{self, ApiKey, Life, Position},
         token,
@@ -34,6 +34,8 @@ pub struct Keys {
     pub(crate) cache: Recent<Arc<Entry>>,
     pub(crate) recent_oauth: Arc<RecentOauth>,
     pub(crate) uses: Uses,
+    /// Tokens that were made and are not in the audit log yet.
+    pub(crate) issues: Arc<Issues>,
 }
 
 impl fmt::Debug for Keys {
@@ -58,6 +60,7 @@ impl Keys {
             cache: Recent::new(),
             recent_oauth: Arc::new(RecentOauth::new()),
             uses: Uses::default(),
+            issues: Arc::default(),
         }
     }
 
@@ -154,6 +157,14 @@ impl Keys {
     /// Why they could not be written; they are kept for the next time.
     pub async fn flush_uses(&self) -> Result<(), StoreError> {
         self.uses.flush(&self.db).await
+    }
+
+    /// Writes tokens that were made into the audit log; [`crate::upkeep()`] does so every minute.
+    ///
+    /// # Errors
+    /// Why they could not be written; they are kept for the next time.
+    pub async fn flush_issues(&self) -> Result<(), StoreError> {
+        self.issues.flush(&self.db).await
     }
 
     /// Forgets revoked tokens and used assertions that are over by themselves; [`crate::upkeep()`] does so every hour.

@@ -8,6 +8,7 @@ pub(crate) mod clients;
 pub(crate) mod grants;
 pub(crate) mod introspect;
 pub(crate) mod issue;
+pub(crate) mod issued;
 pub(crate) mod issuer;
 pub(crate) mod make;
 pub(crate) mod manage;

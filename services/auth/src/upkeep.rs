@@ -1,4 +1,4 @@
-//! What has to be written now and then: uses of keys, and failures to authenticate.
+//! What has to be written now and then: uses of keys, tokens that were made, and failures to authenticate.
 
 use {
     crate::{keys::Keys, refusals::RefusalLog},
@@ -11,6 +11,9 @@ const FAILURES: Duration = Duration::from_secs(1);
 
 /// Uses are written down every so many times failures are: at most half a minute late.
 const USES: u32 = 30;
+
+/// Tokens that were made are written down every so many times: at most a minute late.
+const ISSUES: u32 = 60;
 
 /// What is over by itself is forgotten every so many times: once an hour.
 const SWEEPS: u32 = 3600;
@@ -28,21 +31,24 @@ pub async fn upkeep(keys: Arc<Keys>, refusals: Arc<RefusalLog>, shutdown: impl F
             _ = ticks.tick() => {}
         }
         tick = tick.wrapping_add(1);
-        write(&keys, &refusals, tick.is_multiple_of(USES)).await;
+        write(&keys, &refusals, tick.is_multiple_of(USES), tick.is_multiple_of(ISSUES)).await;
         if tick.is_multiple_of(SWEEPS)
             && let Err(error) = keys.sweep().await
         {
             tracing::warn!(%error, "revoked tokens and used assertions that are over are still remembered");
         }
     }
-    write(&keys, &refusals, true).await;
+    write(&keys, &refusals, true, true).await;
 }
 
-async fn write(keys: &Keys, refusals: &RefusalLog, uses_too: bool) {
+async fn write(keys: &Keys, refusals: &RefusalLog, uses_too: bool, issues_too: bool) {
     if let Err(error) = refusals.flush(&keys.db).await {
         tracing::warn!(%error, "failures to authenticate are not in the audit log yet");
     }
     if uses_too && let Err(error) = keys.flush_uses().await {
         tracing::warn!(%error, "uses of keys are not written down yet");
+    }
+    if issues_too && let Err(error) = keys.flush_issues().await {
+        tracing::warn!(%error, "tokens that were made are not in the audit log yet");
     }
 }

@@ -7,6 +7,7 @@ use {
     portreeve_oauth::{AccessClaims, ErrorCode, Grant, OAuthError, Params, Resource},
     portreeve_policy::roles,
     portreeve_store::StoreError,
+    std::net::IpAddr,
 };
 
 const SCOPE: OAuthError = OAuthError::new(
@@ -40,11 +41,17 @@ pub(crate) struct Issued {
 }
 
 impl Issuer {
-    /// A token for `client` itself (RFC 6749, 4.4). Nothing is written: it lives by the grant that the client has.
+    /// A token for `client` itself (RFC 6749, 4.4), which asks from `address`. Nothing is written yet: it lives by the grant
+    /// that the client has.
     ///
     /// # Errors
     /// [`IssueError`].
-    pub(crate) fn for_itself(&self, client: &Registered, params: &Params) -> Result<Issued, IssueError> {
+    pub(crate) fn for_itself(
+        &self,
+        client: &Registered,
+        params: &Params,
+        address: IpAddr,
+    ) -> Result<Issued, IssueError> {
         client.client.grants.allow(Grant::ClientCredentials)?;
         // A client that keeps no secret is nobody in particular, whatever it registered (OAuth 2.1, 4.2).
         let own = client
@@ -75,6 +82,7 @@ impl Issuer {
             agent_id: own.agent.clone(),
         };
         let token = self.signing.sign(&claims)?;
+        self.issues.note(&claims, address);
         Ok(Issued { token, scopes })
     }
 

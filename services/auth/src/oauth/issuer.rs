@@ -3,7 +3,7 @@
 use {
     crate::{
         keys::Keys,
-        oauth::{RecentOauth, Tokens, signing::SigningKeys},
+        oauth::{RecentOauth, Tokens, issued::Issues, signing::SigningKeys},
         origin::Origin,
     },
     portreeve_guard::Face,
@@ -74,6 +74,7 @@ pub struct Issuer {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) signing: Arc<SigningKeys>,
     pub(crate) recent: Arc<RecentOauth>,
+    pub(crate) issues: Arc<Issues>,
     /// Reads tokens that were made.
     pub(crate) tokens: Tokens,
     /// The first is meant when none is asked for.
@@ -100,6 +101,7 @@ impl Issuer {
             tokens: Tokens::new(keys, Arc::clone(&signing)),
             signing,
             recent: Arc::clone(&keys.recent_oauth),
+            issues: Arc::clone(&keys.issues),
             resources: servers.iter().map(|server| server.resource.clone()).collect(),
             servers,
         }

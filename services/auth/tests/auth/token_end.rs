@@ -17,6 +17,7 @@ facts! {
     what_is_not_good_or_not_ones_to_know_is_one_answer;
     an_owners_service_is_told_of_the_owners_keys_and_tokens_and_of_no_other;
     introspection_needs_a_client_that_keeps_a_secret;
+    tokens_that_were_made_are_in_the_audit_log_once_a_minute_for_all_that_are_alike;
 }
 
 struct World {
@@ -304,4 +305,46 @@ async fn introspection_needs_a_client_that_keeps_a_secret(database: &TestDatabas
     // It may end its own tokens, though.
     there.form("/oauth/revoke", &form, None).await.expect(200);
     there.get("/auth/keys", &token).await.is(Code::AuthTokenRevoked);
+}
+
+async fn tokens_that_were_made_are_in_the_audit_log_once_a_minute_for_all_that_are_alike(database: &TestDatabase) {
+    let world = World::new(database).await;
+    let client = world.client(1).await;
+    let house = &world.house;
+    let ask = |address: &'static str, scope: &str| {
+        let secret = client.secret.expose();
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={secret}{scope}",
+            client.client
+        );
+        async move { house.form_from(address, "/oauth/token", &form, None).await }
+    };
+    for _ in 0..3 {
+        ask("192.0.2.1", "").await.expect(200);
+    }
+    ask("192.0.2.2", "").await.expect(200);
+    ask("192.0.2.2", "&scope=agents%3Awrite").await.expect(400);
+    let issued = async || {
+        let log = house.audit().await;
+        log.into_iter()
+            .filter(|row| row.kind == "oauth.token_issued")
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(issued().await.len(), 0, "asking writes nothing");
+    house.keys.flush_issues().await.unwrap();
+    let told = issued().await;
+    let data: Vec<Value> = told
+        .iter()
+        .map(|row| serde_json::from_str(&row.data).unwrap())
+        .collect();
+    let mut counts: Vec<_> = data
+        .iter()
+        .map(|data| (data["ip"].as_str().unwrap(), data["count"].as_u64().unwrap()))
+        .collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [("192.0.2.1", 3), ("192.0.2.2", 1)]);
+    assert!(told.iter().all(|row| row.actor == *client.client && row.at == START));
+    assert!(!told.iter().any(|row| row.data.contains(client.secret.expose())));
+    house.keys.flush_issues().await.unwrap();
+    assert_eq!(issued().await.len(), 2, "and not twice");
 }

@@ -96,7 +96,7 @@ pub(crate) async fn request(
         return Err(NOT_SERVED.into());
     };
     let client = client(&auth, &context, &headers, &params).await?;
-    let issued = auth.issuer.for_itself(&client, &params)?;
+    let issued = auth.issuer.for_itself(&client, &params, context.client())?;
     let answer = Json(TokenAnswer::from(issued));
     Ok((
         [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")],
