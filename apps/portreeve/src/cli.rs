@@ -151,7 +151,7 @@ Examples:
         #[arg(value_name = "COMMAND")]
         command: Vec<String>,
     },
-    /// Print the reference in Markdown: of all commands, or of all settings
+    /// Print a reference in Markdown: of all commands, of all settings, or of the endpoints for keys, clients and tokens
     #[command(after_help = "Example:\n  portreeve reference settings")]
     Reference {
         /// Of what

@@ -8,6 +8,8 @@ mod health;
 mod metrics;
 mod node;
 
+pub(crate) use api::document;
+
 use {
     crate::{
         config::Config,

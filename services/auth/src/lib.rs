@@ -85,8 +85,8 @@ impl FromRef<Auth> for Gate {
 }
 
 /// The routes of this service, to be nested under `/api/v1`.
-pub fn router(auth: Auth) -> OpenApiRouter {
-    OpenApiRouter::default()
+pub fn router() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new()
         .routes(routes!(http::keys::create, http::keys::list))
         .routes(routes!(http::keys::revoke))
         .routes(routes!(http::clients::create, http::clients::list))
@@ -97,12 +97,11 @@ pub fn router(auth: Auth) -> OpenApiRouter {
         .routes(routes!(http::users::link))
         .routes(routes!(http::signing_keys::rotate))
         .routes(routes!(http::signing_keys::revoke))
-        .with_state(auth)
 }
 
 /// The pages for people, which are at the root.
-pub fn pages_router(auth: Auth) -> OpenApiRouter {
-    OpenApiRouter::default()
+pub fn pages_router() -> OpenApiRouter<Auth> {
+    OpenApiRouter::new()
         .routes(routes!(http::people::enrol::page))
         .routes(routes!(http::people::enrol::begin))
         .routes(routes!(http::people::enrol::finish))
@@ -110,13 +109,12 @@ pub fn pages_router(auth: Auth) -> OpenApiRouter {
         .routes(routes!(http::people::signin::begin))
         .routes(routes!(http::people::signin::finish))
         .routes(routes!(http::people::signin::sign_out))
-        .with_state(auth)
         .merge(portreeve_pages::asset::router())
 }
 
 /// The routes of the authorization server, which are at the root. Pages of any origin may read what they answer.
-pub fn issuer_router(auth: Auth) -> OpenApiRouter {
-    let (router, described) = OpenApiRouter::default()
+pub fn issuer_router() -> OpenApiRouter<Auth> {
+    let (router, described) = OpenApiRouter::new()
         .routes(routes!(http::oauth::documents::server))
         .routes(routes!(http::oauth::documents::root))
         .routes(routes!(http::oauth::documents::wallet))
@@ -124,7 +122,6 @@ pub fn issuer_router(auth: Auth) -> OpenApiRouter {
         .routes(routes!(http::oauth::token::request))
         .routes(routes!(http::oauth::revoke::revoke))
         .routes(routes!(http::oauth::revoke::introspect))
-        .with_state(auth)
         .split_for_parts();
     let mut router = OpenApiRouter::from(readable_by_any_page(router));
     *router.get_openapi_mut() = described;

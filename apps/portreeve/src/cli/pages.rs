@@ -1,9 +1,11 @@
 //! What the command line says about itself: completions, manual pages, the reference of commands and settings, and what is
 //! wrong with a command line that makes no sense. All of it follows from the one description that also reads it.
 
+mod access;
+
 use {
     super::{Args, CliError, Context},
-    crate::config::reference as settings,
+    crate::{config::reference as settings, serve},
     clap::{
         Arg, Command, CommandFactory,
         error::{ContextKind, ContextValue},
@@ -23,6 +25,8 @@ pub(super) enum Reference {
     Commands,
     /// Every setting, its variable and its default
     Settings,
+    /// The endpoints of keys, clients and tokens, and their types
+    Access,
 }
 
 /// Says what is wrong with a command line, in JSON when that was asked for; or shows the help that was asked for.
@@ -87,6 +91,10 @@ pub(super) fn reference(context: &Context, of: Reference) -> Result<(), CliError
     match of {
         Reference::Commands => print(context, &commands()),
         Reference::Settings => print(context, &settings::page(&variables())),
+        Reference::Access => {
+            let api = serde_json::to_value(serve::document()).map_err(io::Error::other)?;
+            print(context, &access::section(&api))
+        }
     }
 }
 

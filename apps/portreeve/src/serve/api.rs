@@ -8,9 +8,12 @@ use {
     axum::{Router, body::Bytes, http::header, routing::get},
     portreeve_auth::Auth,
     portreeve_wallet::Wallet,
-    utoipa::OpenApi,
+    utoipa::{OpenApi, openapi::OpenApi as Description},
     utoipa_axum::{router::OpenApiRouter, routes},
 };
+
+/// Where the services are.
+const SERVICES: &str = "/api/v1";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -44,24 +47,121 @@ struct Document;
 )]
 fn description_itself() {}
 
+/// All routes, with what they describe of themselves. Document and router are both made of this one list.
+struct Routes {
+    auth: OpenApiRouter<Auth>,
+    wallet: OpenApiRouter<Wallet>,
+    issuer: OpenApiRouter<Auth>,
+    pages: OpenApiRouter<Auth>,
+    alive: OpenApiRouter,
+    ready: OpenApiRouter<Needs>,
+    metrics: OpenApiRouter<Metrics>,
+}
+
+impl Routes {
+    fn all() -> Self {
+        Self {
+            auth: portreeve_auth::router(),
+            wallet: portreeve_wallet::router(),
+            issuer: portreeve_auth::issuer_router(),
+            pages: portreeve_auth::pages_router(),
+            alive: OpenApiRouter::new().routes(routes!(health::alive)),
+            ready: OpenApiRouter::new().routes(routes!(health::ready)),
+            metrics: OpenApiRouter::new().routes(routes!(metrics::show)),
+        }
+    }
+
+    /// What the services describe, and what there is at the root.
+    fn described(&self) -> ([&Description; 2], [&Description; 5]) {
+        let Self {
+            auth,
+            wallet,
+            issuer,
+            pages,
+            alive,
+            ready,
+            metrics,
+        } = self;
+        let at_root = [
+            issuer.get_openapi(),
+            pages.get_openapi(),
+            alive.get_openapi(),
+            ready.get_openapi(),
+            metrics.get_openapi(),
+        ];
+        ([auth.get_openapi(), wallet.get_openapi()], at_root)
+    }
+
+    fn document(&self) -> Description {
+        let ([auth, wallet], at_root) = self.described();
+        let services = auth.clone().merge_from(wallet.clone());
+        let mut document = Document::openapi().nest(SERVICES, services);
+        for one in at_root {
+            document.merge(one.clone());
+        }
+        portreeve_guard::openapi::complete(&mut document);
+        document
+    }
+}
+
+/// The description of everything that is served, also where nobody serves it.
+pub(crate) fn document() -> Description {
+    Routes::all().document()
+}
+
 /// All routes, not yet behind the gate.
 ///
 /// # Errors
 /// When the document cannot be written.
-pub(super) fn router(auth: Auth, wallet: Wallet, needs: Needs, metrics: Metrics) -> Result<Router, serde_json::Error> {
-    let services = OpenApiRouter::new()
-        .merge(portreeve_auth::router(auth.clone()))
-        .merge(portreeve_wallet::router().with_state(wallet));
-    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
-        .nest("/api/v1", services)
-        .merge(portreeve_auth::issuer_router(auth.clone()))
-        .merge(portreeve_auth::pages_router(auth))
-        .routes(routes!(health::alive))
-        .merge(OpenApiRouter::new().routes(routes!(health::ready)).with_state(needs))
-        .merge(OpenApiRouter::new().routes(routes!(metrics::show)).with_state(metrics))
+pub(super) fn router(state: Auth, own: Wallet, needs: Needs, counted: Metrics) -> Result<Router, serde_json::Error> {
+    let routes = Routes::all();
+    let text = Bytes::from(serde_json::to_vec(&routes.document())?);
+    let Routes {
+        auth,
+        wallet,
+        issuer,
+        pages,
+        alive,
+        ready,
+        metrics,
+    } = routes;
+    let services = auth.with_state(state.clone()).merge(wallet.with_state(own));
+    let (router, _) = OpenApiRouter::new()
+        .nest(SERVICES, services)
+        .merge(issuer.with_state(state.clone()))
+        .merge(pages.with_state(state))
+        .merge(alive)
+        .merge(ready.with_state(needs))
+        .merge(metrics.with_state(counted))
         .split_for_parts();
-    portreeve_guard::openapi::complete(&mut document);
-    let text = Bytes::from(serde_json::to_vec(&document)?);
     let answer = move || async move { ([(header::CONTENT_TYPE, "application/json")], text) };
     Ok(router.route("/openapi.json", get(answer)))
+}
+
+#[cfg(test)]
+mod tests {
+    use {
+        super::*,
+        serde_json::{Value, to_value},
+        std::collections::BTreeMap,
+    };
+
+    #[test]
+    fn no_two_types_share_a_name() {
+        let routes = Routes::all();
+        let (services, at_root) = routes.described();
+        let mut known: BTreeMap<String, Value> = BTreeMap::new();
+        for one in services.into_iter().chain(at_root) {
+            let Some(components) = &one.components else { continue };
+            for (name, schema) in &components.schemas {
+                let schema = to_value(schema).unwrap();
+                let first = known.entry(name.clone()).or_insert_with(|| schema.clone());
+                assert_eq!(
+                    *first, schema,
+                    "`{name}` is two types: give one of them `#[schema(as = …)]`"
+                );
+            }
+        }
+        assert!(known.len() > 50, "{}", known.len());
+    }
 }

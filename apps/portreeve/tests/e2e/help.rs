@@ -115,4 +115,10 @@ fn the_manual_page_of_a_command_is_printed() {
             .contains("## portreeve tx send")
     );
     assert!(house.cli(&["reference", "settings"]).ok().contains("`server.listen`"));
+    assert!(
+        house
+            .cli(&["reference", "access"])
+            .ok()
+            .contains("| `POST /oauth/token` |")
+    );
 }

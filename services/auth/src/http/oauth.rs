@@ -18,7 +18,8 @@ use {
     utoipa::ToSchema,
 };
 
-/// A refusal as RFC 6749, 5.2 has it; [`OAuthError`] is the real one.
+// Described here; `portreeve_oauth::OAuthError` is what is sent.
+/// A refusal as RFC 6749, 5.2 has it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OAuthError)]
 pub(crate) struct OAuthErrorBody {

@@ -200,8 +200,9 @@ impl House {
             issuer: Arc::new(Issuer::new(&keys, signing.clone(), vec![wallet_server])),
             people,
         };
-        let (routes, api) = router(auth.clone()).split_for_parts();
-        let (at_root, _) = issuer_router(auth.clone()).merge(pages_router(auth)).split_for_parts();
+        let (routes, api) = router().with_state(auth.clone()).split_for_parts();
+        let at_root = issuer_router().merge(pages_router()).with_state(auth);
+        let (at_root, _) = at_root.split_for_parts();
         let router = gate.protect(Router::new().nest("/api/v1", routes).merge(at_root));
         Self {
             db,
