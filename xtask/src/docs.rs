@@ -27,6 +27,7 @@ pub(crate) fn run(layout: &Layout) -> Result<(), ChoreError> {
     let commands = print(&["reference", "commands"])?;
     write(&docs.join("cli.md"), &commands)?;
     write(&docs.join("config.md"), &print(&["reference", "settings"])?)?;
+    put_in(&docs.join("authentication.md"), &print(&["reference", "access"])?)?;
     let mut manual = BTreeMap::new();
     for words in commands_in(&commands) {
         let words: Vec<&str> = words.split(' ').collect();
@@ -35,6 +36,32 @@ pub(crate) fn run(layout: &Layout) -> Result<(), ChoreError> {
         manual.insert(format!("{}.1", words.join("-")), page);
     }
     fill(&docs.join("man"), manual)
+}
+
+/// Between these lines stands what the program prints; the rest of the page is written by hand.
+const PRINTED: [&str; 2] = [
+    "<!-- portreeve reference access: written by `cargo xtask docs` -->\n",
+    "<!-- end -->\n",
+];
+
+/// Replaces what stands between the marks of a page.
+fn put_in(page: &Path, printed: &str) -> Result<(), ChoreError> {
+    let old = fs::read_to_string(page).map_err(|cause| ChoreError::File {
+        path: page.to_owned(),
+        cause,
+    })?;
+    let new =
+        replaced(&old, printed).ok_or_else(|| ChoreError::Missed(format!("{PRINTED:?} in {}", page.display())))?;
+    write(page, &new)
+}
+
+/// The page with `printed` between its marks, or nothing when it has not both of them once.
+fn replaced(page: &str, printed: &str) -> Option<String> {
+    let [begin, end] = PRINTED;
+    let (before, rest) = page.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    let is_once = !rest.contains(begin) && !after.contains(end);
+    is_once.then(|| format!("{before}{begin}\n{printed}\n{end}{after}"))
 }
 
 /// Every command that the reference has a heading for, and every group of them, in words.
@@ -122,6 +149,17 @@ fn page(code: Code) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_printed_goes_between_the_marks_and_nowhere_else() {
+        let [begin, end] = PRINTED;
+        let page = format!("before\n{begin}old\n{end}after\n");
+        let new = replaced(&page, "new\n").unwrap();
+        assert_eq!(new, format!("before\n{begin}\nnew\n\n{end}after\n"));
+        assert_eq!(replaced(&new, "new\n"), Some(new.clone()), "again changes nothing");
+        assert_eq!(replaced("no marks", "new"), None);
+        assert_eq!(replaced(&format!("{page}{page}"), "new"), None, "it is not clear where");
+    }
 
     #[test]
     fn a_command_has_a_page_and_so_has_the_group_it_is_in() {

@@ -33,6 +33,18 @@ fn the_references_are_what_the_program_prints() {
 }
 
 #[test]
+fn the_endpoints_of_credentials_are_what_the_program_prints() {
+    let page = fs::read_to_string(docs().join("authentication.md")).unwrap();
+    let (_, rest) = page.split_once("<!-- portreeve reference access").unwrap();
+    let (_, rest) = rest.split_once("-->\n").unwrap();
+    let (there, _) = rest.split_once("<!-- end -->").unwrap();
+    assert!(
+        there.trim() == printed(&["reference", "access"]).trim(),
+        "docs/authentication.md is old; run: cargo xtask docs"
+    );
+}
+
+#[test]
 fn there_is_a_manual_page_for_every_command_and_for_nothing_else() {
     let mut pages: Vec<String> = fs::read_dir(docs().join("man"))
         .unwrap()

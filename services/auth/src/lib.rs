@@ -109,7 +109,7 @@ pub fn pages_router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::people::signin::begin))
         .routes(routes!(http::people::signin::finish))
         .routes(routes!(http::people::signin::sign_out))
-        .merge(portreeve_pages::asset::router())
+        .merge(portreeve_pages::asset::router().with_state(()))
 }
 
 /// The routes of the authorization server, which are at the root. Pages of any origin may read what they answer.
