@@ -15,6 +15,8 @@ pub(crate) enum Stage {
     Format,
     /// `cargo deny check` in both workspaces: licences, sources, banned crates
     Deny,
+    /// Parse every Mermaid diagram in the documents
+    Diagrams,
     /// Clippy with warnings as errors, in both workspaces
     Lint,
     /// Build the local chain, and everything else with kill points compiled in
@@ -40,6 +42,7 @@ impl Stage {
             Self::Tools => "tools",
             Self::Format => "format",
             Self::Deny => "deny",
+            Self::Diagrams => "diagrams",
             Self::Lint => "lint",
             Self::Build => "build",
             Self::Unit => "unit",

@@ -66,6 +66,7 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
                 .try_for_each(|other| command::run(&mut layout.cargo_in(other, &["fmt", "--all", "--check"])))
         }
         Stage::Deny => deny(layout),
+        Stage::Diagrams => diagrams(layout),
         Stage::Lint => {
             let strict = ["--all-targets", "--locked", "--", "-D", "warnings"];
             command::run(layout.cargo(&["clippy", "--workspace"]).args(strict))?;
@@ -140,6 +141,26 @@ fn deny(layout: &Layout) -> Result<(), ChoreError> {
         )?;
     }
     Ok(())
+}
+
+fn diagrams(layout: &Layout) -> Result<(), ChoreError> {
+    let mut pages = Vec::new();
+    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"] {
+        pages.push(layout.root().join(name));
+    }
+    let mut folders = vec![layout.root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for path in entries(&folder)? {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    // The pages of error codes are written by us, and have none.
+    pages.retain(|page| !page.starts_with(layout.root().join("docs").join("errors")));
+    command::run(tools::diagram_parser(layout)?.args(pages))
 }
 
 fn unit(layout: &Layout, pass_on: &[String]) -> Result<(), ChoreError> {

