@@ -129,10 +129,11 @@ fn used<'a>(api: &'a Value, from: impl Iterator<Item = &'a str>) -> BTreeSet<&'a
     let mut open: Vec<&str> = from.collect();
     while let Some(name) = open.pop() {
         let name = name.strip_prefix(PAGE_OF).unwrap_or(name);
-        if name != PROBLEM && found.insert(name) {
-            if let Some(schema) = api.pointer(&format!("{SCHEMAS}/{name}")) {
-                references(schema, &mut open);
-            }
+        if name != PROBLEM
+            && found.insert(name)
+            && let Some(schema) = api.pointer(&format!("{SCHEMAS}/{name}"))
+        {
+            references(schema, &mut open);
         }
     }
     found
