@@ -144,6 +144,16 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
     assert_eq!(rest["items"][0]["name"], "first key");
     let revoked = told(&house, &["key", "revoke", key["id"].as_str().unwrap()]);
     assert_eq!(revoked["status"], "revoked");
+    let made = told(&house, &["client", "create", "books", "--scope", "agents:read"]);
+    let client = made["id"].as_str().unwrap();
+    assert_eq!(told(&house, &["client", "list"])["items"][0]["id"], client);
+    assert_eq!(told(&house, &["client", "show", client])["name"], "books");
+    assert_ne!(
+        told(&house, &["client", "secret", client])["clientSecret"],
+        made["clientSecret"]
+    );
+    assert_eq!(told(&house, &["client", "revoke", client])["status"], "revoked");
+    assert!(told(&house, &["issuer", "rotate"])["kid"].is_string());
     let invited = told(&house, &["user", "invite", "Vi", "--role", "viewer"]);
     let user = invited["id"].as_str().unwrap();
     let all = told(&house, &["user", "list", "--limit", "5"]);
