@@ -8,7 +8,7 @@ use {
     portreeve_kernel::{
         Address, AgentId, Asset, AuthMethod, Clock, Cluster, Credential, Entropy, KeyId, Now, OwnerId, Principal,
         ProjectId, Role, Scope, Timestamp,
-        control::{AgentControl, Boxed, Standing},
+        control::{AgentControl, Boxed, NamedAgent, Standing},
     },
     portreeve_ledger::AccountKey,
     portreeve_policy::{AgentPolicy, PolicyInput, roles},
@@ -59,6 +59,10 @@ impl Entropy for Chance {
 struct AllAreTheirs;
 
 impl AgentControl<Tx, StoreError> for AllAreTheirs {
+    fn of_owner<'a>(&'a self, _: &'a OwnerId, _: u32) -> Boxed<'a, Result<Vec<NamedAgent>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     fn lock<'a>(
         &'a self,
         _: &'a mut Tx,

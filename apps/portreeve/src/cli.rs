@@ -5,6 +5,7 @@ mod approve;
 mod client;
 mod demo;
 mod doctor;
+mod grant;
 mod init;
 mod issuer;
 mod key;
@@ -103,6 +104,10 @@ enum Command {
     /// OAuth clients: make, list, show, give another secret, end
     #[command(subcommand)]
     Client(client::ClientCommand),
+
+    /// What people allowed programs to do: list, end
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
     /// People who sign in: invite, list, change, remove
     #[command(subcommand)]
     User(user::UserCommand),
@@ -340,6 +345,7 @@ fn command(args: Args) -> Result<(), CliError> {
         Command::Demo(args) => runtime()?.block_on(demo::run(&context, args)),
         Command::Key(command) => runtime()?.block_on(key::run(&context, command)),
         Command::Client(command) => runtime()?.block_on(client::run(&context, command)),
+        Command::Grant(command) => runtime()?.block_on(grant::run(&context, command)),
         Command::User(command) => runtime()?.block_on(user::run(&context, command)),
         Command::Issuer(command) => runtime()?.block_on(issuer::run(&context, command)),
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),

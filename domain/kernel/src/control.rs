@@ -87,6 +87,9 @@ pub trait AgentControl<Tx, E>: Send + Sync {
     /// True when `agent` exists and belongs to `owner`, within `tx`.
     fn belongs_to<'a>(&'a self, tx: &'a mut Tx, agent: &'a AgentId, owner: &'a OwnerId) -> Boxed<'a, Result<bool, E>>;
 
+    /// The agents of `owner` with what people call them, newest first, `most` at most.
+    fn of_owner<'a>(&'a self, owner: &'a OwnerId, most: u32) -> Boxed<'a, Result<Vec<NamedAgent>, E>>;
+
     /// How it stands with `agent`, within `tx`; `None` when there is none or it is somebody else's. Changing that waits
     /// until `tx` has ended.
     fn lock<'a>(
@@ -95,6 +98,15 @@ pub trait AgentControl<Tx, E>: Send + Sync {
         agent: &'a AgentId,
         owner: &'a OwnerId,
     ) -> Boxed<'a, Result<Option<Standing>, E>>;
+}
+
+/// An agent, for people to choose from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedAgent {
+    /// Which.
+    pub id: AgentId,
+    /// What people call it.
+    pub name: String,
 }
 
 /// How it stands with an agent.

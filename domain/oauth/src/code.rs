@@ -20,7 +20,8 @@ impl CodeTtl {
     pub const SECONDS: Seconds = Seconds(60);
 }
 
-const NOT_YOURS: OAuthError = OAuthError::new(
+/// What is answered about a code that nobody was given; about one of somebody else's, and one that is over, too.
+pub const UNKNOWN_CODE: OAuthError = OAuthError::new(
     ErrorCode::InvalidGrant,
     "the code is unknown, over, used, or another client's",
 );
@@ -69,10 +70,10 @@ pub fn redeem(code: &Code, client: &ClientId, params: &Params, now: Now) -> Rede
         return Redeemed::Refused(error);
     }
     if code.used {
-        return Redeemed::Replayed(NOT_YOURS);
+        return Redeemed::Replayed(UNKNOWN_CODE);
     }
     if now.for_expiry() >= code.issued_at.plus(CodeTtl::SECONDS) {
-        return Redeemed::Refused(NOT_YOURS);
+        return Redeemed::Refused(UNKNOWN_CODE);
     }
     Redeemed::Grant
 }
@@ -80,7 +81,7 @@ pub fn redeem(code: &Code, client: &ClientId, params: &Params, now: Now) -> Rede
 /// Everything that only the client knows who asked for the code.
 fn shown(code: &Code, client: &ClientId, params: &Params) -> Result<(), OAuthError> {
     if code.client != *client {
-        return Err(NOT_YOURS);
+        return Err(UNKNOWN_CODE);
     }
     Verifier::read(params)?.proves(&code.challenge)?;
     match params.get("redirect_uri") {

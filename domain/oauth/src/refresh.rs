@@ -22,7 +22,8 @@ const TTL: Seconds = Seconds(7 * 86_400);
 /// How long a spent token still gets its successor.
 const GRACE: Seconds = Seconds(20);
 
-const NOT_YOURS: OAuthError = OAuthError::new(
+/// What is answered about a refresh token that nobody was given; about one of somebody else's, and one that is over, too.
+pub const UNKNOWN_REFRESH: OAuthError = OAuthError::new(
     ErrorCode::InvalidGrant,
     "the refresh token is unknown, over, revoked, or another client's",
 );
@@ -81,16 +82,16 @@ pub enum Refreshed {
 pub fn present(family: &Family, token: Presentation, client: &ClientId, params: &Params, now: Now) -> Refreshed {
     // Before all else: what a stranger shows must not end its owner's grant.
     if family.client != *client || family.revoked {
-        return Refreshed::Refused(NOT_YOURS);
+        return Refreshed::Refused(UNKNOWN_REFRESH);
     }
     let Some(spent_at) = token.spent_at else {
         if now.for_expiry() >= token.issued_at.plus(TTL) {
-            return Refreshed::Refused(NOT_YOURS);
+            return Refreshed::Refused(UNKNOWN_REFRESH);
         }
         return narrowed(family, params).map_or_else(Refreshed::Refused, Refreshed::Rotate);
     };
     if now.for_expiry() >= spent_at.plus(GRACE) {
-        return Refreshed::Reused(NOT_YOURS);
+        return Refreshed::Reused(UNKNOWN_REFRESH);
     }
     narrowed(family, params).map_or_else(Refreshed::Refused, Refreshed::Again)
 }
@@ -155,15 +156,15 @@ mod tests {
         let all = family().scopes;
         assert_eq!(show(NEWEST, "", 0), Refreshed::Rotate(all.clone()));
         assert_eq!(show(NEWEST, "", TTL.0 - 1), Refreshed::Rotate(all));
-        assert_eq!(show(NEWEST, "", TTL.0), Refreshed::Refused(NOT_YOURS));
+        assert_eq!(show(NEWEST, "", TTL.0), Refreshed::Refused(UNKNOWN_REFRESH));
     }
 
     #[test]
     fn a_spent_token_gets_the_same_successor_for_twenty_seconds_and_then_ends_the_family() {
         assert_eq!(show(spent(100), "", 119), Refreshed::Again(family().scopes));
-        assert_eq!(show(spent(100), "", 120), Refreshed::Reused(NOT_YOURS));
+        assert_eq!(show(spent(100), "", 120), Refreshed::Reused(UNKNOWN_REFRESH));
         // Its own seven days do not save it.
-        assert_eq!(show(spent(100), "", TTL.0 + 1), Refreshed::Reused(NOT_YOURS));
+        assert_eq!(show(spent(100), "", TTL.0 + 1), Refreshed::Reused(UNKNOWN_REFRESH));
     }
 
     #[test]
@@ -180,7 +181,7 @@ mod tests {
     fn a_stranger_changes_nothing_even_with_a_spent_token() {
         let now = Now::at(T.plus(Seconds(10_000)));
         let shown = present(&family(), spent(1), &id("cli_2"), &Params::default(), now);
-        assert_eq!(shown, Refreshed::Refused(NOT_YOURS));
+        assert_eq!(shown, Refreshed::Refused(UNKNOWN_REFRESH));
     }
 
     #[test]
@@ -191,7 +192,7 @@ mod tests {
         };
         for token in [NEWEST, spent(0)] {
             let shown = present(&revoked, token, &id("cli_1"), &Params::default(), Now::at(T));
-            assert_eq!(shown, Refreshed::Refused(NOT_YOURS));
+            assert_eq!(shown, Refreshed::Refused(UNKNOWN_REFRESH));
         }
     }
 

@@ -24,33 +24,36 @@ struct Row {
     implied: bool,
     /// For owner, agent, viewer, auditor, member.
     reach: [Reach; 5],
+    /// What it lets somebody do, for people who are asked to grant it.
+    words: &'static str,
 }
 
-const fn row(scope: &'static str, implied: bool, reach: [Reach; 5]) -> Row {
+const fn row(scope: &'static str, implied: bool, reach: [Reach; 5], words: &'static str) -> Row {
     Row {
         scope: Scope::new(scope),
         implied,
         reach,
+        words,
     }
 }
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
     //                            implied  owner agent viewer auditor member
-    row("agents:read",            true,    [ALL, OWN,  ALL,   ALL,    NO]),
-    row("agents:write",           true,    [ALL, NO,   NO,    NO,     NO]),
-    row("agents:delete",          true,    [ALL, NO,   NO,    NO,     NO]),
-    row("transactions:read",      true,    [ALL, OWN,  ALL,   ALL,    NO]),
-    row("transactions:execute",   true,    [ALL, OWN,  NO,    NO,     NO]),
-    row("wallets:read",           true,    [ALL, OWN,  ALL,   ALL,    NO]),
-    row("wallets:fund",           true,    [ALL, NO,   NO,    NO,     NO]),
-    row("policies:read",          true,    [ALL, OWN,  ALL,   ALL,    NO]),
-    row("policies:write",         true,    [ALL, NO,   NO,    NO,     NO]),
-    row("dashboard:read",         true,    [ALL, NO,   ALL,   ALL,    NO]),
-    row("audit:read",             true,    [ALL, NO,   NO,    ALL,    NO]),
-    row("admin:all",              true,    [ALL, NO,   NO,    NO,     NO]),
-    row("mcp:read",               false,   [ALL, ALL,  NO,    NO,     ALL]),
-    row("mcp:write",              false,   [ALL, NO,   NO,    NO,     ALL]),
+    row("agents:read",            true,    [ALL, OWN,  ALL,   ALL,    NO], "See agents: their names, addresses and state"),
+    row("agents:write",           true,    [ALL, NO,   NO,    NO,     NO], "Make agents, suspend and resume them"),
+    row("agents:delete",          true,    [ALL, NO,   NO,    NO,     NO], "End agents for good"),
+    row("transactions:read",      true,    [ALL, OWN,  ALL,   ALL,    NO], "See payments, and how much of the limits is used"),
+    row("transactions:execute",   true,    [ALL, OWN,  NO,    NO,     NO], "Pay, as far as the policy allows"),
+    row("wallets:read",           true,    [ALL, OWN,  ALL,   ALL,    NO], "See balances and deposit addresses"),
+    row("wallets:fund",           true,    [ALL, NO,   NO,    NO,     NO], "Move money into wallets"),
+    row("policies:read",          true,    [ALL, OWN,  ALL,   ALL,    NO], "See policies and limits"),
+    row("policies:write",         true,    [ALL, NO,   NO,    NO,     NO], "Change policies and limits"),
+    row("dashboard:read",         true,    [ALL, NO,   ALL,   ALL,    NO], "See the dashboard"),
+    row("audit:read",             true,    [ALL, NO,   NO,    ALL,    NO], "Read the audit log"),
+    row("admin:all",              true,    [ALL, NO,   NO,    NO,     NO], "Do everything: agents, payments, policies, keys, people"),
+    row("mcp:read",               false,   [ALL, ALL,  NO,    NO,     ALL], "Read the vault"),
+    row("mcp:write",              false,   [ALL, NO,   NO,    NO,     ALL], "Change the vault"),
 ];
 
 impl Row {
@@ -86,6 +89,12 @@ pub fn scopes() -> impl Iterator<Item = &'static Scope> {
 pub fn reach(role: &Role, scope: &Scope) -> Reach {
     let row = TABLE.iter().find(|row| row.scope == *scope);
     row.map_or(Reach::Nothing, |row| row.reach_of(role))
+}
+
+/// What `scope` lets somebody do, in words for people. `None` for a scope that is not built in.
+#[must_use]
+pub fn words(scope: &Scope) -> Option<&'static str> {
+    TABLE.iter().find(|row| row.scope == *scope).map(|row| row.words)
 }
 
 /// The most `role` may be granted.

@@ -3,6 +3,7 @@
 mod api;
 mod chain;
 mod dialogue;
+mod person;
 mod process;
 mod signer;
 mod terminal;
@@ -11,6 +12,7 @@ pub use {
     api::{Answer, Api},
     chain::Chain,
     dialogue::Dialogue,
+    person::Person,
     process::{Done, Running},
     signer::SignerClient,
     terminal::Terminal,

@@ -3,7 +3,7 @@
 use {
     crate::oauth::signing::SigningError,
     portreeve_guard::{Problem, caller, insufficient_scope, not_found, page::bad_cursor},
-    portreeve_kernel::{AgentId, Code, Credential, Environment, KeyId, Role, Scope, Timestamp},
+    portreeve_kernel::{AgentId, Code, Credential, Environment, GrantId, KeyId, Role, Scope, Timestamp},
     portreeve_store::StoreError,
 };
 
@@ -41,6 +41,9 @@ pub enum KeyError {
     /// There is no such client, or it is somebody else's.
     #[error("no such client")]
     NoSuchClient,
+    /// There is no such grant, or it is somebody else's.
+    #[error("no such grant")]
+    NoSuchGrant,
     /// The client was ended for good.
     #[error("the client was ended; make a new one")]
     ClientEnded,
@@ -75,6 +78,7 @@ impl From<KeyError> for Problem {
             KeyError::NoSuchAgent => not_found::<AgentId>().param("agentId"),
             KeyError::NoSuchKey => not_found::<KeyId>(),
             KeyError::NoSuchClient => Self::new(Code::AuthClientNotFound),
+            KeyError::NoSuchGrant => not_found::<GrantId>(),
             KeyError::NoSecret => Self::new(Code::ValidationInvalidFormat)
                 .detail(detail)
                 .param("clientId"),

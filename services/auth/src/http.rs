@@ -1,6 +1,7 @@
 //! The HTTP face, one file per noun.
 
 pub(crate) mod clients;
+pub(crate) mod grants;
 pub(crate) mod keys;
 pub(crate) mod oauth;
 pub(crate) mod people;

@@ -8,7 +8,7 @@ use {
         cache::{Entry, Recent, Shard},
         error::KeyError,
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
-        oauth::{RecentOauth, assertion, issued::Issues, revoke},
+        oauth::{RecentOauth, assertion, issued::Issues, refresh, revoke},
         origin::Origin,
         rows::{self, ApiKey, Life, Position},
         token,
@@ -173,6 +173,7 @@ impl Keys {
     /// The store's; the next time will do.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         revoke::sweep(&self.db, self.now()).await?;
+        refresh::sweep(&self.db, self.now()).await?;
         assertion::sweep(&self.db, self.now()).await
     }
 

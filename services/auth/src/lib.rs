@@ -92,6 +92,8 @@ pub fn router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::clients::create, http::clients::list))
         .routes(routes!(http::clients::show, http::clients::revoke))
         .routes(routes!(http::clients::change_secret))
+        .routes(routes!(http::grants::list))
+        .routes(routes!(http::grants::revoke))
         .routes(routes!(http::users::invite, http::users::list))
         .routes(routes!(http::users::change, http::users::remove))
         .routes(routes!(http::users::link))
@@ -109,6 +111,8 @@ pub fn pages_router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::people::signin::begin))
         .routes(routes!(http::people::signin::finish))
         .routes(routes!(http::people::signin::sign_out))
+        .routes(routes!(http::oauth::authorize::page))
+        .routes(routes!(http::oauth::authorize::decide))
         .merge(portreeve_pages::asset::router().with_state(()))
 }
 

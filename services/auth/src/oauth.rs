@@ -4,7 +4,11 @@
 
 pub(crate) mod agent_clients;
 pub(crate) mod assertion;
+pub(crate) mod authorize;
 pub(crate) mod clients;
+pub(crate) mod codes;
+pub(crate) mod consent;
+pub(crate) mod given;
 pub(crate) mod grants;
 pub(crate) mod introspect;
 pub(crate) mod issue;
@@ -12,6 +16,7 @@ pub(crate) mod issued;
 pub(crate) mod issuer;
 pub(crate) mod make;
 pub(crate) mod manage;
+pub(crate) mod refresh;
 pub(crate) mod revoke;
 pub(crate) mod rotation;
 pub(crate) mod signing;

@@ -34,6 +34,11 @@ pub const SCHEMA: Schema = Schema {
             name: "people",
             sql: include_str!("people.sql"),
         },
+        Migration {
+            id: 5,
+            name: "oauth codes",
+            sql: include_str!("codes.sql"),
+        },
     ],
 };
 

@@ -39,6 +39,22 @@ const LINK: &str = "wlk_";
 /// What every session's secret begins with.
 const SESSION: &str = "wse_";
 
+/// What every authorization code begins with.
+const CODE: &str = "wac_";
+
+/// What every refresh token begins with.
+pub(crate) const REFRESH: &str = "wrt_";
+
+/// A new authorization code.
+pub(crate) fn code(entropy: &dyn Entropy) -> Secret {
+    secret(CODE, entropy)
+}
+
+/// A first refresh token. Those after it are made of the one before.
+pub(crate) fn refresh(entropy: &dyn Entropy) -> Secret {
+    secret(REFRESH, entropy)
+}
+
 /// A new key.
 pub(crate) fn generate(environment: Environment, entropy: &dyn Entropy) -> Secret {
     secret(prefix(environment), entropy)

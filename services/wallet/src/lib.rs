@@ -48,7 +48,7 @@ use {
     portreeve_jobs::Runner,
     portreeve_kernel::{
         AgentId, Clock, Code, Entropy, Now, OwnerId, TransactionId,
-        control::{AgentControl, Boxed, CredentialCheck, CredentialControl, Standing},
+        control::{AgentControl, Boxed, CredentialCheck, CredentialControl, NamedAgent, Standing},
     },
     portreeve_signing::{Receipt, protocol::Enrolment},
     portreeve_store::{Batcher, Database, Fetch, Sql, StoreError, Tx},
@@ -327,6 +327,10 @@ impl AgentControl<Tx, StoreError> for Wallet {
                 .await?
                 .is_some_and(|agent| agent.owner == *owner))
         })
+    }
+
+    fn of_owner<'a>(&'a self, owner: &'a OwnerId, most: u32) -> Boxed<'a, Result<Vec<NamedAgent>, StoreError>> {
+        Box::pin(async move { agents::named(&mut self.database().read(), owner, most).await })
     }
 
     fn lock<'a>(

@@ -6,7 +6,7 @@ use {
         extract::{FromRequestParts, RawPathParams},
         http::request::Parts,
     },
-    portreeve_kernel::{AgentId, Code, KeyId, TransactionId, UserId},
+    portreeve_kernel::{AgentId, Code, GrantId, KeyId, TransactionId, UserId},
     std::str::FromStr,
 };
 
@@ -26,6 +26,10 @@ impl Noun for KeyId {
 
 impl Noun for TransactionId {
     const NOT_FOUND: Code = Code::TransactionNotFound;
+}
+
+impl Noun for GrantId {
+    const NOT_FOUND: Code = Code::AuthGrantNotFound;
 }
 
 impl Noun for UserId {

@@ -1,4 +1,4 @@
-// Makes passkeys, signs in with them, and signs out: the forms of our pages, each known by its id.
+// Makes passkeys, signs in with them, signs out, and decides what programs may do: the forms of our pages, each known by its id.
 "use strict";
 
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
@@ -51,6 +51,17 @@ async function signin(form) {
   });
 }
 
+async function consent(form, pressed) {
+  const agent = form.get("agent");
+  return ask("/oauth/consent", {
+    request: form.get("request"),
+    formToken: form.get("formToken"),
+    decision: pressed.value,
+    scopes: form.getAll("scope"),
+    agentId: agent && agent !== "me" ? agent : null,
+  });
+}
+
 async function signout(form) {
   await ask("/signout", { formToken: form.get("formToken") });
   return { next: "/signin" };
@@ -71,22 +82,23 @@ function words(error) {
   }
 }
 
-for (const [id, act] of Object.entries({ enrol, signin, signout })) {
+for (const [id, act] of Object.entries({ enrol, signin, signout, consent })) {
   const form = document.getElementById(id);
   form?.addEventListener("submit", async (event) => {
     event.preventDefault();
     const said = document.getElementById("said");
-    const button = form.querySelector("button");
-    button.disabled = true;
+    const buttons = form.querySelectorAll("button");
+    const enable = (yes) => buttons.forEach((button) => (button.disabled = !yes));
+    enable(false);
     said.className = "";
     said.textContent = "One moment …";
     try {
-      const { next } = await act(new FormData(form));
+      const { next } = await act(new FormData(form), event.submitter);
       location.assign(next);
     } catch (error) {
       said.className = "bad";
       said.textContent = words(error);
-      button.disabled = false;
+      enable(true);
     }
   });
 }

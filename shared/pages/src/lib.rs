@@ -17,9 +17,11 @@ pub mod form_token;
 mod own;
 mod page;
 mod path;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use {
     own::{OwnOrigin, OwnPage},
-    page::{Enrol, Notice, Page, SignIn, SignedIn, notice},
+    page::{AgentChoice, Back, Consent, Enrol, Notice, Page, SignIn, SignedIn, Wish, notice},
     path::OwnPath,
 };

@@ -47,6 +47,12 @@ impl<T> Page<T> {
             body,
         }
     }
+
+    /// The same, with another status.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
 }
 
 impl<T: Template> IntoResponse for Page<T> {
@@ -85,6 +91,72 @@ pub struct SignedIn<'a> {
     pub token: &'a str,
 }
 
+/// Where somebody decides what a program may do.
+#[derive(Debug, Clone, Template)]
+#[template(path = "consent.html")]
+pub struct Consent<'a> {
+    /// What the program calls itself.
+    pub client: &'a str,
+    /// The host that the answer goes to.
+    pub host: &'a str,
+    /// True when that is the person's own machine.
+    pub is_loopback: bool,
+    /// True when nobody of the owner's people made it.
+    pub is_stranger: bool,
+    /// The resource server's name, and its address.
+    pub resource: (&'a str, &'a str),
+    /// What it may be let do.
+    pub wishes: &'a [Wish<'a>],
+    /// For which agents it may act.
+    pub agents: &'a [AgentChoice<'a>],
+    /// True when there are more of them.
+    pub has_more_agents: bool,
+    /// Who decides, and in which role.
+    pub name: &'a str,
+    /// In which role.
+    pub role: &'a str,
+    /// What is asked, as it came.
+    pub request: &'a str,
+    /// The token of this form.
+    pub token: &'a str,
+}
+
+/// One thing that a program wants to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The scope.
+    pub scope: &'a str,
+    /// The same in words.
+    pub words: &'a str,
+    /// False when an agent cannot hold it.
+    pub is_for_agents: bool,
+}
+
+/// An agent to choose.
+#[derive(Debug, Clone, Copy)]
+pub struct AgentChoice<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What people call it.
+    pub name: &'a str,
+    /// Whether it is chosen to begin with.
+    pub is_chosen: bool,
+}
+
+/// A request that goes nowhere until somebody follows the link.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "back.html")]
+pub struct Back<'a> {
+    /// What the program calls itself.
+    pub client: &'a str,
+    /// What is wrong with what it asked.
+    pub reason: &'a str,
+    /// Where the link leads.
+    pub location: &'a str,
+    /// The host of that.
+    pub host: &'a str,
+}
+
 /// Says why something did not happen.
 #[derive(Debug, Clone, Copy, Template)]
 #[template(path = "notice.html")]
@@ -118,9 +190,45 @@ mod tests {
         page.render().unwrap()
     }
 
-    fn all() -> [String; 4] {
+    fn consent(text: &str) -> Consent<'_> {
+        Consent {
+            client: text,
+            host: text,
+            is_loopback: true,
+            is_stranger: true,
+            resource: (text, text),
+            wishes: Box::leak(Box::new([Wish {
+                scope: Box::leak(text.to_owned().into_boxed_str()),
+                words: Box::leak(text.to_owned().into_boxed_str()),
+                is_for_agents: false,
+            }])),
+            agents: Box::leak(Box::new([AgentChoice {
+                id: Box::leak(text.to_owned().into_boxed_str()),
+                name: Box::leak(text.to_owned().into_boxed_str()),
+                is_chosen: true,
+            }])),
+            has_more_agents: true,
+            name: text,
+            role: text,
+            request: text,
+            token: text,
+        }
+    }
+
+    const fn back(text: &str) -> Back<'_> {
+        Back {
+            client: text,
+            reason: text,
+            location: text,
+            host: text,
+        }
+    }
+
+    fn all() -> [String; 6] {
         let (name, role, token) = ("Ada", "owner", "t");
         [
+            text(consent("x")),
+            text(back("https://a.example/cb")),
             text(Enrol),
             text(SignIn { next: "/x" }),
             text(SignedIn { name, role, token }),
@@ -136,6 +244,8 @@ mod tests {
     fn markup_in_what_is_not_ours_is_text() {
         let evil = "\"><script>alert(1)</script>'&";
         for page in [
+            text(consent(evil)),
+            text(back(evil)),
             text(SignIn { next: evil }),
             text(SignedIn {
                 name: evil,

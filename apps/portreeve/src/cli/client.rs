@@ -16,19 +16,29 @@ use {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ClientCommand {
-    /// Make a client that gets tokens by itself. Its secret is shown once
+    /// Make a client: one that gets tokens by itself, or with --redirect one that people use. Its secret is shown once
     #[command(after_help = "\
 Examples:
   portreeve client create accounting --scope transactions:read --scope wallets:read
   portreeve client create shopper --agent AGENT --scope transactions:execute --json
-  portreeve client create robot --scope transactions:read --jwks public.json")]
+  portreeve client create robot --scope transactions:read --jwks public.json
+  portreeve client create planner --redirect https://planner.example/callback
+  portreeve client create editor --redirect http://127.0.0.1/callback --public")]
     Create {
         /// What it is for, 1 to 100 characters
         name: String,
 
         /// What its tokens may be good for; can be repeated. At most what the creator may
-        #[arg(long = "scope", required = true)]
+        #[arg(long = "scope", required_unless_present = "redirects")]
         scopes: Vec<Scope>,
+
+        /// Where answers go when people use it, who then decide what it may; can be repeated. https, or http on loopback
+        #[arg(long = "redirect", value_name = "URL", conflicts_with_all = ["scopes", "agent"])]
+        redirects: Vec<String>,
+
+        /// It runs where it cannot keep a secret, and has none
+        #[arg(long, requires = "redirects", conflicts_with = "jwks")]
+        public: bool,
 
         /// Have it act for one agent: it then sees nothing else, and stops while that is suspended
         #[arg(long)]
@@ -71,6 +81,8 @@ struct OauthClient {
     id: String,
     name: String,
     scopes: Vec<String>,
+    #[serde(default)]
+    redirect_uris: Vec<String>,
     agent_id: Option<String>,
     auth_method: String,
     status: String,
@@ -92,7 +104,14 @@ impl OauthClient {
             ("id", Some(self.id.clone())),
             ("name", Some(self.name.clone())),
             ("status", Some(self.status.clone())),
-            ("scopes", Some(self.scopes.join(" "))),
+            (
+                "scopes",
+                Some(self.scopes.join(" ")).filter(|_| self.redirect_uris.is_empty()),
+            ),
+            (
+                "answers go to",
+                Some(self.redirect_uris.join(" ")).filter(|text| !text.is_empty()),
+            ),
             ("agent", self.agent_id.clone()),
             ("proves itself by", Some(self.auth_method.clone())),
             ("made", Some(self.created_at.clone())),
@@ -107,11 +126,14 @@ pub(super) async fn run(context: &Context, command: ClientCommand) -> Result<(),
         ClientCommand::Create {
             name,
             scopes,
+            redirects,
+            public,
             agent,
             jwks,
         } => {
-            let mut body = json!({"name": name, "scopes": scopes});
+            let mut body = json!({"name": name, "scopes": scopes, "redirectUris": redirects});
             if let Some(members) = body.as_object_mut() {
+                members.extend(public.then(|| ("authMethod".to_owned(), json!("none"))));
                 members.extend(agent.map(|agent| ("agentId".to_owned(), json!(agent))));
                 if let Some(file) = jwks {
                     // As it stands: the server judges it, and says what is wrong.

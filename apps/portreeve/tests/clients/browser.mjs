@@ -97,6 +97,14 @@ class Person {
     await this.page.getByLabel(label).fill(value);
   }
 
+  async choose({ label, option }) {
+    await this.page.getByLabel(label).selectOption({ label: option });
+  }
+
+  async untick({ label }) {
+    await this.page.getByLabel(label).uncheck();
+  }
+
   /** Cookies as the browser keeps them, and as scripts see them. */
   async cookies() {
     return { kept: await this.context.cookies(), seen: await this.page.evaluate(() => document.cookie) };

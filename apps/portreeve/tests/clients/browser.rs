@@ -88,6 +88,18 @@ impl Browser {
         self.ask(&json!({"do": "fill", "label": label, "value": value}));
     }
 
+    /// Chooses from the list with this label.
+    #[track_caller]
+    pub(crate) fn choose(&mut self, label: &str, option: &str) {
+        self.ask(&json!({"do": "choose", "label": label, "option": option}));
+    }
+
+    /// Takes the tick from the box with this label.
+    #[track_caller]
+    pub(crate) fn untick(&mut self, label: &str) {
+        self.ask(&json!({"do": "untick", "label": label}));
+    }
+
     /// Presses the button with this name by keyboard, and says what is to be seen when that has had its effect.
     #[track_caller]
     pub(crate) fn press(&mut self, button: &str) -> Value {

@@ -13,4 +13,5 @@
 use portreeve_house::house;
 
 mod browser;
+mod consent;
 mod people;

@@ -11,21 +11,21 @@ use {
 };
 
 /// Id and link of somebody who was invited.
-fn invite(house: &House, name: &str, role: &str) -> (String, String) {
+pub(crate) fn invite(house: &House, name: &str, role: &str) -> (String, String) {
     let made = house.cli(&["user", "invite", name, "--role", role, "--json"]).json();
     let text = |member: &str| made[member].as_str().unwrap().to_owned();
     (text("id"), text("link"))
 }
 
 #[track_caller]
-fn says(seen: &Value, what: &str) {
+pub(crate) fn says(seen: &Value, what: &str) {
     let text = seen["text"].as_str().unwrap();
     assert!(text.contains(what), "`{what}` in: {seen:#}");
 }
 
 /// Makes a passkey with the link.
 #[track_caller]
-fn enrol(browser: &mut Browser, link: &str) -> Value {
+pub(crate) fn enrol(browser: &mut Browser, link: &str) -> Value {
     browser.go(link);
     browser.press("Make the passkey")
 }

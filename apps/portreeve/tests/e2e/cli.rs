@@ -7,6 +7,7 @@ use {
     crate::{
         estate::{Estate, policy},
         house::{House, SOL},
+        oauth::code::Program,
     },
     serde_json::{Value, json},
     std::{
@@ -153,6 +154,9 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
         made["clientSecret"]
     );
     assert_eq!(told(&house, &["client", "revoke", client])["status"], "revoked");
+    let back = "http://127.0.0.1/cb";
+    let made = told(&house, &["client", "create", "editor", "--redirect", back, "--public"]);
+    assert_eq!(made["redirectUris"], json!([back]));
     assert!(told(&house, &["issuer", "rotate"])["kid"].is_string());
     let invited = told(&house, &["user", "invite", "Vi", "--role", "viewer"]);
     let user = invited["id"].as_str().unwrap();
@@ -165,6 +169,18 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
     assert_eq!(told(&house, &["user", "role", user, "auditor"])["role"], "auditor");
     assert_ne!(told(&house, &["user", "link", user])["link"], invited["link"]);
     assert_eq!(told(&house, &["user", "remove", user])["status"], "removed");
+    let grant = Program::granted(&house, 9, id);
+    let other = Program::granted(&house, 10, id);
+    let page = told(&house, &["grant", "list", "--limit", "1"]);
+    let cursor = page["cursor"].as_str().unwrap();
+    let rest = told(&house, &["grant", "list", "--limit", "1", "--cursor", cursor]);
+    let mut listed = [&page, &rest].map(|page| page["items"][0]["id"].as_str().unwrap().to_owned());
+    let mut both = [grant.clone(), other];
+    // Both are of one moment of the chain's.
+    listed.sort();
+    both.sort();
+    assert_eq!(listed, both);
+    assert_eq!(told(&house, &["grant", "revoke", &grant])["status"], "revoked");
     let signer = crate::house::signer();
     let healthy = told(&house, &["doctor", "--signer-bin", signer.to_str().unwrap()]);
     assert_eq!(healthy["healthy"], true, "{healthy:#}");

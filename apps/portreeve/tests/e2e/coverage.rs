@@ -7,6 +7,7 @@ use {
     crate::{
         estate::{Agent, Estate, policy},
         house::{Answer, Api, House},
+        oauth::code::Program,
     },
     portreeve_kernel::{OwnerId, Role, Scope, ScopeSet, Timestamp, entropy::Seeded},
     portreeve_policy::roles,
@@ -34,17 +35,21 @@ const FOR_CLIENTS: [&str; 3] = ["introspectToken", "requestToken", "revokeToken"
 const PAGES: [&str; 3] = ["enrolPage", "getAsset", "signInPage"];
 
 /// What the script of pages asks for: asked by a page of ours, or not at all.
-const FOR_PAGES: [&str; 5] = [
+const FOR_PAGES: [&str; 6] = [
     "beginEnrolment",
     "beginSignIn",
+    "consent",
     "finishEnrolment",
     "finishSignIn",
     "signOut",
 ];
 
+/// A page that says only to who comes from a program what it asks.
+const FOR_BROWSERS: [&str; 1] = ["authorizePage"];
+
 /// All that takes no bearer.
 fn without_bearer() -> Vec<&'static str> {
-    [&OPEN[..], &DOCUMENTS, &FOR_CLIENTS, &PAGES, &FOR_PAGES].concat()
+    [&OPEN[..], &DOCUMENTS, &FOR_CLIENTS, &PAGES, &FOR_PAGES, &FOR_BROWSERS].concat()
 }
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -118,6 +123,7 @@ struct Names {
     transaction: String,
     key: String,
     client: String,
+    grant: String,
     user: String,
     file: String,
 }
@@ -130,6 +136,7 @@ impl Names {
             transaction: "tx_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             key: "key_0123456789AB".into(),
             client: "clt_0123456789AB".into(),
+            grant: "grt_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             user: "usr_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             file: "nothing".into(),
         }
@@ -141,6 +148,7 @@ impl Names {
             ("{transactionId}", &self.transaction),
             ("{keyId}", &self.key),
             ("{clientId}", &self.client),
+            ("{grantId}", &self.grant),
             ("{userId}", &self.user),
             ("{file}", &self.file),
         ];
@@ -186,6 +194,7 @@ impl Names {
                 "ceremony": "", "id": "", "userHandle": "", "authenticatorData": "", "clientData": "", "signature": "",
             }),
             "signOut" => json!({"formToken": ""}),
+            "consent" => json!({"request": "", "formToken": "", "decision": "deny", "scopes": []}),
             _ => panic!("{operation} takes a body: add one that it accepts to `Names::body` in tests/e2e/coverage.rs"),
         })
     }
@@ -276,12 +285,14 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     );
     let made = made.is(201).clone();
     let users = estate.owner().get("/api/v1/auth/users").is(200).clone();
+    let granted = Program::granted(&estate.house, 1, &agent.id.to_string());
     let page = estate.house.api("").get("/enrol").is(200).as_str().unwrap().to_owned();
     let there = Names {
         agent: agent.id.to_string(),
         transaction: paid["id"].as_str().unwrap().to_owned(),
         key: keys["items"][0]["id"].as_str().unwrap().to_owned(),
         client: made["id"].as_str().unwrap().to_owned(),
+        grant: granted,
         user: users["items"][0]["id"].as_str().unwrap().to_owned(),
         file: page
             .split("/assets/")
@@ -316,7 +327,8 @@ fn nobody_calls_what_is_not_theirs_to_call() {
         let client = format!("/api/v1/auth/clients/{}", there.client);
         let client = estate.owner().get(&client).is(200).clone();
         let users = estate.owner().get("/api/v1/auth/users").is(200)["items"].clone();
-        (estate.shown(&agent.id), payments, key, client, users)
+        let grants = estate.owner().get("/api/v1/auth/grants").is(200)["items"].clone();
+        (estate.shown(&agent.id), payments, key, client, (users, grants))
     };
     let before = state();
     let mut seen: Vec<(&Operation, u16)> = Vec::new();
@@ -324,7 +336,9 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     let mut wrong: Vec<String> = Vec::new();
     for operation in &operations {
         let Some(scope) = &operation.scope else {
-            if ![&FOR_CLIENTS[..], &FOR_PAGES].concat().contains(&operation.id.as_str()) {
+            if FOR_BROWSERS.contains(&operation.id.as_str()) {
+                assert_eq!(there.call(&anybody, operation).status, 400, "{operation}");
+            } else if ![&FOR_CLIENTS[..], &FOR_PAGES].concat().contains(&operation.id.as_str()) {
                 assert_eq!(there.call(&anybody, operation).status, 200, "{operation}");
             }
             continue;
@@ -392,7 +406,7 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     ] {
         let text = own.get(list).is(200).to_string();
         assert!(
-            ![&there.agent, &there.key, &there.client, &there.user]
+            ![&there.agent, &there.key, &there.client, &there.grant, &there.user]
                 .iter()
                 .any(|id| text.contains(id.as_str())),
             "{list}: {text}"
@@ -476,6 +490,7 @@ fn what_is_for_pages_is_asked_by_a_page_of_ours_or_not_at_all() {
             "beginSignIn" => assert!(from_ours.is(200)["ceremony"].is_string()),
             "beginEnrolment" => drop(from_ours.is_problem(403, "AUTH_LINK_INVALID")),
             "signOut" => drop(from_ours.is(204)),
+            "consent" => drop(from_ours.is_problem(403, "AUTH_SESSION_OVER")),
             _ => drop(from_ours.is_problem(403, "AUTH_PASSKEY_REFUSED")),
         }
     }

@@ -1,5 +1,6 @@
 //! Access tokens: the way to one from nothing but an address, what it opens, and what ends it.
 
+pub(crate) mod code;
 mod hostile;
 mod rotation;
 

@@ -13,7 +13,7 @@ use {
         text,
     },
     portreeve_kernel::{AgentId, Code, Role, ScopeSet, Secret, Timestamp},
-    portreeve_oauth::{AuthMethod, ClientId, ClientKeys},
+    portreeve_oauth::{AuthMethod, ClientId, ClientKeys, RedirectUri},
     serde::{Deserialize, Serialize, Serializer},
     serde_json::Value,
     std::str::FromStr,
@@ -22,6 +22,9 @@ use {
 
 /// Longest name, in characters.
 const MAX_NAME: usize = 100;
+
+/// More than any client has use for.
+const MAX_REDIRECTS: usize = 20;
 
 portreeve_guard::problems! {
     /// When a client is made.
@@ -56,9 +59,19 @@ pub(crate) struct NewClientBody {
     /// 1 to 100 characters, for people.
     #[schema(example = "accounting", min_length = 1, max_length = 100)]
     name: String,
-    /// What its tokens may be good for: at least one scope, none that its creator or its role may not hold.
-    #[schema(value_type = Vec<String>, example = json!(["transactions:read"]), min_items = 1)]
-    scopes: ScopeSet,
+    /// What its tokens may be good for: at least one scope, none that its creator or its role may not hold. Left out for a
+    /// client with `redirectUris`.
+    #[schema(value_type = Option<Vec<String>>, example = json!(["transactions:read"]))]
+    scopes: Option<ScopeSet>,
+    /// Where answers go when people use it (`authorization_code`): up to 20, `https`, or `http` on loopback. It then never
+    /// acts by itself, and has no scopes of its own: whoever uses it decides each time.
+    #[serde(default)]
+    #[schema(example = json!(["https://app.example/callback"]), max_items = 20)]
+    redirect_uris: Vec<String>,
+    /// How it proves that it is itself. Left out: by a secret, or by its keys when it has any. `none` is for programs that
+    /// cannot keep a secret, and only with `redirectUris`.
+    #[schema(value_type = Option<String>, example = "client_secret_basic")]
+    auth_method: Option<AuthMethod>,
     /// Has it act for one of your agents. Its role is then `agent`; without, it acts as you.
     #[schema(value_type = Option<String>, example = "agt_01ARYZ6S41TSV4RRFFQ69G5FAV")]
     agent_id: Option<AgentId>,
@@ -100,9 +113,12 @@ pub(crate) struct OauthClient {
     /// How it proves that it is itself.
     #[schema(value_type = String, example = "client_secret_basic")]
     auth_method: AuthMethod,
-    /// What its tokens may be good for.
+    /// What its tokens may be good for. None for one that people use: they decide each time.
     #[schema(value_type = Vec<String>, example = json!(["transactions:read"]))]
     scopes: ScopeSet,
+    /// Where answers go when people use it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    redirect_uris: Vec<String>,
     /// Whether it gets tokens.
     status: ClientStatus,
     /// When it was made.
@@ -131,6 +147,7 @@ impl From<ClientRow> for OauthClient {
             agent_id: row.agent,
             auth_method: row.method,
             scopes: row.scopes,
+            redirect_uris: row.redirects,
             status,
             created_at: row.created_at,
             created_by: row.created_by,
@@ -172,28 +189,65 @@ impl ClientSecret {
 impl NewClientBody {
     fn check(self) -> Result<NewClient, Problem> {
         text::check("name", "a name", &self.name, 1..=MAX_NAME)?;
-        if self.scopes.is_empty() {
-            return Err(Problem::new(Code::ValidationOutOfRange)
-                .detail("a client without a scope is good for nothing")
-                .param("scopes"));
+        let refuse = |code, detail: &str, param| Err(Problem::new(code).detail(detail).param(param));
+        let is_for_people = !self.redirect_uris.is_empty();
+        let scopes = match self.scopes {
+            None if !is_for_people => {
+                let detail = "what a client that acts by itself may do has to be said";
+                return refuse(Code::ValidationRequiredField, detail, "scopes");
+            }
+            scopes => scopes.unwrap_or_default(),
+        };
+        if is_for_people != scopes.is_empty() {
+            let detail = match is_for_people {
+                true => "a client with redirectUris has no scopes of its own: whoever uses it decides each time",
+                false => "a client without a scope is good for nothing",
+            };
+            return refuse(Code::ValidationOutOfRange, detail, "scopes");
         }
-        if let Some(set) = &self.jwks {
-            ClientKeys::parse(set).map_err(|error| {
-                Problem::new(Code::ValidationInvalidFormat)
-                    .detail(error.description())
-                    .param("jwks")
-            })?;
+        if is_for_people && self.agent_id.is_some() {
+            let detail = "for which agent a client with redirectUris acts is decided by whoever uses it";
+            return refuse(Code::ValidationInvalidFormat, detail, "agentId");
         }
+        if let Some(set) = &self.jwks
+            && let Err(error) = ClientKeys::parse(set)
+        {
+            return refuse(Code::ValidationInvalidFormat, error.description(), "jwks");
+        }
+        let usual = match self.jwks {
+            Some(_) => AuthMethod::PrivateKeyJwt,
+            None => AuthMethod::ClientSecretBasic,
+        };
+        let method = self.auth_method.unwrap_or(usual);
+        let fits = match method {
+            AuthMethod::PrivateKeyJwt => self.jwks.is_some(),
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => self.jwks.is_none(),
+            AuthMethod::None => self.jwks.is_none() && is_for_people,
+        };
+        if !fits {
+            let detail = "private_key_jwt goes with jwks, and none with redirectUris alone";
+            return refuse(Code::ValidationInvalidFormat, detail, "authMethod");
+        }
+        if self.redirect_uris.len() > MAX_REDIRECTS {
+            return refuse(Code::ValidationOutOfRange, "at most 20 addresses", "redirectUris");
+        }
+        let redirects = self.redirect_uris.iter().map(|text| RedirectUri::register(text));
+        let redirects: Vec<RedirectUri> = match redirects.collect() {
+            Ok(redirects) => redirects,
+            Err(error) => return refuse(Code::ValidationInvalidFormat, error.description(), "redirectUris"),
+        };
         Ok(NewClient {
             jwks: self.jwks,
             name: self.name,
-            scopes: self.scopes,
+            scopes,
             agent: self.agent_id,
+            method,
+            redirects,
         })
     }
 }
 
-/// Make an OAuth client that acts by itself. Its secret is in this answer and nowhere else.
+/// Make an OAuth client: one that acts by itself, or with `redirectUris` one that people use. Its secret is in this answer and nowhere else.
 #[utoipa::path(
     post, path = "/auth/clients", tag = "oauth", operation_id = "createClient", security(("bearer" = ["admin:all"])),
     request_body = NewClientBody,

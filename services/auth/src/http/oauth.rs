@@ -1,6 +1,7 @@
 //! The face of the authorization server: `/oauth/*` and the documents under `/.well-known`. Bodies and refusals are those
 //! of the OAuth RFCs and not of the rest of the API.
 
+pub(crate) mod authorize;
 pub(crate) mod documents;
 pub(crate) mod revoke;
 pub(crate) mod token;

@@ -73,9 +73,15 @@ impl From<Begun> for BegunAnswer {
 /// Where to go on.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct NextAnswer {
-    /// A path of this server.
+    /// A path of this server, or the address of the program that asked.
     #[schema(example = "/signin")]
     next: String,
+}
+
+impl NextAnswer {
+    pub(crate) const fn to(next: String) -> Self {
+        Self { next }
+    }
 }
 
 /// Somebody is signed in from here on.

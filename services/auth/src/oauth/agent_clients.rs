@@ -7,7 +7,7 @@ use {
     crate::{
         oauth::{
             RecentOauth,
-            grants::{self, Ended, OwnGrant},
+            grants::{self, Ended, NewGrant},
             make::NewRow,
         },
         origin::Origin,
@@ -91,6 +91,7 @@ pub(crate) async fn make_for_agent(
         method: AuthMethod::ClientSecretBasic,
         secret: Some(SecretHash::of(&secret)),
         jwks: None,
+        redirects: Vec::new(),
         by: new.by.clone(),
         stopped: false,
     };
@@ -141,13 +142,15 @@ pub(crate) async fn resume_of_agent(
         recent.distrust_client(&client.id);
         let grant = client.acts_by_itself.then(|| GrantId::new(at, entropy));
         if let Some(grant) = &grant {
-            let own = OwnGrant {
+            let own = NewGrant {
                 id: grant,
                 client: &client.id,
                 project: &client.project,
                 owner: &client.owner,
+                user: None,
                 agent: Some(agent),
                 role: &client.role,
+                resource: None,
                 scopes: &client.scopes,
             };
             grants::insert(tx, own, at, None).await?;

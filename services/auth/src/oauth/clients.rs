@@ -25,6 +25,8 @@ pub(crate) struct Registered {
     pub(crate) keys: Option<ClientKeys>,
     /// For whom it acts by itself, when it may.
     pub(crate) own: Option<Own>,
+    /// Whose people made it, and use it; nobody's when it came by itself, and then anybody uses it.
+    pub(crate) owner: Option<OwnerId>,
 }
 
 /// For whom a client acts by itself.
@@ -39,6 +41,11 @@ pub(crate) struct Own {
 }
 
 impl Registered {
+    /// Whether the people of `owner` may let it do something for them.
+    pub(crate) fn is_for(&self, owner: &OwnerId) -> bool {
+        self.owner.as_ref().is_none_or(|of| of == owner)
+    }
+
     fn read(row: &Row) -> Result<Self, StoreError> {
         let own = match (
             row.get_optional("self_grant")?,
@@ -85,6 +92,7 @@ impl Registered {
             secret: row.get_optional("secret_hash")?.map(SecretHash),
             keys: keys.map_err(|_| unreadable("jwks"))?,
             own,
+            owner: row.get_optional("owner_id")?,
         })
     }
 }

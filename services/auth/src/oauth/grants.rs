@@ -4,38 +4,47 @@
 use {
     crate::oauth::RecentOauth,
     portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp, TokenId, UserId},
-    portreeve_store::{Fetch, Sql, StoreError, Tx},
+    portreeve_oauth::{ClientId, Resource},
+    portreeve_store::{AuditEntry, Fetch, Row, Sql, StoreError, Tx},
+    serde_json::json,
     std::collections::BTreeSet,
 };
 
-/// What a client may do by itself, without a person.
-pub(crate) struct OwnGrant<'a> {
+/// What a client may do: by itself, or because a person said so.
+pub(crate) struct NewGrant<'a> {
     pub(crate) id: &'a GrantId,
     pub(crate) client: &'a str,
     pub(crate) project: &'a ProjectId,
     pub(crate) owner: &'a OwnerId,
+    /// Who said so; nobody for what a client may do by itself.
+    pub(crate) user: Option<&'a UserId>,
     pub(crate) agent: Option<&'a AgentId>,
     pub(crate) role: &'a Role,
+    /// The one resource server it is for; all that the client may ask for, when there is none.
+    pub(crate) resource: Option<&'a Resource>,
     pub(crate) scopes: &'a ScopeSet,
 }
 
 /// Writes a grant down; one that has `ended` is good for nothing from its first moment on.
 pub(crate) async fn insert(
     tx: &mut Tx,
-    grant: OwnGrant<'_>,
+    grant: NewGrant<'_>,
     at: Timestamp,
     ended: Option<Ended>,
 ) -> Result<(), StoreError> {
     let insert = Sql::new(
-        "INSERT INTO oauth_grants (id, client_id, kind, project_id, owner_id, agent_id, role, scopes, created_at, \
-         revoked_at, revoked_why) VALUES ($1, $2, 'client', $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO oauth_grants (id, client_id, kind, project_id, owner_id, user_id, agent_id, role, resource, scopes, \
+         created_at, revoked_at, revoked_why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(grant.id)
     .bind(grant.client)
+    .bind(if grant.user.is_some() { "person" } else { "client" })
     .bind(grant.project)
     .bind(grant.owner)
+    .bind(grant.user)
     .bind(grant.agent)
     .bind(grant.role)
+    .bind(grant.resource.map(Resource::as_str))
     .bind_json(grant.scopes)
     .bind(at)
     .bind(ended.map(|_| at))
@@ -52,6 +61,16 @@ pub(crate) enum Ended {
     ClientRevoked,
     RoleChanged,
     UserRemoved,
+    /// Its code was shown twice by who could have had it once.
+    CodeReplayed,
+    /// A refresh token was shown again long after it was spent.
+    RefreshReused,
+    /// Its client gave it back.
+    GivenBack,
+    /// Somebody of the owner's ended it.
+    Revoked,
+    /// Nobody redeemed its code, or came back in time.
+    Unused,
 }
 
 impl Ended {
@@ -62,6 +81,11 @@ impl Ended {
             Self::ClientRevoked => "client_revoked",
             Self::RoleChanged => "role_changed",
             Self::UserRemoved => "user_removed",
+            Self::CodeReplayed => "code_replayed",
+            Self::RefreshReused => "refresh_reused",
+            Self::GivenBack => "given_back",
+            Self::Revoked => "revoked",
+            Self::Unused => "unused",
         }
     }
 }
@@ -100,6 +124,88 @@ pub(crate) async fn end_of_user(
 ) -> Result<(), StoreError> {
     let live = Sql::new("SELECT id FROM oauth_grants WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id");
     end(tx, recent, live.bind(user), at, why).await
+}
+
+/// A grant that a person gave, as tokens are made of it.
+pub(crate) struct Given {
+    pub(crate) id: GrantId,
+    pub(crate) client: ClientId,
+    pub(crate) project: ProjectId,
+    pub(crate) owner: OwnerId,
+    pub(crate) user: UserId,
+    pub(crate) agent: Option<AgentId>,
+    pub(crate) role: Role,
+    pub(crate) resource: Resource,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) is_revoked: bool,
+}
+
+impl Given {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let revoked: Option<Timestamp> = row.get_optional("revoked_at")?;
+        let client = ClientId::parse(&row.get::<String>("client_id")?);
+        Ok(Self {
+            id: row.get("id")?,
+            client: client.ok_or_else(|| StoreError::Column {
+                column: "client_id".to_owned(),
+                reason: "not what was written".to_owned(),
+            })?,
+            project: row.get("project_id")?,
+            owner: row.get("owner_id")?,
+            user: row.get("user_id")?,
+            agent: row.get_optional("agent_id")?,
+            role: row.get("role")?,
+            resource: Resource::configured(&row.get::<String>("resource")?),
+            scopes: row.json("scopes")?,
+            is_revoked: revoked.is_some(),
+        })
+    }
+
+    /// Ends it, and tells the audit log by whom and why. It is locked.
+    pub(crate) async fn end(
+        &self,
+        tx: &mut Tx,
+        recent: &RecentOauth,
+        at: Timestamp,
+        why: Ended,
+        by: String,
+    ) -> Result<(), StoreError> {
+        // Whoever asked may be gone when this has been committed.
+        recent.distrust_grant(&self.id);
+        let update =
+            Sql::new("UPDATE oauth_grants SET revoked_at = $1, revoked_why = $2 WHERE id = $3 AND revoked_at IS NULL");
+        let update = update.bind(at).bind(why.as_str()).bind(&self.id);
+        if tx.execute(update).await? == 0 {
+            return Ok(());
+        }
+        tx.audit(AuditEntry {
+            at,
+            kind: "oauth.grant_revoked".into(),
+            actor: by,
+            owner: Some(self.owner.clone()),
+            project: Some(self.project.clone()),
+            subject: self.id.to_string(),
+            data: json!({"clientId": self.client, "userId": self.user, "agentId": self.agent, "why": why.as_str()}),
+        });
+        Ok(())
+    }
+}
+
+/// Locks a grant that a person gave.
+pub(crate) async fn lock(tx: &mut Tx, id: &GrantId) -> Result<Option<Given>, StoreError> {
+    let sql = Sql::new("SELECT * FROM oauth_grants WHERE id = $1 AND kind = 'person'");
+    let row = tx.fetch_optional(sql.bind(id).for_update()).await?;
+    row.as_ref().map(Given::read).transpose()
+}
+
+/// Ends grants that nothing leads to any more: no token of theirs is good, so none has to be forgotten.
+pub(crate) async fn end_unused(tx: &mut Tx, ids: &[GrantId], at: Timestamp) -> Result<(), StoreError> {
+    let update = Sql::new(
+        "UPDATE oauth_grants SET revoked_at = $1, revoked_why = $2 WHERE revoked_at IS NULL AND id IN ({list})",
+    );
+    tx.execute(update.bind(at).bind(Ended::Unused.as_str()).bind_list(ids))
+        .await?;
+    Ok(())
 }
 
 /// Ends the grants that `live` selects, in the order in which it names them.

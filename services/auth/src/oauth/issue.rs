@@ -1,10 +1,9 @@
-//! What a client that acts for itself is given: a token for one resource server, with what client, role and resource
-//! server all allow.
+//! Tokens: each for one resource server, with what client or consent, role and resource server all allow.
 
 use {
-    crate::oauth::{Issuer, ResourceServer, clients::Registered, signing::SigningError},
-    portreeve_kernel::{Now, ScopeSet, Secret, TokenId},
-    portreeve_oauth::{AccessClaims, ErrorCode, Grant, OAuthError, Params, Resource},
+    crate::oauth::{Issuer, ResourceServer, clients::Registered, grants::Given, signing::SigningError},
+    portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, ScopeSet, Secret, TokenId},
+    portreeve_oauth::{AccessClaims, ClientId, ErrorCode, Grant, OAuthError, Params, Resource},
     portreeve_policy::roles,
     portreeve_store::StoreError,
     std::net::IpAddr,
@@ -14,6 +13,7 @@ const SCOPE: OAuthError = OAuthError::new(
     ErrorCode::InvalidScope,
     "scope asks for more than the client may hold at this resource, or is malformed",
 );
+const GONE: OAuthError = OAuthError::new(ErrorCode::InvalidTarget, "the resource server is not served any more");
 const NOT_BY_ITSELF: OAuthError = OAuthError::new(ErrorCode::UnauthorizedClient, "this client does not act for itself");
 
 /// Why no token was made.
@@ -38,6 +38,18 @@ pub(crate) enum IssueError {
 pub(crate) struct Issued {
     pub(crate) token: Secret,
     pub(crate) scopes: ScopeSet,
+    /// By which the next one is asked for.
+    pub(crate) refresh: Option<Secret>,
+}
+
+/// For whom a token speaks, and by what it lives.
+pub(crate) struct Speaker<'a> {
+    pub(crate) grant: &'a GrantId,
+    pub(crate) subject: &'a str,
+    pub(crate) client: &'a ClientId,
+    pub(crate) owner: &'a OwnerId,
+    pub(crate) project: &'a ProjectId,
+    pub(crate) agent: Option<&'a AgentId>,
 }
 
 impl Issuer {
@@ -66,30 +78,84 @@ impl Issuer {
             &client.client.scopes,
             server,
         )?;
-        let now: Now = self.clock.now();
-        let at = now.for_expiry();
+        let speaker = Speaker {
+            grant: &own.grant,
+            subject: client.client.id.as_str(),
+            client: &client.client.id,
+            owner: &own.owner,
+            project: &own.project,
+            agent: own.agent.as_ref(),
+        };
+        self.make(&speaker, &server.resource, scopes, address)
+    }
+
+    /// A token for a person's `client`, of what `given` still allows of `scopes`.
+    ///
+    /// # Errors
+    /// `invalid_scope` when nothing is left; [`IssueError`].
+    pub(crate) fn for_person(
+        &self,
+        given: &Given,
+        scopes: &ScopeSet,
+        refresh: Option<Secret>,
+        address: IpAddr,
+    ) -> Result<Issued, IssueError> {
+        let server = self.server(&given.resource)?;
+        let asked = scopes.to_string();
+        let scopes = granted(Some(&asked), &roles::grantable(&given.role), &given.scopes, server)?;
+        let speaker = Speaker {
+            grant: &given.id,
+            subject: given.user.as_str(),
+            client: &given.client,
+            owner: &given.owner,
+            project: &given.project,
+            agent: given.agent.as_ref(),
+        };
+        let issued = self.make(&speaker, &given.resource, scopes, address)?;
+        Ok(Issued { refresh, ..issued })
+    }
+
+    fn make(
+        &self,
+        speaker: &Speaker<'_>,
+        resource: &Resource,
+        scopes: ScopeSet,
+        address: IpAddr,
+    ) -> Result<Issued, IssueError> {
+        let at = self.clock.now().for_expiry();
         let claims = AccessClaims {
             iss: self.origin.as_str().to_owned(),
-            sub: client.client.id.as_str().to_owned(),
-            aud: server.resource.as_str().to_owned(),
+            sub: speaker.subject.to_owned(),
+            aud: resource.as_str().to_owned(),
             exp: AccessClaims::ends(at).seconds(),
             iat: at.seconds(),
-            jti: TokenId::new(&own.grant, &*self.entropy).to_string(),
+            jti: TokenId::new(speaker.grant, &*self.entropy).to_string(),
             scope: scopes.clone(),
-            client_id: client.client.id.clone(),
-            owner_id: own.owner.clone(),
-            project_id: own.project.clone(),
-            agent_id: own.agent.clone(),
+            client_id: speaker.client.clone(),
+            owner_id: speaker.owner.clone(),
+            project_id: speaker.project.clone(),
+            agent_id: speaker.agent.cloned(),
         };
         let token = self.signing.sign(&claims)?;
         self.issues.note(&claims, address);
-        Ok(Issued { token, scopes })
+        Ok(Issued {
+            token,
+            scopes,
+            refresh: None,
+        })
+    }
+
+    /// The resource server of this name.
+    ///
+    /// # Errors
+    /// `invalid_target` when it is served no more.
+    pub(crate) fn server(&self, resource: &Resource) -> Result<&ResourceServer, OAuthError> {
+        let found = self.servers.iter().find(|server| server.resource == *resource);
+        found.ok_or(GONE)
     }
 
     fn asked(&self, params: &Params) -> Result<&ResourceServer, OAuthError> {
-        let resource = Resource::asked(params, &self.resources)?;
-        let found = self.servers.iter().find(|server| server.resource == *resource);
-        found.ok_or(OAuthError::new(ErrorCode::ServerError, "the resource is not served"))
+        self.server(Resource::asked(params, &self.resources)?)
     }
 }
 

@@ -16,12 +16,9 @@ use {
 
 /// What is served, and so what the metadata names.
 const OFFERS: Offers = Offers {
-    grants: &[Grant::ClientCredentials],
-    methods: &[
-        AuthMethod::ClientSecretBasic,
-        AuthMethod::ClientSecretPost,
-        AuthMethod::PrivateKeyJwt,
-    ],
+    grants: &[Grant::AuthorizationCode, Grant::RefreshToken, Grant::ClientCredentials],
+    methods: AuthMethod::ALL,
+    authorization: true,
     revocation: true,
     introspection: true,
     ..Offers::NOTHING

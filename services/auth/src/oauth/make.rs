@@ -1,14 +1,14 @@
-//! A new client, with the grant that its own tokens live by.
+//! A new client, with the grant that its own tokens live by when it acts by itself.
 
 use {
-    crate::oauth::grants::{self, Ended, OwnGrant},
+    crate::oauth::grants::{self, Ended, NewGrant},
     portreeve_kernel::{AgentId, Entropy, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp},
-    portreeve_oauth::{AuthMethod, ClientId, Grant, GrantSet, SecretHash},
+    portreeve_oauth::{AuthMethod, ClientId, Grant, GrantSet, RedirectUri, SecretHash},
     portreeve_store::{AuditEntry, Sql, StoreError, Tx},
     serde_json::json,
 };
 
-/// A client that acts by itself.
+/// A client: one that acts by itself, or one that people use.
 #[derive(Debug, Clone)]
 pub(crate) struct NewRow {
     pub(crate) id: ClientId,
@@ -22,6 +22,8 @@ pub(crate) struct NewRow {
     pub(crate) secret: Option<SecretHash>,
     /// Public keys, as they were given.
     pub(crate) jwks: Option<String>,
+    /// Where answers go, when it is people who use it. It then never acts by itself.
+    pub(crate) redirects: Vec<RedirectUri>,
     /// By which credential it is made.
     pub(crate) by: String,
     /// Its agent is suspended: it waits until that is resumed.
@@ -31,8 +33,17 @@ pub(crate) struct NewRow {
 impl NewRow {
     /// Writes it down.
     pub(crate) async fn insert(&self, tx: &mut Tx, entropy: &dyn Entropy, at: Timestamp) -> Result<(), StoreError> {
-        let grant = GrantId::new(at, entropy);
-        let kind = if self.agent.is_some() { "agent" } else { "service" };
+        let grant = self.redirects.is_empty().then(|| GrantId::new(at, entropy));
+        let kind = match (&grant, &self.agent) {
+            (None, _) => "application",
+            (Some(_), Some(_)) => "agent",
+            (Some(_), None) => "service",
+        };
+        let grants = match &grant {
+            None => GrantSet::from_iter([Grant::AuthorizationCode, Grant::RefreshToken]),
+            Some(_) => GrantSet::from_iter([Grant::ClientCredentials]),
+        };
+        let redirects: Vec<&str> = self.redirects.iter().map(RedirectUri::as_str).collect();
         let insert = Sql::new(
             "INSERT INTO oauth_clients (id, project_id, owner_id, agent_id, kind, name, role, auth_method, grants, \
              redirect_uris, scopes, secret_hash, jwks, self_grant, created_at, created_by, stopped_at) \
@@ -46,27 +57,31 @@ impl NewRow {
         .bind(self.name.as_str())
         .bind(&self.role)
         .bind(self.method.as_str())
-        .bind_json(&GrantSet::from_iter([Grant::ClientCredentials]))
-        .bind("[]")
+        .bind_json(&grants)
+        .bind_json(&redirects)
         .bind_json(&self.scopes)
         .bind(self.secret.as_ref().map(|hash| &hash.0))
         .bind(self.jwks.as_deref())
-        .bind(&grant)
+        .bind(grant.as_ref())
         .bind(at)
         .bind(self.by.as_str())
         .bind(self.stopped.then_some(at));
         tx.execute(insert).await?;
-        let own = OwnGrant {
-            id: &grant,
-            client: self.id.as_str(),
-            project: &self.project,
-            owner: &self.owner,
-            agent: self.agent.as_ref(),
-            role: &self.role,
-            scopes: &self.scopes,
-        };
-        // Resuming gives it another one.
-        grants::insert(tx, own, at, self.stopped.then_some(Ended::AgentSuspended)).await?;
+        if let Some(grant) = &grant {
+            let own = NewGrant {
+                id: grant,
+                client: self.id.as_str(),
+                project: &self.project,
+                owner: &self.owner,
+                user: None,
+                agent: self.agent.as_ref(),
+                role: &self.role,
+                resource: None,
+                scopes: &self.scopes,
+            };
+            // Resuming gives it another one.
+            grants::insert(tx, own, at, self.stopped.then_some(Ended::AgentSuspended)).await?;
+        }
         tx.audit(AuditEntry {
             at,
             kind: "oauth_client.created".into(),
@@ -81,6 +96,7 @@ impl NewRow {
                 "agentId": self.agent,
                 "authMethod": self.method.as_str(),
                 "grantId": grant,
+                "redirectUris": redirects,
                 "stopped": self.stopped,
             }),
         });

@@ -18,7 +18,7 @@ use {
     },
     portreeve_guard::{Page, Paging},
     portreeve_kernel::{AgentId, Principal, Role, ScopeSet, Secret, Timestamp, control::Standing},
-    portreeve_oauth::{AuthMethod, ClientId, SecretHash},
+    portreeve_oauth::{AuthMethod, ClientId, RedirectUri, SecretHash},
     portreeve_store::{AuditEntry, Fetch, Row, Sql, StoreError, Tx},
     serde_json::{Value, json},
     std::sync::Arc,
@@ -33,6 +33,10 @@ pub(crate) struct NewClient {
     pub(crate) agent: Option<AgentId>,
     /// Its public keys, which were read; it then has no secret.
     pub(crate) jwks: Option<Value>,
+    /// How it proves that it is itself.
+    pub(crate) method: AuthMethod,
+    /// Where answers go, when it is people who use it. It then has no scopes: they decide each time.
+    pub(crate) redirects: Vec<RedirectUri>,
 }
 
 /// What is known of a client but its secret.
@@ -44,6 +48,7 @@ pub(crate) struct ClientRow {
     pub(crate) role: Role,
     pub(crate) method: AuthMethod,
     pub(crate) scopes: ScopeSet,
+    pub(crate) redirects: Vec<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) created_by: String,
     pub(crate) stopped_at: Option<Timestamp>,
@@ -63,6 +68,7 @@ impl ClientRow {
                 reason: "not what was written".to_owned(),
             })?,
             scopes: row.json("scopes")?,
+            redirects: row.json("redirect_uris")?,
             created_at: row.get("created_at")?,
             created_by: row.get("created_by")?,
             stopped_at: row.get_optional("stopped_at")?,
@@ -113,7 +119,8 @@ impl Keys {
         };
         check_scopes(&new.scopes, &role, creator)?;
         let now = self.clock.now();
-        let secret = new.jwks.is_none().then(|| token::client_secret(&*self.entropy));
+        let has_secret = matches!(new.method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost);
+        let secret = has_secret.then(|| token::client_secret(&*self.entropy));
         let row = NewRow {
             id: ClientId::new(&*self.entropy),
             project: creator.project.clone(),
@@ -122,10 +129,8 @@ impl Keys {
             name: new.name,
             role,
             scopes: new.scopes,
-            method: match &secret {
-                Some(_) => AuthMethod::ClientSecretBasic,
-                None => AuthMethod::PrivateKeyJwt,
-            },
+            method: new.method,
+            redirects: new.redirects,
             secret: secret.as_ref().map(SecretHash::of),
             jwks: new.jwks.map(|set| set.to_string()),
             by: creator.credential.to_string(),
@@ -231,7 +236,9 @@ impl Keys {
             keys.recent_oauth.distrust_client(&row.id);
             match &change {
                 Change::Secret(_) if row.revoked_at.is_some() => return Err(KeyError::ClientEnded),
-                Change::Secret(_) if row.method == AuthMethod::PrivateKeyJwt => return Err(KeyError::NoSecret),
+                Change::Secret(_) if matches!(row.method, AuthMethod::PrivateKeyJwt | AuthMethod::None) => {
+                    return Err(KeyError::NoSecret);
+                }
                 Change::Secret(hash) => {
                     let update = Sql::new("UPDATE oauth_clients SET secret_hash = $1 WHERE id = $2");
                     tx.execute(update.bind(&hash.0).bind(row.id.as_str())).await?;

@@ -10,13 +10,14 @@ mod rotate;
 pub(crate) use rotate::{Fresh, Rotated, Rotation};
 
 use {
+    crate::token,
     chacha20poly1305::{
         XChaCha20Poly1305,
         aead::{Aead, Payload},
     },
     hmac::{Hmac, KeyInit, Mac},
     portreeve_kernel::{Clock, Entropy, Secret, Timestamp},
-    portreeve_oauth::{AccessClaims, JsonWebKeySet},
+    portreeve_oauth::{AccessClaims, JsonWebKeySet, successor},
     portreeve_store::{Database, Fetch, Sql, StoreError, Tx, peek},
     ring::{Judged, Ring},
     sha2::Sha256,
@@ -82,11 +83,14 @@ impl SealKey {
     }
 
     /// The file's own bytes seal nothing: each purpose has a key of its own.
-    fn cipher(&self, purpose: Purpose) -> Result<XChaCha20Poly1305, SigningError> {
+    fn key(&self, purpose: Purpose) -> Result<Zeroizing<[u8; 32]>, SigningError> {
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*self.0).map_err(|_| SigningError::Crypto)?;
         let mac = mac.chain_update(purpose.label()).finalize();
-        let key = Zeroizing::new(<[u8; 32]>::from(mac.into_bytes()));
-        XChaCha20Poly1305::new_from_slice(&*key).map_err(|_| SigningError::Crypto)
+        Ok(Zeroizing::new(mac.into_bytes().into()))
+    }
+
+    fn cipher(&self, purpose: Purpose) -> Result<XChaCha20Poly1305, SigningError> {
+        XChaCha20Poly1305::new_from_slice(&*self.key(purpose)?).map_err(|_| SigningError::Crypto)
     }
 
     /// Seals `open` under `name`, which has to be named again to open it.
@@ -132,6 +136,8 @@ pub(crate) enum Purpose {
     SigningKeys,
     /// WebAuthn ceremonies under way, while the browser keeps them.
     Ceremonies,
+    /// What a refresh token's successor is made with.
+    Successors,
 }
 
 impl Purpose {
@@ -139,6 +145,7 @@ impl Purpose {
         match self {
             Self::SigningKeys => b"portreeve:issuer:signing-keys:v1",
             Self::Ceremonies => b"portreeve:issuer:ceremonies:v1",
+            Self::Successors => b"portreeve:issuer:successors:v1",
         }
     }
 }
@@ -214,6 +221,15 @@ impl SigningKeys {
         let rows = peek(url, async |reader| rotate::read(reader).await).await?;
         Ring::unsealed(&rows, seal)?;
         Ok(rows.len())
+    }
+
+    /// The one refresh token that follows `spent` in this installation.
+    ///
+    /// # Errors
+    /// [`SigningError::Crypto`].
+    pub(crate) fn successor(&self, spent: &Secret) -> Result<Secret, SigningError> {
+        let made = successor(&*self.seal.key(Purpose::Successors)?, spent);
+        Ok(Secret::new(format!("{}{}", token::REFRESH, made.expose())))
     }
 
     /// Makes a token of `claims`.

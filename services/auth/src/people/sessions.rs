@@ -170,6 +170,12 @@ impl People {
     }
 }
 
+/// Locks a session; false when it was ended.
+pub(crate) async fn lock(tx: &mut Tx, id: &SessionId) -> Result<bool, StoreError> {
+    let sql = Sql::new("SELECT id FROM sessions WHERE id = $1 AND ended_at IS NULL");
+    Ok(tx.fetch_optional(sql.bind(id).for_update()).await?.is_some())
+}
+
 /// Ends every session of `user`, who is locked.
 pub(crate) async fn end_of_user(tx: &mut Tx, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
     let update = Sql::new("UPDATE sessions SET ended_at = $1 WHERE user_id = $2 AND ended_at IS NULL");

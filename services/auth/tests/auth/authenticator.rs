@@ -1,147 +1,16 @@
-//! An authenticator and its browser, in memory: makes passkeys and shows them as WebAuthn has it, and wrongly when told to.
+//! A browser in memory, with an authenticator.
+
+pub(crate) use portreeve_pages::testing::{Authenticator, PRESENT_AND_VERIFIED, cbor_bytes};
 
 use {
     crate::house::{Answer, House, ORIGIN},
-    base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD},
-    p256::ecdsa::{Signature, SigningKey, signature::Signer},
     serde_json::{Value, json},
-    sha2::{Digest, Sha256},
     std::sync::atomic::{AtomicU16, Ordering},
 };
 
-/// The person is there, and was checked.
-pub(crate) const PRESENT_AND_VERIFIED: u8 = 0x05;
-
-/// Holds one passkey at most.
-#[derive(Clone)]
-pub(crate) struct Authenticator {
-    secret: SigningKey,
-    pub(crate) id: Vec<u8>,
-    pub(crate) handle: Vec<u8>,
-    pub(crate) counter: u32,
-    pub(crate) origin: String,
-    pub(crate) site: String,
-    pub(crate) flags: u8,
-    pub(crate) cross_origin: bool,
-    /// Instead of its own public key.
-    pub(crate) cose_key: Option<Vec<u8>>,
-}
-
-fn text(bytes: &[u8]) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
-}
-
-fn bytes(text: &Value) -> Vec<u8> {
-    BASE64_URL_SAFE_NO_PAD.decode(text.as_str().unwrap()).unwrap()
-}
-
-/// CBOR: a head of this major type, and a text or bytes of it.
-fn head(major: u8, length: usize) -> Vec<u8> {
-    let major = major << 5;
-    match u8::try_from(length) {
-        Ok(short) if short < 24 => vec![major | short],
-        Ok(one) => vec![major | 24, one],
-        Err(_) => [&[major | 25], u16::try_from(length).unwrap().to_be_bytes().as_slice()].concat(),
-    }
-}
-
-pub(crate) fn cbor_bytes(bytes: &[u8]) -> Vec<u8> {
-    [head(2, bytes.len()), bytes.to_vec()].concat()
-}
-
-fn cbor_text(text: &str) -> Vec<u8> {
-    [head(3, text.len()), text.as_bytes().to_vec()].concat()
-}
-
-impl Authenticator {
-    pub(crate) fn new(seed: u8) -> Self {
-        Self {
-            secret: SigningKey::from_slice(&[seed; 32]).unwrap(),
-            id: vec![seed; 20],
-            handle: Vec::new(),
-            counter: 0,
-            origin: ORIGIN.to_owned(),
-            site: ORIGIN.split_once("://").unwrap().1.to_owned(),
-            flags: PRESENT_AND_VERIFIED,
-            cross_origin: false,
-            cose_key: None,
-        }
-    }
-
-    fn client_data(&self, kind: &str, challenge: &Value) -> Vec<u8> {
-        let data = json!({
-            "type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": self.cross_origin,
-        });
-        data.to_string().into_bytes()
-    }
-
-    /// What it says of itself, with `flags`.
-    fn said(&self, flags: u8) -> Vec<u8> {
-        let site = Sha256::digest(self.site.as_bytes());
-        [site.as_slice(), &[flags], &self.counter.to_be_bytes()].concat()
-    }
-
-    fn public_key(&self) -> Vec<u8> {
-        let point = self.secret.verifying_key().to_sec1_point(false);
-        let (x, y) = (point.x().unwrap(), point.y().unwrap());
-        // { kty: EC2, alg: ES256, crv: P-256, x, y }
-        let start = [0xA5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01].as_slice();
-        [start, &[0x21], &cbor_bytes(x), &[0x22], &cbor_bytes(y)].concat()
-    }
-
-    /// Makes the passkey that is asked for: the body of `/enrol/finish`.
-    pub(crate) fn make(&mut self, begun: &Value) -> Value {
-        let options = &begun["options"];
-        self.handle = bytes(&options["user"]["id"]);
-        let key = self.cose_key.clone().unwrap_or_else(|| self.public_key());
-        let length = u16::try_from(self.id.len()).unwrap().to_be_bytes();
-        let said = [
-            self.said(self.flags | 0x40),
-            vec![0; 16],
-            length.to_vec(),
-            self.id.clone(),
-            key,
-        ]
-        .concat();
-        let object = [
-            head(5, 3),
-            cbor_text("fmt"),
-            cbor_text("none"),
-            cbor_text("attStmt"),
-            head(5, 0),
-            cbor_text("authData"),
-            cbor_bytes(&said),
-        ];
-        json!({
-            "ceremony": begun["ceremony"],
-            "name": "soft",
-            "id": text(&self.id),
-            "attestationObject": text(&object.concat()),
-            "clientData": text(&self.client_data("webauthn.create", &options["challenge"])),
-        })
-    }
-
-    /// Shows its passkey: the body of `/signin/finish`.
-    pub(crate) fn show(&self, begun: &Value) -> Value {
-        self.show_as("webauthn.get", begun)
-    }
-
-    pub(crate) fn show_as(&self, kind: &str, begun: &Value) -> Value {
-        let (data, said) = (
-            self.client_data(kind, &begun["options"]["challenge"]),
-            self.said(self.flags),
-        );
-        let message = [said.as_slice(), &Sha256::digest(&data)].concat();
-        let signature: Signature = self.secret.sign(&message);
-        json!({
-            "ceremony": begun["ceremony"],
-            "id": text(&self.id),
-            "userHandle": text(&self.handle),
-            "authenticatorData": text(&said),
-            "clientData": text(&data),
-            "signature": text(signature.to_der().as_bytes()),
-        })
-    }
+/// An authenticator of somebody who is at the house.
+pub(crate) fn phone(seed: u8) -> Authenticator {
+    Authenticator::new(seed, ORIGIN)
 }
 
 /// A browser: what it asks comes from a page of ours, and it keeps the cookie.

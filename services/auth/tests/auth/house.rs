@@ -15,7 +15,7 @@ use {
     portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
     portreeve_kernel::{
         AgentId, Clock, Cluster, Code, ManualClock, OwnerId, ProjectId, Seconds, Timestamp,
-        control::{AgentClient, AgentControl, Boxed, CredentialControl, NewClientSecret, Standing},
+        control::{AgentClient, AgentControl, Boxed, CredentialControl, NamedAgent, NewClientSecret, Standing},
         entropy::Seeded,
     },
     portreeve_store::{
@@ -97,6 +97,16 @@ impl AgentControl<Tx, StoreError> for Wallet {
             .iter()
             .any(|(known, of)| known == agent && of == owner);
         Box::pin(async move { Ok(found) })
+    }
+
+    fn of_owner<'a>(&'a self, owner: &'a OwnerId, most: u32) -> Boxed<'a, Result<Vec<NamedAgent>, StoreError>> {
+        let agents = self.agents.lock().unwrap();
+        let own = agents.iter().filter(|(_, of)| of == owner).map(|(id, _)| NamedAgent {
+            id: id.clone(),
+            name: format!("agent of {owner}"),
+        });
+        let own = own.take(most.try_into().unwrap()).collect();
+        Box::pin(async move { Ok(own) })
     }
 
     fn lock<'a>(

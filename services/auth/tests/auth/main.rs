@@ -8,7 +8,9 @@
 
 mod assertions;
 mod authenticator;
+mod authorize;
 mod clients;
+mod consent;
 mod contract;
 mod house;
 mod oauth_contract;

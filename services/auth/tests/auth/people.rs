@@ -2,7 +2,7 @@
 
 use {
     crate::{
-        authenticator::{Authenticator, Browser, PRESENT_AND_VERIFIED, cbor_bytes},
+        authenticator::{Authenticator, Browser, PRESENT_AND_VERIFIED, cbor_bytes, phone},
         house::{House, ORIGIN},
         people_contract::Town,
     },
@@ -106,17 +106,17 @@ async fn a_passkey_that_is_made_elsewhere_or_without_the_person_is_not_kept_and_
         }),
     ];
     for (what, change) in wrong {
-        let mut device = Authenticator::new(1);
+        let mut device = phone(1);
         change(&mut device);
         let refused = Browser::new(&town.house).enrol(&link, &mut device).await;
         assert_eq!(refused.body["code"], "AUTH_PASSKEY_REFUSED", "{what}");
     }
     let mut browser = Browser::new(&town.house);
-    browser.enrol(&link, &mut Authenticator::new(1)).await.expect(200);
+    browser.enrol(&link, &mut phone(1)).await.expect(200);
     let (_, again) = town.invite("Bo", "owner").await;
-    let taken = browser.enrol(&again, &mut Authenticator::new(1)).await;
+    let taken = browser.enrol(&again, &mut phone(1)).await;
     taken.is(Code::AuthPasskeyRefused);
-    browser.enrol(&again, &mut Authenticator::new(2)).await.expect(200);
+    browser.enrol(&again, &mut phone(2)).await.expect(200);
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_passkey_is_asked_for_that_knows_its_user_checks_the_person_and_can_be
     assert_eq!(asked["allowCredentials"], json!([]), "nobody is asked for by name");
 
     // Who has a passkey already is not offered to make it again.
-    browser.enrol(&link, &mut Authenticator::new(3)).await.expect(200);
+    browser.enrol(&link, &mut phone(3)).await.expect(200);
     let more = town
         .call(&format!("POST /auth/users/{id}/link"), None)
         .await
@@ -203,10 +203,7 @@ async fn who_is_nobody_writes_nothing() {
     for _ in 0..3 {
         browser.begin_sign_in().await;
         browser.begin_enrolment(&link).await.expect(200);
-        browser
-            .sign_in(&mut Authenticator::new(7))
-            .await
-            .is(Code::AuthPasskeyRefused);
+        browser.sign_in(&mut phone(7)).await.is(Code::AuthPasskeyRefused);
         browser.begin_enrolment("#x").await.is(Code::AuthLinkInvalid);
         browser.page("/signin").await.expect(200);
     }
@@ -309,13 +306,14 @@ async fn the_cookie_has_every_attribute_that_binds_it() {
 async fn nobody_makes_somebody_wider_than_themselves() {
     let database = database();
     let house = House::new(&database, 1).await;
-    let (_, first) = house.owner(10, Cluster::Local).await;
+    let (owner, first) = house.owner(10, Cluster::Local).await;
     let (narrow, _) = house
         .made(first.text.expose(), json!({"name": "n", "scopes": ["admin:all"]}))
         .await;
     let (wide, narrow) = (
         Town {
             house,
+            owner: owner.id,
             key: first.text.expose().to_owned(),
         },
         narrow,
@@ -393,7 +391,7 @@ async fn a_user_that_is_wrong_is_told_where() {
     let (_, link) = town.invite("Ada", "owner").await;
     let mut browser = Browser::new(&town.house);
     let begun = browser.begin_enrolment(&link).await.expect(200);
-    let mut made = Authenticator::new(1).make(&begun);
+    let mut made = phone(1).make(&begun);
     made["name"] = json!("");
     assert_eq!(
         browser.ask("/enrol/finish", &made).await.is(Code::ValidationOutOfRange)["param"],
@@ -407,7 +405,7 @@ async fn markup_in_a_name_is_text_on_the_page() {
     let town = Town::new(&database).await;
     let (_, link) = town.invite("<script>alert(1)</script>", "viewer").await;
     let mut browser = Browser::new(&town.house);
-    browser.enrol(&link, &mut Authenticator::new(1)).await.expect(200);
+    browser.enrol(&link, &mut phone(1)).await.expect(200);
     let page = browser.who().await.unwrap();
     assert!(
         page.contains("&#60;script&#62;") && !page.contains("<script>alert"),
@@ -443,16 +441,10 @@ async fn an_address_that_shows_too_many_wrong_links_or_passkeys_has_to_pause() {
     let mut guesser = Browser::new(&town.house);
     for _ in 0..5 {
         guesser.begin_enrolment("#wlk_1").await.is(Code::AuthLinkInvalid);
-        guesser
-            .sign_in(&mut Authenticator::new(7))
-            .await
-            .is(Code::AuthPasskeyRefused);
+        guesser.sign_in(&mut phone(7)).await.is(Code::AuthPasskeyRefused);
     }
     guesser.begin_enrolment("#wlk_1").await.is(Code::SystemRateLimited);
-    guesser
-        .sign_in(&mut Authenticator::new(7))
-        .await
-        .is(Code::SystemRateLimited);
+    guesser.sign_in(&mut phone(7)).await.is(Code::SystemRateLimited);
     // A right one passes, from there and from anywhere.
     guesser.sign_in(&mut device).await.expect(200);
     browser.sign_in(&mut device).await.expect(200);

@@ -2,10 +2,10 @@
 
 use {
     crate::{
-        authenticator::{Authenticator, Browser},
+        authenticator::{Authenticator, Browser, phone},
         house::{House, START, facts},
     },
-    portreeve_kernel::{Cluster, Code, GrantId, Timestamp, TokenId, entropy::Seeded},
+    portreeve_kernel::{Cluster, Code, GrantId, OwnerId, Timestamp, TokenId, entropy::Seeded},
     portreeve_store::{Fetch, Sql, StoreError, Tx, testing::TestDatabase},
     serde_json::{Value, json},
     sha2::{Digest, Sha256},
@@ -36,14 +36,16 @@ facts! {
 pub(crate) struct Town {
     pub(crate) house: House,
     pub(crate) key: String,
+    pub(crate) owner: OwnerId,
 }
 
 impl Town {
     pub(crate) async fn new(database: &TestDatabase) -> Self {
         let house = House::new(database, 1).await;
-        let (_, first) = house.owner(10, Cluster::Local).await;
+        let (owner, first) = house.owner(10, Cluster::Local).await;
         Self {
             house,
+            owner: owner.id,
             key: first.text.expose().to_owned(),
         }
     }
@@ -65,12 +67,12 @@ impl Town {
     /// Somebody with a passkey, signed in.
     pub(crate) async fn person(&self, seed: u8, role: &str) -> (String, Authenticator, Browser<'_>) {
         let (id, link) = self.invite(&format!("person {seed}"), role).await;
-        let (mut device, mut browser) = (Authenticator::new(seed), Browser::new(&self.house));
+        let (mut device, mut browser) = (phone(seed), Browser::new(&self.house));
         browser.enrol(&link, &mut device).await.expect(200);
         (id, device, browser)
     }
 
-    async fn count(&self, sql: &'static str) -> i64 {
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         let row = self.house.db.read().fetch_one(Sql::new(sql)).await.unwrap();
         row.get("n").unwrap()
     }
@@ -85,7 +87,7 @@ async fn a_link_enrols_once(database: &TestDatabase) {
     let (id, link) = town.invite("Ada", "owner").await;
     assert!(link.starts_with("https://portreeve.test/enrol#wlk_"), "{link}");
     let mut browser = Browser::new(&town.house);
-    let mut device = Authenticator::new(1);
+    let mut device = phone(1);
     let next = browser.enrol(&link, &mut device).await.expect(200);
     assert_eq!(next["next"], "/signin");
     let page = browser.who().await.unwrap();
@@ -94,7 +96,7 @@ async fn a_link_enrols_once(database: &TestDatabase) {
         "{page}"
     );
 
-    let (mut other, mut stranger) = (Authenticator::new(2), Browser::new(&town.house));
+    let (mut other, mut stranger) = (phone(2), Browser::new(&town.house));
     let refused = stranger.enrol(&link, &mut other).await.is(Code::AuthLinkInvalid);
     let unknown = stranger.enrol("#wlk_1", &mut other).await.is(Code::AuthLinkInvalid);
     assert_eq!(refused["detail"], unknown["detail"], "used and unknown are told alike");
@@ -115,7 +117,7 @@ async fn a_link_is_good_for_a_day_and_not_a_second_longer(database: &TestDatabas
     let begun = browser.begin_enrolment(&link).await.expect(200);
     town.house.after(1);
     browser.begin_enrolment(&link).await.is(Code::AuthLinkInvalid);
-    let made = Authenticator::new(1).make(&begun);
+    let made = phone(1).make(&begun);
     browser.ask("/enrol/finish", &made).await.is(Code::AuthLinkInvalid);
     assert_eq!(town.count("SELECT COUNT(*) AS n FROM passkeys").await, 0);
 }
@@ -130,10 +132,10 @@ async fn a_new_link_ends_the_old_one(database: &TestDatabase) {
         .await
         .expect(201);
     browser.begin_enrolment(&old).await.is(Code::AuthLinkInvalid);
-    let made = Authenticator::new(1).make(&begun);
+    let made = phone(1).make(&begun);
     browser.ask("/enrol/finish", &made).await.is(Code::AuthLinkInvalid);
     browser
-        .enrol(new["link"].as_str().unwrap(), &mut Authenticator::new(1))
+        .enrol(new["link"].as_str().unwrap(), &mut phone(1))
         .await
         .expect(200);
 }
@@ -145,7 +147,7 @@ async fn of_twenty_who_open_one_link_at_once_one_makes_a_passkey(database: &Test
     let mut bodies = Vec::new();
     for seed in 1..=20 {
         let begun = Browser::new(&town.house).begin_enrolment(&link).await.expect(200);
-        bodies.push(Authenticator::new(seed).make(&begun));
+        bodies.push(phone(seed).make(&begun));
     }
     let nodes = std::sync::Arc::new(nodes);
     let mut tries = JoinSet::new();
@@ -267,7 +269,7 @@ async fn a_removed_users_session_link_passkeys_and_grants_end_with_the_answer(da
     assert!(browser.at(&node).who().await.is_none(), "nor at another node");
     browser.sign_in(&mut device).await.is(Code::AuthPasskeyRefused);
     browser
-        .enrol(link["link"].as_str().unwrap(), &mut Authenticator::new(3))
+        .enrol(link["link"].as_str().unwrap(), &mut phone(3))
         .await
         .is(Code::AuthLinkInvalid);
     assert!(
@@ -424,7 +426,7 @@ async fn links_and_sessions_are_nowhere_in_the_database(database: &TestDatabase)
     let town = Town::new(database).await;
     let (_, link) = town.invite("Ada", "owner").await;
     let mut browser = Browser::new(&town.house);
-    browser.enrol(&link, &mut Authenticator::new(1)).await.expect(200);
+    browser.enrol(&link, &mut phone(1)).await.expect(200);
     let (_, open) = town.invite("Bo", "owner").await;
     let secrets = [&link, &open].map(|link| link.split_once('#').unwrap().1.to_owned());
     let cookie = browser.cookie.split_once('=').unwrap().1.to_owned();
@@ -529,9 +531,10 @@ async fn nobody_sees_or_touches_the_people_of_another_owner(database: &TestDatab
     let town = Town::new(database).await;
     let (ada, _) = town.invite("Ada", "owner").await;
     town.invite("Bo", "owner").await;
-    let (_, stranger) = town.house.owner(20, Cluster::Local).await;
+    let (owner, stranger) = town.house.owner(20, Cluster::Local).await;
     let stranger = Town {
         house: House::new(database, 5).await,
+        owner: owner.id,
         key: stranger.text.expose().to_owned(),
     };
     let list = stranger.call("GET /auth/users", None).await.expect(200);
@@ -561,10 +564,7 @@ async fn people_are_listed_newest_first_in_pages(database: &TestDatabase) {
         town.invite(name, "viewer").await;
     }
     let (_, link) = town.invite("d", "viewer").await;
-    Browser::new(&town.house)
-        .enrol(&link, &mut Authenticator::new(1))
-        .await
-        .expect(200);
+    Browser::new(&town.house).enrol(&link, &mut phone(1)).await.expect(200);
     let first = town.call("GET /auth/users?limit=2", None).await.expect(200);
     let names = |page: &Value| -> Vec<(String, String)> {
         let items = page["items"].as_array().unwrap();

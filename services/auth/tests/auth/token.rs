@@ -240,8 +240,6 @@ async fn password_and_implicit_do_not_exist_and_what_is_not_served_neither() {
         "password&username=a&password=b",
         "implicit",
         "Client_Credentials",
-        "authorization_code&code=x",
-        "refresh_token&refresh_token=x",
         "urn:ietf:params:oauth:grant-type:device_code&device_code=x",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
     ] {
@@ -249,6 +247,11 @@ async fn password_and_implicit_do_not_exist_and_what_is_not_served_neither() {
         refused(answer, 400, "unsupported_grant_type");
     }
     refused(ask(&house, &client, "").await, 400, "invalid_request");
+    // What is there, and is not this client's.
+    for grant in ["authorization_code&code=x", "refresh_token&refresh_token=x"] {
+        let answer = ask(&house, &client, &format!("grant_type={grant}")).await;
+        refused(answer, 400, "unauthorized_client");
+    }
 }
 
 /// AUTH_CHECKLIST 6.7
@@ -350,7 +353,10 @@ async fn the_documents_name_what_is_served_and_one_issuer() {
     };
     let server = document("/.well-known/oauth-authorization-server").await;
     assert_eq!(server["issuer"], ORIGIN);
-    assert_eq!(server["grant_types_supported"], json!(["client_credentials"]));
+    assert_eq!(
+        server["grant_types_supported"],
+        json!(["authorization_code", "refresh_token", "client_credentials"])
+    );
     assert_eq!(server["response_types_supported"], json!(["code"]));
     assert_eq!(server["code_challenge_methods_supported"], json!(["S256"]));
     assert_eq!(server["protected_resources"], json!([WALLET]));

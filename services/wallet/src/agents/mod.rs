@@ -13,7 +13,7 @@ mod witness;
 pub use state::{AgentStage, AgentStatus, ChainSync};
 pub(crate) use {
     new::NewAgent,
-    row::{AgentRow, PolicyRow, find, lock, lock_all, out_of_step, policy as find_policy, signed},
+    row::{AgentRow, PolicyRow, find, lock, lock_all, named, out_of_step, policy as find_policy, signed},
     shown::Shown,
     sync::{JOB, sync},
     view::AgentView,

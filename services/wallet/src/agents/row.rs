@@ -2,7 +2,7 @@
 
 use {
     super::state::{AgentStage, AgentStatus, ChainSync},
-    portreeve_kernel::{Address, AgentId, OwnerId, OwnerProof, Principal, ProjectId, Timestamp},
+    portreeve_kernel::{Address, AgentId, OwnerId, OwnerProof, Principal, ProjectId, Timestamp, control::NamedAgent},
     portreeve_payment::Standing,
     portreeve_policy::AgentPolicy,
     portreeve_store::{Fetch, Row, Sql, StoreError, Tx},
@@ -228,6 +228,26 @@ pub(crate) async fn page(
         .bind(own.map_or("", AgentId::as_str))
         .bind(limit.saturating_add(1));
     at.fetch_all(sql).await?.iter().map(AgentRow::read).collect()
+}
+
+/// The agents of `owner` and what people call them, newest first, `most` at most.
+pub(crate) async fn named(
+    at: &mut (impl Fetch + Send),
+    owner: &OwnerId,
+    most: u32,
+) -> Result<Vec<NamedAgent>, StoreError> {
+    let sql = Sql::new("SELECT id, nickname FROM agents WHERE owner_id = $1 ORDER BY id DESC LIMIT $2");
+    let named = |row: &Row| {
+        Ok(NamedAgent {
+            id: row.get("id")?,
+            name: row.get("nickname")?,
+        })
+    };
+    at.fetch_all(sql.bind(owner).bind(most))
+        .await?
+        .iter()
+        .map(named)
+        .collect()
 }
 
 /// One version of an agent's policy.

@@ -2,7 +2,7 @@
 
 use {
     super::{OAuthErrorBody, client},
-    crate::Auth,
+    crate::{Auth, token::REFRESH},
     axum::{
         extract::State,
         http::{HeaderMap, StatusCode, header},
@@ -37,7 +37,8 @@ pub(crate) struct AboutForm {
     client_assertion: Option<String>,
 }
 
-/// End one of the client's own tokens. Whatever else is sent is no error, and stays as it is.
+/// End one of the client's own tokens. A refresh token takes its whole grant with it, access tokens too. Whatever else is
+/// sent is no error, and stays as it is.
 #[utoipa::path(
     post, path = "/oauth/revoke", tag = "oauth", operation_id = "revokeToken", security(()),
     request_body(content = AboutForm, content_type = "application/x-www-form-urlencoded"),
@@ -57,7 +58,11 @@ pub(crate) async fn revoke(
 ) -> Result<Response, OAuthRefusal> {
     let client = client(&auth, &context, &headers, &params).await?;
     let token = params.need("token", NO_TOKEN)?;
-    auth.issuer.revoke(&client, token).await?;
+    if token.starts_with(REFRESH) {
+        auth.issuer.give_back(&client, token).await?;
+    } else {
+        auth.issuer.revoke(&client, token).await?;
+    }
     Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response())
 }
 

@@ -26,16 +26,24 @@ const NOT_SERVED: OAuthError = OAuthError::new(
 #[derive(Debug, Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the form, which is read as parameters")]
 pub(crate) struct TokenForm {
-    /// `client_credentials`.
+    /// `authorization_code`, `refresh_token` or `client_credentials`.
     #[schema(example = "client_credentials")]
     grant_type: String,
-    /// Separated by spaces. Left out: all that the client may hold at the resource.
+    /// Separated by spaces. Left out: all that the client may hold at the resource, or that was granted. Not for a code.
     #[schema(example = "agents:read transactions:execute")]
     scope: Option<String>,
     /// The resource server the token is for, by the name in its metadata. Left out: the wallet.
     #[schema(example = "https://portreeve.example/mcp")]
     resource: Option<String>,
-    /// When it is not in the header.
+    /// With `authorization_code`: the code that came back through the browser.
+    code: Option<String>,
+    /// With `authorization_code`: what the request's `code_challenge` is the SHA-256 of.
+    code_verifier: Option<String>,
+    /// With `authorization_code`: the same as in the request, when it was there.
+    redirect_uri: Option<String>,
+    /// With `refresh_token`: the newest one.
+    refresh_token: Option<String>,
+    /// When it is not in the header. Enough by itself for a client that keeps no secret.
     client_id: Option<String>,
     /// When it is not in the header.
     client_secret: Option<String>,
@@ -60,6 +68,10 @@ pub(crate) struct TokenAnswer {
     /// What it is good for, which is not more than what was asked for.
     #[schema(example = "agents:read transactions:execute")]
     scope: String,
+    /// By which the next one is asked for, once. Good for seven days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "wrt_…")]
+    refresh_token: Option<String>,
 }
 
 impl From<Issued> for TokenAnswer {
@@ -69,6 +81,7 @@ impl From<Issued> for TokenAnswer {
             token_type: "Bearer",
             expires_in: AccessClaims::TTL.0,
             scope: issued.scopes.to_string(),
+            refresh_token: issued.refresh.map(|token| token.expose().to_owned()),
         }
     }
 }
@@ -80,7 +93,7 @@ impl From<Issued> for TokenAnswer {
     responses(
         (status = 200, body = TokenAnswer, description = "A token, not to be stored by anybody on its way"),
         (status = 400, body = OAuthErrorBody, description = "`invalid_request`, `unsupported_grant_type`, \
-            `unauthorized_client`, `invalid_scope` or `invalid_target`"),
+            `invalid_grant`, `unauthorized_client`, `invalid_scope` or `invalid_target`"),
         (status = 401, body = OAuthErrorBody, description = "`invalid_client`: unknown, stopped, or not proven to be itself"),
         (status = 429, body = ProblemDocument, content_type = "application/problem+json", description = "`SYSTEM_RATE_LIMITED`"),
         (status = 503, body = OAuthErrorBody, description = "`temporarily_unavailable`"),
@@ -92,11 +105,15 @@ pub(crate) async fn request(
     headers: HeaderMap,
     Form(params): Form,
 ) -> Result<Response, OAuthRefusal> {
-    let TokenRequest::Client = token_request(&params)? else {
-        return Err(NOT_SERVED.into());
-    };
+    let asked = token_request(&params)?;
     let client = client(&auth, &context, &headers, &params).await?;
-    let issued = auth.issuer.for_itself(&client, &params, context.client())?;
+    let (issuer, from) = (&auth.issuer, context.client());
+    let issued = match asked {
+        TokenRequest::Client => issuer.for_itself(&client, &params, from),
+        TokenRequest::Code(code) => issuer.redeem(&client, &code, &params, from).await,
+        TokenRequest::Refresh(shown) => issuer.refresh(&client, &shown, &params, from).await,
+        TokenRequest::Device(_) => Err(NOT_SERVED.into()),
+    }?;
     let answer = Json(TokenAnswer::from(issued));
     Ok((
         [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")],

@@ -1,0 +1,236 @@
+//! A person's click, and the grant and the code that come of it.
+//!
+//! What must stay true: nothing is granted without the click of somebody who is signed in and was shown this very request;
+//! nobody grants more than their role may hold; and whatever ends the session, the person, the client or the agent at the
+//! same moment ends the grant too, or comes before it.
+
+use {
+    crate::{
+        keys::Agents,
+        oauth::{IssueError, Issuer, ResourceServer, authorize::Wish, codes, grants},
+        people::{self, sessions::SignedIn, users::User},
+        token,
+    },
+    portreeve_guard::{Problem, insufficient_scope, not_found},
+    portreeve_kernel::{AgentId, Code, GrantId, Role, Scope, ScopeSet, Timestamp, control::Standing},
+    portreeve_oauth::{ErrorCode, OAuthError, answer_with_code, answer_with_error},
+    portreeve_policy::roles::{self, Reach},
+    portreeve_store::{AuditEntry, Fetch, Sql, StoreError, Tx},
+    serde_json::json,
+    std::sync::Arc,
+};
+
+const DENIED: OAuthError = OAuthError::new(ErrorCode::AccessDenied, "the person said no");
+
+/// What a person granted.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice {
+    /// Of what was asked.
+    pub(crate) scopes: ScopeSet,
+    /// The one agent that the client may act for; the person itself without one.
+    pub(crate) agent: Option<AgentId>,
+}
+
+/// Why nothing was granted.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum ConsentError {
+    #[error("`{0}` was not asked for, or is not yours to grant")]
+    NotYours(Scope),
+    #[error("nothing is left of it: an agent holds none of these scopes, or none was chosen")]
+    Nothing,
+    #[error("no such agent")]
+    NoSuchAgent,
+    #[error("the agent is suspended")]
+    AgentSuspended,
+    #[error("the session is over")]
+    SignedOut,
+    #[error("the client was ended")]
+    NoClient,
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ConsentError> for Problem {
+    fn from(error: ConsentError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ConsentError::NotYours(scope) => insufficient_scope(&scope).detail(detail).param("scopes"),
+            ConsentError::Nothing => Self::new(Code::ValidationOutOfRange).detail(detail).param("scopes"),
+            ConsentError::NoSuchAgent => not_found::<AgentId>().param("agentId"),
+            ConsentError::AgentSuspended => Self::new(Code::AgentSuspended).param("agentId"),
+            ConsentError::SignedOut => Self::new(Code::AuthSessionOver),
+            ConsentError::NoClient => Self::new(Code::AuthClientNotFound),
+            ConsentError::Issue(IssueError::Store(error)) | ConsentError::Store(error) => {
+                Self::because(error.code(), error)
+            }
+            ConsentError::Issue(error) => Self::internal(error),
+        }
+    }
+}
+
+/// What `role` may grant of what was `asked` of `server`. What reaches only one's own agent is nobody's to hand on who has
+/// no agent of its own.
+pub(crate) fn grantable(asked: &ScopeSet, role: &Role, server: &ResourceServer) -> ScopeSet {
+    let may = |scope: &&Scope| server.scopes.holds(scope) && roles::reach(role, scope) == Reach::Project;
+    asked.iter().filter(may).cloned().collect()
+}
+
+/// Of these scopes, what one agent can hold.
+pub(crate) fn for_one_agent(scopes: &ScopeSet) -> ScopeSet {
+    let may = |scope: &&Scope| roles::reach(&Role::Agent, scope) > Reach::Nothing;
+    roles::expand(scopes).iter().filter(may).cloned().collect()
+}
+
+impl Choice {
+    /// What comes of it in a grant.
+    fn granted(&self, wish: &Wish, user: &User, server: &ResourceServer) -> Result<(Role, ScopeSet), ConsentError> {
+        let most = grantable(&wish.asked.scopes, &user.role, server);
+        if let Some(beyond) = self.scopes.iter().find(|scope| !most.holds(scope)) {
+            return Err(ConsentError::NotYours(beyond.clone()));
+        }
+        let (role, scopes) = match &self.agent {
+            None => (user.role.clone(), self.scopes.clone()),
+            Some(_) => (Role::Agent, for_one_agent(&self.scopes)),
+        };
+        if scopes.is_empty() {
+            return Err(ConsentError::Nothing);
+        }
+        Ok((role, scopes))
+    }
+}
+
+impl Issuer {
+    /// Grants what `who` chose of `wish`: where the browser goes then, with the code.
+    ///
+    /// # Errors
+    /// [`ConsentError`]; nothing was granted.
+    pub(crate) async fn consent(
+        self: &Arc<Self>,
+        who: &SignedIn,
+        wish: &Arc<Wish>,
+        choice: Choice,
+        agents: Arc<Agents>,
+    ) -> Result<String, ConsentError> {
+        let server = self.server(&wish.asked.resource).map_err(IssueError::from)?;
+        let (role, scopes) = choice.granted(wish, &who.user, server)?;
+        let at = self.clock.now().for_expiry();
+        let code = token::code(&*self.entropy);
+        let location = answer_with_code(&wish.asked, code.expose(), self.origin.as_str());
+        let grant = GrantId::new(at, &*self.entropy);
+        let (wish, who) = (Arc::clone(wish), who.clone());
+        let unit = async move |tx: &mut Tx| {
+            // In the order in which everybody locks: agents, people, clients.
+            if let Some(agent) = &choice.agent {
+                match agents.lock(tx, agent, &who.user.owner).await? {
+                    None => return Err(ConsentError::NoSuchAgent),
+                    Some(Standing::Suspended) => return Err(ConsentError::AgentSuspended),
+                    Some(Standing::Going) => {}
+                }
+            }
+            let same = |user: &User| user.role == who.user.role;
+            if !people::users::lock(tx, &who.user.id).await?.as_ref().is_some_and(same) {
+                return Err(ConsentError::SignedOut);
+            }
+            if !people::sessions::lock(tx, &who.session).await? {
+                return Err(ConsentError::SignedOut);
+            }
+            let id = &wish.client.client.id;
+            if !is_going(tx, id.as_str()).await? {
+                return Err(ConsentError::NoClient);
+            }
+            let row = grants::NewGrant {
+                id: &grant,
+                client: id.as_str(),
+                project: &who.user.project,
+                owner: &who.user.owner,
+                user: Some(&who.user.id),
+                agent: choice.agent.as_ref(),
+                role: &role,
+                resource: Some(&wish.asked.resource),
+                scopes: &scopes,
+            };
+            grants::insert(tx, row, at, None).await?;
+            codes::insert(tx, &code, (&grant, id), &wish.asked, &scopes, at).await?;
+            let data = json!({
+                "clientId": id, "grantId": grant, "resource": wish.asked.resource, "scope": scopes.to_string(),
+                "agentId": choice.agent, "redirectHost": wish.target().0,
+            });
+            tx.audit(told(&wish, &who.user, at, "oauth.granted", data));
+            Ok(())
+        };
+        self.db.write(unit).await?;
+        Ok(location)
+    }
+
+    /// Writes down that `who` said no to `wish`: where the browser goes then.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn deny(&self, who: &SignedIn, wish: &Arc<Wish>) -> Result<String, StoreError> {
+        let at = self.clock.now().for_expiry();
+        let location = answer_with_error(
+            &wish.asked.redirect_uri,
+            wish.asked.state.as_deref(),
+            self.origin.as_str(),
+            DENIED,
+        );
+        let (wish, user) = (Arc::clone(wish), who.user.clone());
+        let unit = async move |tx: &mut Tx| {
+            let data = json!({"clientId": wish.client.client.id, "scope": wish.asked.scopes.to_string()});
+            tx.audit(told(&wish, &user, at, "oauth.denied", data));
+            Ok::<_, StoreError>(())
+        };
+        self.db.write(unit).await?;
+        Ok(location)
+    }
+}
+
+fn told(wish: &Wish, user: &User, at: Timestamp, kind: &'static str, data: serde_json::Value) -> AuditEntry {
+    AuditEntry {
+        at,
+        kind: kind.into(),
+        actor: user.id.to_string(),
+        owner: Some(user.owner.clone()),
+        project: Some(user.project.clone()),
+        subject: wish.client.client.id.to_string(),
+        data,
+    }
+}
+
+/// Locks a client, unless it was stopped or ended.
+async fn is_going(tx: &mut Tx, client: &str) -> Result<bool, StoreError> {
+    let sql = Sql::new("SELECT id FROM oauth_clients WHERE id = $1 AND stopped_at IS NULL AND revoked_at IS NULL");
+    Ok(tx.fetch_optional(sql.bind(client).for_update()).await?.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, crate::Origin};
+
+    fn may(asked: &str, role: &Role) -> String {
+        let origin: Origin = "https://p.example".parse().unwrap();
+        grantable(&asked.parse().unwrap(), role, &ResourceServer::wallet(&origin)).to_string()
+    }
+
+    #[test]
+    fn nobody_grants_what_their_role_may_not_hold_or_the_resource_does_not_know() {
+        let all = "agents:read transactions:execute admin:all";
+        assert_eq!(may(all, &Role::Owner), "admin:all agents:read transactions:execute");
+        assert_eq!(may(all, &Role::Viewer), "agents:read");
+        assert_eq!(may(all, &Role::Member), "");
+        assert_eq!(may("mcp:read", &Role::Owner), "", "the wallet does not know it");
+        assert_eq!(may(all, &Role::Agent), "", "one's own is not handed on");
+        assert_eq!(may(all, &Role::Custom("x".into())), "");
+    }
+
+    #[test]
+    fn what_one_agent_is_given_is_what_agents_hold() {
+        let of = |text: &str| for_one_agent(&text.parse().unwrap()).to_string();
+        assert_eq!(of("agents:read agents:write"), "agents:read");
+        assert!(of("admin:all").contains("transactions:execute"));
+        assert!(!of("admin:all").contains("admin:all"));
+        assert_eq!(of("policies:write"), "");
+    }
+}
