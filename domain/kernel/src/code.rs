@@ -97,6 +97,7 @@ codes! {
     AuthTokenExpired "AUTH_TOKEN_EXPIRED" 401 true - "Access token expired", "Ask the authorization server for a new token.";
     AuthTokenRevoked "AUTH_TOKEN_REVOKED" 401 false - "Access token revoked", "Its grant has ended: begin anew, or ask the owner why.";
     AuthClientNotFound "AUTH_CLIENT_NOT_FOUND" 404 false - "OAuth client not found", "List the clients to see which exist.";
+    AuthDeviceNotFound "AUTH_DEVICE_NOT_FOUND" 404 false - "No program waits with that code", "Look at the code that the program shows; it is good for ten minutes, and once.";
     AuthGrantNotFound "AUTH_GRANT_NOT_FOUND" 404 false - "Grant not found", "List the grants to see which exist.";
     AuthLinkInvalid "AUTH_LINK_INVALID" 403 false - "Link not valid", "It was used, is over, or was never made. Ask for a new one: the owner makes it with `portreeve user link`.";
     AuthPasskeyRefused "AUTH_PASSKEY_REFUSED" 403 false - "Passkey not accepted", "Begin again. If it stays, ask the owner for a link, and make another passkey.";

@@ -121,7 +121,7 @@ fn judge(
     let challenge = Challenge::read(params)?;
     let resource = Resource::asked(params, resources)?.clone();
     let (all, default) = known(&resource);
-    let scopes = scopes(params, &all, default)?;
+    let scopes = asked_scopes(params, &all, default)?;
     Ok((challenge, resource, scopes))
 }
 
@@ -129,7 +129,7 @@ fn judge(
 ///
 /// # Errors
 /// `invalid_scope` for anything that is not in `all`.
-pub(crate) fn scopes(params: &Params, all: &ScopeSet, default: ScopeSet) -> Result<ScopeSet, OAuthError> {
+pub fn asked_scopes(params: &Params, all: &ScopeSet, default: ScopeSet) -> Result<ScopeSet, OAuthError> {
     let Some(text) = params.get("scope") else {
         return Ok(default);
     };

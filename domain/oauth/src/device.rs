@@ -23,7 +23,8 @@ const TTL: Seconds = Seconds(600);
 /// How long a program waits between two questions, at first, and how much longer each time it does not.
 const INTERVAL: Seconds = Seconds(5);
 
-const NOT_YOURS: OAuthError = OAuthError::new(
+/// What is answered about a device code that nobody was given; about one of somebody else's, too.
+pub const UNKNOWN_DEVICE: OAuthError = OAuthError::new(
     ErrorCode::InvalidGrant,
     "the device code is unknown, used, or another client's",
 );
@@ -121,6 +122,9 @@ pub struct Device {
 }
 
 impl Device {
+    /// How long a person has, in seconds.
+    pub const TTL: Seconds = TTL;
+
     /// A new one.
     #[must_use]
     pub const fn new(client: ClientId, resource: Resource, issued_at: Timestamp) -> Self {
@@ -160,7 +164,7 @@ pub enum Polled {
 #[must_use]
 pub fn polled(device: &Device, client: &ClientId, now: Now) -> Polled {
     if device.client != *client || device.state == DeviceState::Used {
-        return Polled::Refused(NOT_YOURS);
+        return Polled::Refused(UNKNOWN_DEVICE);
     }
     if device.is_over(now) {
         return Polled::Refused(EXPIRED);
@@ -262,11 +266,11 @@ mod tests {
             ..device()
         };
         assert_eq!(polled(&approved, &id("cli_1"), at(9)), Polled::Grant(scopes));
-        assert_eq!(polled(&approved, &id("cli_2"), at(9)), Polled::Refused(NOT_YOURS));
+        assert_eq!(polled(&approved, &id("cli_2"), at(9)), Polled::Refused(UNKNOWN_DEVICE));
         let with = |state| Device { state, ..device() };
         assert_eq!(
             polled(&with(DeviceState::Used), &id("cli_1"), at(9)),
-            Polled::Refused(NOT_YOURS)
+            Polled::Refused(UNKNOWN_DEVICE)
         );
         assert_eq!(
             polled(&with(DeviceState::Denied), &id("cli_1"), at(9)),

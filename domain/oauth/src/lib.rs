@@ -37,13 +37,13 @@ mod resource;
 mod token;
 
 pub use {
-    authorize::{Asked, Denied, Page, answer_with_code, answer_with_error, asked},
+    authorize::{Asked, Denied, Page, answer_with_code, answer_with_error, asked, asked_scopes},
     claims::{AccessClaims, ClaimsError, Expected},
     client::{AuthMethod, Client, ClientId, Grant, GrantSet},
     client_auth::{AssertionClaims, NOT_BELIEVED, Presented, SecretHash, presented},
     client_keys::{ClientKey, ClientKeys},
     code::{Code, CodeTtl, Redeemed, UNKNOWN_CODE, redeem},
-    device::{Device, DeviceState, Polled, UserCode, polled},
+    device::{Device, DeviceState, Polled, UNKNOWN_DEVICE, UserCode, polled},
     error::{ErrorCode, OAuthError},
     header::{Algorithm, HeaderError, TokenHeader},
     introspect::{Active, Introspection},

@@ -113,6 +113,8 @@ pub fn pages_router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::people::signin::sign_out))
         .routes(routes!(http::oauth::authorize::page))
         .routes(routes!(http::oauth::authorize::decide))
+        .routes(routes!(http::oauth::device::page, http::oauth::device::decide))
+        .routes(routes!(http::oauth::device::done))
         .merge(portreeve_pages::asset::router().with_state(()))
 }
 
@@ -124,6 +126,7 @@ pub fn issuer_router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::oauth::documents::wallet))
         .routes(routes!(http::oauth::documents::jwks))
         .routes(routes!(http::oauth::token::request))
+        .routes(routes!(http::oauth::device::begin))
         .routes(routes!(http::oauth::revoke::revoke))
         .routes(routes!(http::oauth::revoke::introspect))
         .split_for_parts();

@@ -8,6 +8,7 @@ pub(crate) mod authorize;
 pub(crate) mod clients;
 pub(crate) mod codes;
 pub(crate) mod consent;
+pub(crate) mod devices;
 pub(crate) mod given;
 pub(crate) mod grants;
 pub(crate) mod introspect;

@@ -45,6 +45,14 @@ const CODE: &str = "wac_";
 /// What every refresh token begins with.
 pub(crate) const REFRESH: &str = "wrt_";
 
+/// What every device code begins with.
+const DEVICE: &str = "wdc_";
+
+/// A new device code.
+pub(crate) fn device(entropy: &dyn Entropy) -> Secret {
+    secret(DEVICE, entropy)
+}
+
 /// A new authorization code.
 pub(crate) fn code(entropy: &dyn Entropy) -> Secret {
     secret(CODE, entropy)

@@ -51,15 +51,19 @@ async function signin(form) {
   });
 }
 
+const decision = (form, pressed) => ({
+  formToken: form.get("formToken"),
+  decision: pressed.value,
+  scopes: form.getAll("scope"),
+  agentId: !form.get("agent") || form.get("agent") === "me" ? null : form.get("agent"),
+});
+
 async function consent(form, pressed) {
-  const agent = form.get("agent");
-  return ask("/oauth/consent", {
-    request: form.get("request"),
-    formToken: form.get("formToken"),
-    decision: pressed.value,
-    scopes: form.getAll("scope"),
-    agentId: agent && agent !== "me" ? agent : null,
-  });
+  return ask("/oauth/consent", { request: form.get("request"), ...decision(form, pressed) });
+}
+
+async function device(form, pressed) {
+  return ask("/device", { userCode: form.get("userCode"), ...decision(form, pressed) });
 }
 
 async function signout(form) {
@@ -82,7 +86,7 @@ function words(error) {
   }
 }
 
-for (const [id, act] of Object.entries({ enrol, signin, signout, consent })) {
+for (const [id, act] of Object.entries({ enrol, signin, signout, consent, device })) {
   const form = document.getElementById(id);
   form?.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -22,6 +22,6 @@ pub mod testing;
 
 pub use {
     own::{OwnOrigin, OwnPage},
-    page::{AgentChoice, Back, Consent, Enrol, Notice, Page, SignIn, SignedIn, Wish, notice},
+    page::{AgentChoice, Back, Consent, Device, Enrol, Notice, Page, SignIn, SignedIn, Target, Wish, notice},
     path::OwnPath,
 };

@@ -97,10 +97,8 @@ pub struct SignedIn<'a> {
 pub struct Consent<'a> {
     /// What the program calls itself.
     pub client: &'a str,
-    /// The host that the answer goes to.
-    pub host: &'a str,
-    /// True when that is the person's own machine.
-    pub is_loopback: bool,
+    /// Where its answer goes.
+    pub target: Target<'a>,
     /// True when nobody of the owner's people made it.
     pub is_stranger: bool,
     /// The resource server's name, and its address.
@@ -115,10 +113,37 @@ pub struct Consent<'a> {
     pub name: &'a str,
     /// In which role.
     pub role: &'a str,
-    /// What is asked, as it came.
-    pub request: &'a str,
     /// The token of this form.
     pub token: &'a str,
+}
+
+/// Where a program gets its answer.
+#[derive(Debug, Clone, Copy)]
+pub enum Target<'a> {
+    /// The browser takes it back.
+    Redirect {
+        /// What was asked, as it came.
+        request: &'a str,
+        /// The host that the answer goes to.
+        host: &'a str,
+        /// True when that is the person's own machine.
+        is_loopback: bool,
+    },
+    /// The program waits on another device.
+    Device {
+        /// The code that it shows.
+        code: &'a str,
+    },
+}
+
+/// Where somebody types the code that a program shows on another device.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "device.html")]
+pub struct Device<'a> {
+    /// What was typed before.
+    pub code: &'a str,
+    /// True when that leads to no program.
+    pub is_wrong: bool,
 }
 
 /// One thing that a program wants to do.
@@ -193,8 +218,11 @@ mod tests {
     fn consent(text: &str) -> Consent<'_> {
         Consent {
             client: text,
-            host: text,
-            is_loopback: true,
+            target: Target::Redirect {
+                request: text,
+                host: text,
+                is_loopback: true,
+            },
             is_stranger: true,
             resource: (text, text),
             wishes: Box::leak(Box::new([Wish {
@@ -210,9 +238,19 @@ mod tests {
             has_more_agents: true,
             name: text,
             role: text,
-            request: text,
             token: text,
         }
+    }
+
+    fn on_device(code: &str) -> Consent<'_> {
+        Consent {
+            target: Target::Device { code },
+            ..consent(code)
+        }
+    }
+
+    const fn device(code: &str) -> Device<'_> {
+        Device { code, is_wrong: true }
     }
 
     const fn back(text: &str) -> Back<'_> {
@@ -224,10 +262,12 @@ mod tests {
         }
     }
 
-    fn all() -> [String; 6] {
+    fn all() -> [String; 8] {
         let (name, role, token) = ("Ada", "owner", "t");
         [
             text(consent("x")),
+            text(on_device("x")),
+            text(device("x")),
             text(back("https://a.example/cb")),
             text(Enrol),
             text(SignIn { next: "/x" }),
@@ -245,6 +285,8 @@ mod tests {
         let evil = "\"><script>alert(1)</script>'&";
         for page in [
             text(consent(evil)),
+            text(on_device(evil)),
+            text(device(evil)),
             text(back(evil)),
             text(SignIn { next: evil }),
             text(SignedIn {

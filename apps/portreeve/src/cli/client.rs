@@ -23,21 +23,26 @@ Examples:
   portreeve client create shopper --agent AGENT --scope transactions:execute --json
   portreeve client create robot --scope transactions:read --jwks public.json
   portreeve client create planner --redirect https://planner.example/callback
-  portreeve client create editor --redirect http://127.0.0.1/callback --public")]
+  portreeve client create editor --redirect http://127.0.0.1/callback --public
+  portreeve client create kiosk --device --public")]
     Create {
         /// What it is for, 1 to 100 characters
         name: String,
 
         /// What its tokens may be good for; can be repeated. At most what the creator may
-        #[arg(long = "scope", required_unless_present = "redirects")]
+        #[arg(long = "scope", required_unless_present_any = ["redirects", "device"])]
         scopes: Vec<Scope>,
 
         /// Where answers go when people use it, who then decide what it may; can be repeated. https, or http on loopback
         #[arg(long = "redirect", value_name = "URL", conflicts_with_all = ["scopes", "agent"])]
         redirects: Vec<String>,
 
-        /// It runs where it cannot keep a secret, and has none
-        #[arg(long, requires = "redirects", conflicts_with = "jwks")]
+        /// It has no browser: it shows a code, and people decide on another device
+        #[arg(long, conflicts_with_all = ["scopes", "agent"])]
+        device: bool,
+
+        /// It runs where it cannot keep a secret, and has none. For programs that people use
+        #[arg(long, conflicts_with_all = ["jwks", "scopes"])]
         public: bool,
 
         /// Have it act for one agent: it then sees nothing else, and stops while that is suspended
@@ -127,11 +132,12 @@ pub(super) async fn run(context: &Context, command: ClientCommand) -> Result<(),
             name,
             scopes,
             redirects,
+            device,
             public,
             agent,
             jwks,
         } => {
-            let mut body = json!({"name": name, "scopes": scopes, "redirectUris": redirects});
+            let mut body = json!({"name": name, "scopes": scopes, "redirectUris": redirects, "onDevice": device});
             if let Some(members) = body.as_object_mut() {
                 members.extend(public.then(|| ("authMethod".to_owned(), json!("none"))));
                 members.extend(agent.map(|agent| ("agentId".to_owned(), json!(agent))));

@@ -228,3 +228,40 @@ fn a_person_says_no_and_a_program_without_a_right_address_gets_nothing() {
     assert_eq!(seen["heading"], "The program's request cannot be answered", "{seen:#}");
     says(&seen, "Request req_");
 }
+
+#[test]
+fn a_person_types_the_code_that_a_program_shows_on_another_device() {
+    let house = House::open();
+    let (_, link) = invite(&house, "Cy", "viewer");
+    let mut browser = Browser::launched(json!({"width": 320}));
+    enrol(&mut browser, &link);
+    let made = house
+        .cli(&["client", "create", "Kiosk", "--device", "--public", "--json"])
+        .json();
+    let form = format!("client_id={}", made["id"].as_str().unwrap());
+    let begun = house
+        .api("")
+        .form("/oauth/device_authorization", &form, &[])
+        .is(200)
+        .clone();
+    let seen = browser.go(begun["verification_uri"].as_str().unwrap());
+    assert_eq!(
+        (&seen["heading"], &seen["tooWide"]),
+        (&json!("Connect a device"), &json!(false))
+    );
+    browser.fill("The code that the program shows", "bcdf ghjk");
+    says(&browser.press("Go on"), "No program waits with that code");
+    let code = begun["user_code"].as_str().unwrap();
+    browser.fill("The code that the program shows", &code.to_lowercase());
+    let seen = browser.press("Go on");
+    assert_eq!(seen["heading"], "A program asks for access", "{seen:#}");
+    says(&seen, code);
+    says(&seen, "waits on another device");
+    browser.choose("It acts for", "you: all that you see as viewer");
+    let seen = browser.press("Allow");
+    assert_eq!(seen["heading"], "Decided", "{seen:#}");
+    // It was asked with: what was wrong is no complaint of the page's.
+    assert_eq!(browser.complaints(), json!([]));
+    let grants = house.cli(&["grant", "list", "--json"]).json();
+    assert_eq!(grants["items"][0]["clientName"], "Kiosk");
+}

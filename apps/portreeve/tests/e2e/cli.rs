@@ -157,6 +157,8 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
     let back = "http://127.0.0.1/cb";
     let made = told(&house, &["client", "create", "editor", "--redirect", back, "--public"]);
     assert_eq!(made["redirectUris"], json!([back]));
+    let made = told(&house, &["client", "create", "kiosk", "--device", "--public"]);
+    assert_eq!(made["authMethod"], "none");
     assert!(told(&house, &["issuer", "rotate"])["kid"].is_string());
     let invited = told(&house, &["user", "invite", "Vi", "--role", "viewer"]);
     let user = invited["id"].as_str().unwrap();

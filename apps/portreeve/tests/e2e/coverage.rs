@@ -29,16 +29,17 @@ const DOCUMENTS: [&str; 4] = [
 ];
 
 /// Endpoints that ask for a client, not for a bearer: what they refuse is in the words of the OAuth RFCs.
-const FOR_CLIENTS: [&str; 3] = ["introspectToken", "requestToken", "revokeToken"];
+const FOR_CLIENTS: [&str; 4] = ["authorizeDevice", "introspectToken", "requestToken", "revokeToken"];
 
 /// Pages, which have to be seen before anybody can be signed in, and their script. Who is signed in is in a cookie.
-const PAGES: [&str; 3] = ["enrolPage", "getAsset", "signInPage"];
+const PAGES: [&str; 5] = ["deviceDonePage", "devicePage", "enrolPage", "getAsset", "signInPage"];
 
 /// What the script of pages asks for: asked by a page of ours, or not at all.
-const FOR_PAGES: [&str; 6] = [
+const FOR_PAGES: [&str; 7] = [
     "beginEnrolment",
     "beginSignIn",
     "consent",
+    "decideDevice",
     "finishEnrolment",
     "finishSignIn",
     "signOut",
@@ -194,6 +195,7 @@ impl Names {
                 "ceremony": "", "id": "", "userHandle": "", "authenticatorData": "", "clientData": "", "signature": "",
             }),
             "signOut" => json!({"formToken": ""}),
+            "decideDevice" => json!({"userCode": "", "formToken": "", "decision": "deny", "scopes": []}),
             "consent" => json!({"request": "", "formToken": "", "decision": "deny", "scopes": []}),
             _ => panic!("{operation} takes a body: add one that it accepts to `Names::body` in tests/e2e/coverage.rs"),
         })
@@ -490,7 +492,7 @@ fn what_is_for_pages_is_asked_by_a_page_of_ours_or_not_at_all() {
             "beginSignIn" => assert!(from_ours.is(200)["ceremony"].is_string()),
             "beginEnrolment" => drop(from_ours.is_problem(403, "AUTH_LINK_INVALID")),
             "signOut" => drop(from_ours.is(204)),
-            "consent" => drop(from_ours.is_problem(403, "AUTH_SESSION_OVER")),
+            "consent" | "decideDevice" => drop(from_ours.is_problem(403, "AUTH_SESSION_OVER")),
             _ => drop(from_ours.is_problem(403, "AUTH_PASSKEY_REFUSED")),
         }
     }

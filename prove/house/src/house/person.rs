@@ -57,16 +57,30 @@ impl Person {
 
     /// Looks at what a program asks and says yes to all of it, for `agent` or for itself: where the browser goes then.
     pub fn allows(&mut self, house: &House, request: &str, scopes: &[&str], agent: Option<&str>) -> String {
-        let page = self.opens(house, &format!("/oauth/authorize?{request}"));
-        let page = page.is(200).as_str().unwrap().to_owned();
-        let (_, rest) = page
-            .split_once("name=\"formToken\" value=\"")
-            .unwrap_or_else(|| panic!("{page}"));
-        let token = rest.split('"').next().unwrap();
+        let token = self.form_token(house, &format!("/oauth/authorize?{request}"));
         let body = json!({
             "request": request, "formToken": token, "decision": "allow", "scopes": scopes, "agentId": agent,
         });
         let next = self.asks(house, "/oauth/consent", &body);
         next.is(200)["next"].as_str().unwrap().to_owned()
+    }
+
+    /// Types the code that a program shows and says yes to `scopes`, for itself.
+    pub fn allows_device(&mut self, house: &House, code: &str, scopes: &[&str]) {
+        let token = self.form_token(house, &format!("/device?user_code={code}"));
+        let body = json!({
+            "userCode": code, "formToken": token, "decision": "allow", "scopes": scopes, "agentId": null,
+        });
+        self.asks(house, "/device", &body).is(200);
+    }
+
+    /// What stands in the form of a page.
+    fn form_token(&self, house: &House, path: &str) -> String {
+        let page = self.opens(house, path);
+        let page = page.is(200).as_str().unwrap().to_owned();
+        let (_, rest) = page
+            .split_once("name=\"formToken\" value=\"")
+            .unwrap_or_else(|| panic!("{page}"));
+        rest.split('"').next().unwrap().to_owned()
     }
 }

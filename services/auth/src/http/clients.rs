@@ -60,7 +60,7 @@ pub(crate) struct NewClientBody {
     #[schema(example = "accounting", min_length = 1, max_length = 100)]
     name: String,
     /// What its tokens may be good for: at least one scope, none that its creator or its role may not hold. Left out for a
-    /// client with `redirectUris`.
+    /// client that people use.
     #[schema(value_type = Option<Vec<String>>, example = json!(["transactions:read"]))]
     scopes: Option<ScopeSet>,
     /// Where answers go when people use it (`authorization_code`): up to 20, `https`, or `http` on loopback. It then never
@@ -68,8 +68,12 @@ pub(crate) struct NewClientBody {
     #[serde(default)]
     #[schema(example = json!(["https://app.example/callback"]), max_items = 20)]
     redirect_uris: Vec<String>,
+    /// It has no browser: it shows a code, and people consent on another device (RFC 8628). It then never acts by itself, as
+    /// with `redirectUris`.
+    #[serde(default)]
+    on_device: bool,
     /// How it proves that it is itself. Left out: by a secret, or by its keys when it has any. `none` is for programs that
-    /// cannot keep a secret, and only with `redirectUris`.
+    /// cannot keep a secret, and only for those that people use.
     #[schema(value_type = Option<String>, example = "client_secret_basic")]
     auth_method: Option<AuthMethod>,
     /// Has it act for one of your agents. Its role is then `agent`; without, it acts as you.
@@ -190,7 +194,7 @@ impl NewClientBody {
     fn check(self) -> Result<NewClient, Problem> {
         text::check("name", "a name", &self.name, 1..=MAX_NAME)?;
         let refuse = |code, detail: &str, param| Err(Problem::new(code).detail(detail).param(param));
-        let is_for_people = !self.redirect_uris.is_empty();
+        let is_for_people = self.on_device || !self.redirect_uris.is_empty();
         let scopes = match self.scopes {
             None if !is_for_people => {
                 let detail = "what a client that acts by itself may do has to be said";
@@ -200,13 +204,13 @@ impl NewClientBody {
         };
         if is_for_people != scopes.is_empty() {
             let detail = match is_for_people {
-                true => "a client with redirectUris has no scopes of its own: whoever uses it decides each time",
+                true => "a client that people use has no scopes of its own: whoever uses it decides each time",
                 false => "a client without a scope is good for nothing",
             };
             return refuse(Code::ValidationOutOfRange, detail, "scopes");
         }
         if is_for_people && self.agent_id.is_some() {
-            let detail = "for which agent a client with redirectUris acts is decided by whoever uses it";
+            let detail = "for which agent a client that people use acts is decided by them";
             return refuse(Code::ValidationInvalidFormat, detail, "agentId");
         }
         if let Some(set) = &self.jwks
@@ -225,7 +229,7 @@ impl NewClientBody {
             AuthMethod::None => self.jwks.is_none() && is_for_people,
         };
         if !fits {
-            let detail = "private_key_jwt goes with jwks, and none with redirectUris alone";
+            let detail = "private_key_jwt goes with jwks, and none with redirectUris or onDevice alone";
             return refuse(Code::ValidationInvalidFormat, detail, "authMethod");
         }
         if self.redirect_uris.len() > MAX_REDIRECTS {
@@ -243,11 +247,12 @@ impl NewClientBody {
             agent: self.agent_id,
             method,
             redirects,
+            on_device: self.on_device,
         })
     }
 }
 
-/// Make an OAuth client: one that acts by itself, or with `redirectUris` one that people use. Its secret is in this answer and nowhere else.
+/// Make an OAuth client: one that acts by itself, or one that people use. Its secret is in this answer and nowhere else.
 #[utoipa::path(
     post, path = "/auth/clients", tag = "oauth", operation_id = "createClient", security(("bearer" = ["admin:all"])),
     request_body = NewClientBody,

@@ -2,6 +2,7 @@
 //! of the OAuth RFCs and not of the rest of the API.
 
 pub(crate) mod authorize;
+pub(crate) mod device;
 pub(crate) mod documents;
 pub(crate) mod revoke;
 pub(crate) mod token;

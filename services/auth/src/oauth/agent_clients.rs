@@ -92,6 +92,7 @@ pub(crate) async fn make_for_agent(
         secret: Some(SecretHash::of(&secret)),
         jwks: None,
         redirects: Vec::new(),
+        on_device: false,
         by: new.by.clone(),
         stopped: false,
     };

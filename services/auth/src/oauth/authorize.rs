@@ -2,7 +2,7 @@
 //! clicks on it.
 
 use {
-    crate::oauth::{IssueError, Issuer, clients::Registered},
+    crate::oauth::{IssueError, Issuer, clients::Registered, consent::Wanted},
     portreeve_oauth::{
         Asked, ClientId, Denied, ErrorCode, OAuthError, Page, Params, RedirectUri, answer_with_error, asked,
     },
@@ -45,6 +45,15 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
+    /// The same, however the answer goes.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            client: &self.client.client.id,
+            resource: &self.asked.resource,
+            scopes: &self.asked.scopes,
+        }
+    }
+
     /// The host that the answer goes to, and whether that is the person's own machine.
     pub(crate) fn target(&self) -> (String, bool) {
         target(&self.asked.redirect_uri)

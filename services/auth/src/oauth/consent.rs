@@ -7,13 +7,13 @@
 use {
     crate::{
         keys::Agents,
-        oauth::{IssueError, Issuer, ResourceServer, authorize::Wish, codes, grants},
+        oauth::{IssueError, Issuer, ResourceServer, authorize::Wish, codes, devices, grants},
         people::{self, sessions::SignedIn, users::User},
         token,
     },
     portreeve_guard::{Problem, insufficient_scope, not_found},
     portreeve_kernel::{AgentId, Code, GrantId, Role, Scope, ScopeSet, Timestamp, control::Standing},
-    portreeve_oauth::{ErrorCode, OAuthError, answer_with_code, answer_with_error},
+    portreeve_oauth::{ClientId, ErrorCode, OAuthError, Resource, UserCode, answer_with_code, answer_with_error},
     portreeve_policy::roles::{self, Reach},
     portreeve_store::{AuditEntry, Fetch, Sql, StoreError, Tx},
     serde_json::json,
@@ -46,6 +46,8 @@ pub(crate) enum ConsentError {
     SignedOut,
     #[error("the client was ended")]
     NoClient,
+    #[error("no program waits with that code")]
+    NoDevice,
     #[error(transparent)]
     Issue(#[from] IssueError),
     #[error(transparent)]
@@ -62,6 +64,7 @@ impl From<ConsentError> for Problem {
             ConsentError::AgentSuspended => Self::new(Code::AgentSuspended).param("agentId"),
             ConsentError::SignedOut => Self::new(Code::AuthSessionOver),
             ConsentError::NoClient => Self::new(Code::AuthClientNotFound),
+            ConsentError::NoDevice => Self::new(Code::AuthDeviceNotFound).param("userCode"),
             ConsentError::Issue(IssueError::Store(error)) | ConsentError::Store(error) => {
                 Self::because(error.code(), error)
             }
@@ -83,21 +86,93 @@ pub(crate) fn for_one_agent(scopes: &ScopeSet) -> ScopeSet {
     roles::expand(scopes).iter().filter(may).cloned().collect()
 }
 
+/// What a person is asked, whichever way the answer takes.
+pub(crate) struct Wanted<'a> {
+    /// Who asks.
+    pub(crate) client: &'a ClientId,
+    /// For which resource server.
+    pub(crate) resource: &'a Resource,
+    /// All of it.
+    pub(crate) scopes: &'a ScopeSet,
+}
+
+/// What came of a choice, before it is written down.
+struct Decided {
+    role: Role,
+    scopes: ScopeSet,
+    agent: Option<AgentId>,
+}
+
 impl Choice {
     /// What comes of it in a grant.
-    fn granted(&self, wish: &Wish, user: &User, server: &ResourceServer) -> Result<(Role, ScopeSet), ConsentError> {
-        let most = grantable(&wish.asked.scopes, &user.role, server);
+    fn decided(self, wanted: &Wanted<'_>, user: &User, server: &ResourceServer) -> Result<Decided, ConsentError> {
+        let most = grantable(wanted.scopes, &user.role, server);
         if let Some(beyond) = self.scopes.iter().find(|scope| !most.holds(scope)) {
             return Err(ConsentError::NotYours(beyond.clone()));
         }
         let (role, scopes) = match &self.agent {
-            None => (user.role.clone(), self.scopes.clone()),
+            None => (user.role.clone(), self.scopes),
             Some(_) => (Role::Agent, for_one_agent(&self.scopes)),
         };
         if scopes.is_empty() {
             return Err(ConsentError::Nothing);
         }
-        Ok((role, scopes))
+        Ok(Decided {
+            role,
+            scopes,
+            agent: self.agent,
+        })
+    }
+}
+
+impl Decided {
+    /// Writes the grant down, if everybody whom it is about is still there.
+    async fn write(
+        &self,
+        tx: &mut Tx,
+        who: &SignedIn,
+        wanted: &Wanted<'_>,
+        (grant, at): (&GrantId, Timestamp),
+        agents: &Agents,
+    ) -> Result<(), ConsentError> {
+        // In the order in which everybody locks: agents, people, clients.
+        if let Some(agent) = &self.agent {
+            match agents.lock(tx, agent, &who.user.owner).await? {
+                None => return Err(ConsentError::NoSuchAgent),
+                Some(Standing::Suspended) => return Err(ConsentError::AgentSuspended),
+                Some(Standing::Going) => {}
+            }
+        }
+        let same = |user: &User| user.role == who.user.role;
+        if !people::users::lock(tx, &who.user.id).await?.as_ref().is_some_and(same) {
+            return Err(ConsentError::SignedOut);
+        }
+        if !people::sessions::lock(tx, &who.session).await? {
+            return Err(ConsentError::SignedOut);
+        }
+        if !is_going(tx, wanted.client.as_str()).await? {
+            return Err(ConsentError::NoClient);
+        }
+        let row = grants::NewGrant {
+            id: grant,
+            client: wanted.client.as_str(),
+            project: &who.user.project,
+            owner: &who.user.owner,
+            user: Some(&who.user.id),
+            agent: self.agent.as_ref(),
+            role: &self.role,
+            resource: Some(wanted.resource),
+            scopes: &self.scopes,
+        };
+        grants::insert(tx, row, at, None).await?;
+        Ok(())
+    }
+
+    fn told(&self, wanted: &Wanted<'_>, grant: &GrantId, to: &str) -> serde_json::Value {
+        json!({
+            "grantId": grant, "resource": wanted.resource, "scope": self.scopes.to_string(), "agentId": self.agent,
+            "to": to,
+        })
     }
 }
 
@@ -114,54 +189,83 @@ impl Issuer {
         agents: Arc<Agents>,
     ) -> Result<String, ConsentError> {
         let server = self.server(&wish.asked.resource).map_err(IssueError::from)?;
-        let (role, scopes) = choice.granted(wish, &who.user, server)?;
+        let decided = choice.decided(&wish.wanted(), &who.user, server)?;
         let at = self.clock.now().for_expiry();
         let code = token::code(&*self.entropy);
         let location = answer_with_code(&wish.asked, code.expose(), self.origin.as_str());
         let grant = GrantId::new(at, &*self.entropy);
         let (wish, who) = (Arc::clone(wish), who.clone());
         let unit = async move |tx: &mut Tx| {
-            // In the order in which everybody locks: agents, people, clients.
-            if let Some(agent) = &choice.agent {
-                match agents.lock(tx, agent, &who.user.owner).await? {
-                    None => return Err(ConsentError::NoSuchAgent),
-                    Some(Standing::Suspended) => return Err(ConsentError::AgentSuspended),
-                    Some(Standing::Going) => {}
-                }
-            }
-            let same = |user: &User| user.role == who.user.role;
-            if !people::users::lock(tx, &who.user.id).await?.as_ref().is_some_and(same) {
-                return Err(ConsentError::SignedOut);
-            }
-            if !people::sessions::lock(tx, &who.session).await? {
-                return Err(ConsentError::SignedOut);
-            }
-            let id = &wish.client.client.id;
-            if !is_going(tx, id.as_str()).await? {
-                return Err(ConsentError::NoClient);
-            }
-            let row = grants::NewGrant {
-                id: &grant,
-                client: id.as_str(),
-                project: &who.user.project,
-                owner: &who.user.owner,
-                user: Some(&who.user.id),
-                agent: choice.agent.as_ref(),
-                role: &role,
-                resource: Some(&wish.asked.resource),
-                scopes: &scopes,
-            };
-            grants::insert(tx, row, at, None).await?;
-            codes::insert(tx, &code, (&grant, id), &wish.asked, &scopes, at).await?;
-            let data = json!({
-                "clientId": id, "grantId": grant, "resource": wish.asked.resource, "scope": scopes.to_string(),
-                "agentId": choice.agent, "redirectHost": wish.target().0,
-            });
-            tx.audit(told(&wish, &who.user, at, "oauth.granted", data));
-            Ok(())
+            let wanted = wish.wanted();
+            decided.write(tx, &who, &wanted, (&grant, at), &*agents).await?;
+            codes::insert(tx, &code, (&grant, wanted.client), &wish.asked, &decided.scopes, at).await?;
+            let data = decided.told(&wanted, &grant, &wish.target().0);
+            tx.audit(told(wanted.client, &who.user, at, "oauth.granted", data));
+            Ok::<_, ConsentError>(())
         };
         self.db.write(unit).await?;
         Ok(location)
+    }
+
+    /// Grants what `who` chose to the program on another device that shows `code`. It fetches that itself.
+    ///
+    /// # Errors
+    /// [`ConsentError`]; nothing was granted.
+    pub(crate) async fn approve_device(
+        self: &Arc<Self>,
+        who: &SignedIn,
+        code: &UserCode,
+        choice: Choice,
+        agents: Arc<Agents>,
+    ) -> Result<(), ConsentError> {
+        let waiting = self.waiting(code).await?.ok_or(ConsentError::NoDevice)?;
+        let server = self.server(&waiting.resource).map_err(IssueError::from)?;
+        let decided = choice.decided(&waiting.wanted(), &who.user, server)?;
+        let (now, by) = (
+            self.clock.now(),
+            self.signing.user_code(code).map_err(IssueError::from)?,
+        );
+        let at = now.for_expiry();
+        let (grant, who) = (GrantId::new(at, &*self.entropy), who.clone());
+        let unit = async move |tx: &mut Tx| {
+            let wanted = waiting.wanted();
+            decided.write(tx, &who, &wanted, (&grant, at), &*agents).await?;
+            if !devices::decide(tx, &by, now, Some(&grant)).await? {
+                return Err(ConsentError::NoDevice);
+            }
+            let data = decided.told(&wanted, &grant, "device");
+            tx.audit(told(wanted.client, &who.user, at, "oauth.granted", data));
+            Ok(())
+        };
+        self.db.write(unit).await
+    }
+
+    /// Says no to the program on another device that shows `code`.
+    ///
+    /// # Errors
+    /// [`ConsentError::NoDevice`]; the store's.
+    pub(crate) async fn deny_device(&self, who: &SignedIn, code: &UserCode) -> Result<(), ConsentError> {
+        let waiting = self.waiting(code).await?.ok_or(ConsentError::NoDevice)?;
+        let (now, by) = (
+            self.clock.now(),
+            self.signing.user_code(code).map_err(IssueError::from)?,
+        );
+        let user = who.user.clone();
+        let unit = async move |tx: &mut Tx| {
+            if !devices::decide(tx, &by, now, None).await? {
+                return Err(ConsentError::NoDevice);
+            }
+            let data = json!({"scope": waiting.scopes.to_string(), "to": "device"});
+            tx.audit(told(
+                &waiting.client.client.id,
+                &user,
+                now.for_expiry(),
+                "oauth.denied",
+                data,
+            ));
+            Ok(())
+        };
+        self.db.write(unit).await
     }
 
     /// Writes down that `who` said no to `wish`: where the browser goes then.
@@ -178,8 +282,8 @@ impl Issuer {
         );
         let (wish, user) = (Arc::clone(wish), who.user.clone());
         let unit = async move |tx: &mut Tx| {
-            let data = json!({"clientId": wish.client.client.id, "scope": wish.asked.scopes.to_string()});
-            tx.audit(told(&wish, &user, at, "oauth.denied", data));
+            let data = json!({"scope": wish.asked.scopes.to_string(), "to": wish.target().0});
+            tx.audit(told(&wish.client.client.id, &user, at, "oauth.denied", data));
             Ok::<_, StoreError>(())
         };
         self.db.write(unit).await?;
@@ -187,14 +291,14 @@ impl Issuer {
     }
 }
 
-fn told(wish: &Wish, user: &User, at: Timestamp, kind: &'static str, data: serde_json::Value) -> AuditEntry {
+fn told(client: &ClientId, user: &User, at: Timestamp, kind: &'static str, data: serde_json::Value) -> AuditEntry {
     AuditEntry {
         at,
         kind: kind.into(),
         actor: user.id.to_string(),
         owner: Some(user.owner.clone()),
         project: Some(user.project.clone()),
-        subject: wish.client.client.id.to_string(),
+        subject: client.to_string(),
         data,
     }
 }

@@ -154,7 +154,7 @@ impl Issuer {
         found.ok_or(GONE)
     }
 
-    fn asked(&self, params: &Params) -> Result<&ResourceServer, OAuthError> {
+    pub(crate) fn asked(&self, params: &Params) -> Result<&ResourceServer, OAuthError> {
         self.server(Resource::asked(params, &self.resources)?)
     }
 }

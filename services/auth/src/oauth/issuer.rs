@@ -16,9 +16,10 @@ use {
 
 /// What is served, and so what the metadata names.
 const OFFERS: Offers = Offers {
-    grants: &[Grant::AuthorizationCode, Grant::RefreshToken, Grant::ClientCredentials],
+    grants: Grant::ALL,
     methods: AuthMethod::ALL,
     authorization: true,
+    device: true,
     revocation: true,
     introspection: true,
     ..Offers::NOTHING

@@ -24,6 +24,8 @@ pub(crate) struct NewRow {
     pub(crate) jwks: Option<String>,
     /// Where answers go, when it is people who use it. It then never acts by itself.
     pub(crate) redirects: Vec<RedirectUri>,
+    /// Whether people consent on another device, when it is people who use it.
+    pub(crate) on_device: bool,
     /// By which credential it is made.
     pub(crate) by: String,
     /// Its agent is suspended: it waits until that is resumed.
@@ -33,14 +35,22 @@ pub(crate) struct NewRow {
 impl NewRow {
     /// Writes it down.
     pub(crate) async fn insert(&self, tx: &mut Tx, entropy: &dyn Entropy, at: Timestamp) -> Result<(), StoreError> {
-        let grant = self.redirects.is_empty().then(|| GrantId::new(at, entropy));
+        let is_for_people = self.on_device || !self.redirects.is_empty();
+        let grant = (!is_for_people).then(|| GrantId::new(at, entropy));
         let kind = match (&grant, &self.agent) {
             (None, _) => "application",
             (Some(_), Some(_)) => "agent",
             (Some(_), None) => "service",
         };
         let grants = match &grant {
-            None => GrantSet::from_iter([Grant::AuthorizationCode, Grant::RefreshToken]),
+            None => [
+                (Grant::AuthorizationCode, !self.redirects.is_empty()),
+                (Grant::RefreshToken, true),
+                (Grant::DeviceCode, self.on_device),
+            ]
+            .into_iter()
+            .filter_map(|(grant, is_there)| is_there.then_some(grant))
+            .collect(),
             Some(_) => GrantSet::from_iter([Grant::ClientCredentials]),
         };
         let redirects: Vec<&str> = self.redirects.iter().map(RedirectUri::as_str).collect();

@@ -37,6 +37,8 @@ pub(crate) struct NewClient {
     pub(crate) method: AuthMethod,
     /// Where answers go, when it is people who use it. It then has no scopes: they decide each time.
     pub(crate) redirects: Vec<RedirectUri>,
+    /// Whether people consent on another device.
+    pub(crate) on_device: bool,
 }
 
 /// What is known of a client but its secret.
@@ -131,6 +133,7 @@ impl Keys {
             scopes: new.scopes,
             method: new.method,
             redirects: new.redirects,
+            on_device: new.on_device,
             secret: secret.as_ref().map(SecretHash::of),
             jwks: new.jwks.map(|set| set.to_string()),
             by: creator.credential.to_string(),

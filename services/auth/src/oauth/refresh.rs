@@ -22,6 +22,9 @@ use {
 /// than a refresh token is good.
 const REMEMBERED: Seconds = Seconds(30 * 86_400);
 
+/// How long device codes are: longer than they are good.
+const DEVICES_REMEMBERED: Seconds = Seconds(86_400);
+
 /// How many rows are swept in one write.
 const AT_ONCE: u32 = 500;
 
@@ -160,12 +163,19 @@ impl Shown {
 /// written when there are none.
 pub(crate) async fn sweep(db: &Database, at: Timestamp) -> Result<(), StoreError> {
     let before = at.minus(REMEMBERED);
-    for (select, delete) in [
+    for (before, select, delete) in [
         (
+            before,
             "SELECT hash FROM oauth_codes WHERE issued_at < $1 ORDER BY issued_at LIMIT $2",
             "DELETE FROM oauth_codes WHERE hash IN ({list})",
         ),
         (
+            at.minus(DEVICES_REMEMBERED),
+            "SELECT hash FROM oauth_devices WHERE issued_at < $1 ORDER BY issued_at LIMIT $2",
+            "DELETE FROM oauth_devices WHERE hash IN ({list})",
+        ),
+        (
+            before,
             "SELECT hash FROM oauth_refresh_tokens WHERE issued_at < $1 ORDER BY issued_at LIMIT $2",
             "DELETE FROM oauth_refresh_tokens WHERE hash IN ({list})",
         ),

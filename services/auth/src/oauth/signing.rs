@@ -17,7 +17,7 @@ use {
     },
     hmac::{Hmac, KeyInit, Mac},
     portreeve_kernel::{Clock, Entropy, Secret, Timestamp},
-    portreeve_oauth::{AccessClaims, JsonWebKeySet, successor},
+    portreeve_oauth::{AccessClaims, JsonWebKeySet, UserCode, successor},
     portreeve_store::{Database, Fetch, Sql, StoreError, Tx, peek},
     ring::{Judged, Ring},
     sha2::Sha256,
@@ -138,6 +138,8 @@ pub(crate) enum Purpose {
     Ceremonies,
     /// What a refresh token's successor is made with.
     Successors,
+    /// What stands for a code that people type: short enough to be guessed from a mere hash.
+    UserCodes,
 }
 
 impl Purpose {
@@ -146,6 +148,7 @@ impl Purpose {
             Self::SigningKeys => b"portreeve:issuer:signing-keys:v1",
             Self::Ceremonies => b"portreeve:issuer:ceremonies:v1",
             Self::Successors => b"portreeve:issuer:successors:v1",
+            Self::UserCodes => b"portreeve:issuer:user-codes:v1",
         }
     }
 }
@@ -230,6 +233,16 @@ impl SigningKeys {
     pub(crate) fn successor(&self, spent: &Secret) -> Result<Secret, SigningError> {
         let made = successor(&*self.seal.key(Purpose::Successors)?, spent);
         Ok(Secret::new(format!("{}{}", token::REFRESH, made.expose())))
+    }
+
+    /// What stands for a user code in the database. Who has that alone cannot try codes.
+    ///
+    /// # Errors
+    /// [`SigningError::Crypto`].
+    pub(crate) fn user_code(&self, code: &UserCode) -> Result<token::Hash, SigningError> {
+        let key = self.seal.key(Purpose::UserCodes)?;
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*key).map_err(|_| SigningError::Crypto)?;
+        Ok(mac.chain_update(code.to_string()).finalize().into_bytes().into())
     }
 
     /// Makes a token of `claims`.

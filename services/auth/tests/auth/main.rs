@@ -12,6 +12,7 @@ mod authorize;
 mod clients;
 mod consent;
 mod contract;
+mod devices;
 mod house;
 mod oauth_contract;
 mod people;

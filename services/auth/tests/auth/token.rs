@@ -240,7 +240,6 @@ async fn password_and_implicit_do_not_exist_and_what_is_not_served_neither() {
         "password&username=a&password=b",
         "implicit",
         "Client_Credentials",
-        "urn:ietf:params:oauth:grant-type:device_code&device_code=x",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
     ] {
         let answer = ask(&house, &client, &format!("grant_type={grant}")).await;
@@ -248,7 +247,11 @@ async fn password_and_implicit_do_not_exist_and_what_is_not_served_neither() {
     }
     refused(ask(&house, &client, "").await, 400, "invalid_request");
     // What is there, and is not this client's.
-    for grant in ["authorization_code&code=x", "refresh_token&refresh_token=x"] {
+    for grant in [
+        "authorization_code&code=x",
+        "refresh_token&refresh_token=x",
+        "urn:ietf:params:oauth:grant-type:device_code&device_code=x",
+    ] {
         let answer = ask(&house, &client, &format!("grant_type={grant}")).await;
         refused(answer, 400, "unauthorized_client");
     }
@@ -355,7 +358,12 @@ async fn the_documents_name_what_is_served_and_one_issuer() {
     assert_eq!(server["issuer"], ORIGIN);
     assert_eq!(
         server["grant_types_supported"],
-        json!(["authorization_code", "refresh_token", "client_credentials"])
+        json!([
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code"
+        ])
     );
     assert_eq!(server["response_types_supported"], json!(["code"]));
     assert_eq!(server["code_challenge_methods_supported"], json!(["S256"]));

@@ -183,6 +183,51 @@ fn what_a_person_granted_outlives_a_kill_and_a_code_is_still_good_once() {
 }
 
 #[test]
+fn a_program_without_a_browser_waits_until_a_person_has_decided_elsewhere() {
+    let house = House::open();
+    let made = house
+        .cli(&["client", "create", "kiosk", "--device", "--public", "--json"])
+        .json();
+    let kiosk = Program {
+        id: made["id"].as_str().unwrap().to_owned(),
+    };
+    let begun = house
+        .api("")
+        .form("/oauth/device_authorization", &form(&[("client_id", &kiosk.id)]), &[]);
+    let begun = begun.is(200).clone();
+    assert_eq!(begun["verification_uri"], json!(format!("{}/device", house.origin())));
+    let device_code = begun["device_code"].as_str().unwrap();
+    let asks = || {
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        kiosk.asks(&house, &[("grant_type", grant), ("device_code", device_code)])
+    };
+    assert_eq!(asks().is(400)["error"], "authorization_pending");
+    assert_eq!(asks().is(400)["error"], "slow_down");
+    let user_code = begun["user_code"].as_str().unwrap();
+    house
+        .person(1, "viewer")
+        .allows_device(&house, user_code, &["agents:read"]);
+    let owner = house.api(&house.owner_key());
+    let server_time = || {
+        let body = json!({"name": "clock", "scopes": ["agents:read"]});
+        owner.post("/api/v1/auth/keys", &body).is(201)["createdAt"].clone()
+    };
+    let before = server_time();
+    house.chain.warp(11);
+    // Asking meanwhile would make it wait longer.
+    crate::estate::until("the server knows the chain's time", || {
+        (server_time() != before).then_some(())
+    });
+    let tokens = Tokens::of(&asks());
+    house.api(&tokens.access).get("/api/v1/agents").is(200);
+    house
+        .api(&tokens.access)
+        .get("/api/v1/auth/keys")
+        .is_problem(403, "AUTH_SCOPE_INSUFFICIENT");
+    assert_eq!(asks().is(400)["error"], "invalid_grant");
+}
+
+#[test]
 fn the_metadata_names_the_code_flow_and_it_is_there() {
     let house = House::open();
     let server = house
@@ -198,7 +243,11 @@ fn the_metadata_names_the_code_flow_and_it_is_there() {
     assert_eq!(server["code_challenge_methods_supported"], json!(["S256"]));
     assert_eq!(server["authorization_response_iss_parameter_supported"], json!(true));
     let grants: Vec<&Value> = server["grant_types_supported"].as_array().unwrap().iter().collect();
-    assert_eq!(grants, ["authorization_code", "refresh_token", "client_credentials"]);
+    assert_eq!(grants.len(), 4);
+    assert_eq!(
+        server["device_authorization_endpoint"],
+        json!(format!("{origin}/oauth/device_authorization"))
+    );
     let methods = server["token_endpoint_auth_methods_supported"].as_array().unwrap();
     assert!(methods.contains(&json!("none")));
     let page = house.api("").get("/oauth/authorize");

@@ -6,7 +6,8 @@ use {
         http::people::{NextAnswer, PageRefusals},
         oauth::{
             authorize::{Back, Weighed, Wish},
-            consent::{self, Choice, ConsentError},
+            clients::Registered,
+            consent::{self, Choice, ConsentError, Wanted},
         },
         people::sessions::SignedIn,
     },
@@ -18,7 +19,7 @@ use {
     portreeve_guard::{Json, Problem, RequestContext, openapi::BodyRefusals, problems},
     portreeve_kernel::{AgentId, Code, ScopeSet, control::NamedAgent},
     portreeve_oauth::OAuthError,
-    portreeve_pages::{AgentChoice, Consent, OwnPage, Page, SignIn, notice},
+    portreeve_pages::{AgentChoice, Consent, OwnPage, Page, SignIn, Target, notice},
     portreeve_policy::roles,
     serde::Deserialize,
     std::sync::Arc,
@@ -163,8 +164,26 @@ fn sent_back(back: &Back, who: &SignedIn) -> Response {
 
 /// The page that asks.
 async fn asked(auth: &Auth, who: &SignedIn, wish: &Wish, request: &str) -> Result<Response, Problem> {
-    let server = auth.issuer.server(&wish.asked.resource).map_err(Problem::internal)?;
-    let scopes = consent::grantable(&wish.asked.scopes, &who.user.role, server);
+    let (host, is_loopback) = wish.target();
+    let target = Target::Redirect {
+        request,
+        host: &host,
+        is_loopback,
+    };
+    question(auth, who, &wish.client, &wish.wanted(), target, &form(request)).await
+}
+
+/// The page on which `who` decides about what `client` wants.
+pub(super) async fn question(
+    auth: &Auth,
+    who: &SignedIn,
+    client: &Registered,
+    wanted: &Wanted<'_>,
+    target: Target<'_>,
+    form: &str,
+) -> Result<Response, Problem> {
+    let server = auth.issuer.server(wanted.resource).map_err(Problem::internal)?;
+    let scopes = consent::grantable(wanted.scopes, &who.user.role, server);
     let of_agents = consent::for_one_agent(&scopes);
     let rows: Vec<(String, bool)> = scopes
         .iter()
@@ -199,20 +218,17 @@ async fn asked(auth: &Auth, who: &SignedIn, wish: &Wish, request: &str) -> Resul
             is_chosen: only,
         })
         .collect();
-    let (host, is_loopback) = wish.target();
     Ok(Page::new(Consent {
-        client: &wish.client.client.name,
-        host: &host,
-        is_loopback,
-        is_stranger: wish.client.owner.is_none(),
-        resource: (&server.name, wish.asked.resource.as_str()),
+        client: &client.client.name,
+        target,
+        is_stranger: client.owner.is_none(),
+        resource: (&server.name, wanted.resource.as_str()),
         wishes: &wishes,
         agents: &choices,
         has_more_agents: agents.len() > most,
         name: &who.user.name,
         role: who.user.role.as_str(),
-        request,
-        token: &who.form_token(&form(request)),
+        token: &who.form_token(form),
     })
     .into_response())
 }

@@ -12,21 +12,16 @@ use {
         Json, ProblemDocument, RequestContext,
         oauth::{Form, OAuthRefusal},
     },
-    portreeve_oauth::{AccessClaims, ErrorCode, OAuthError, TokenRequest, token_request},
+    portreeve_oauth::{AccessClaims, TokenRequest, token_request},
     serde::{Deserialize, Serialize},
     utoipa::ToSchema,
 };
-
-const NOT_SERVED: OAuthError = OAuthError::new(
-    ErrorCode::UnsupportedGrantType,
-    "grant_type is none that the metadata lists",
-);
 
 /// What is asked, as a form. The client proves itself in the `Authorization` header (`Basic`) or here.
 #[derive(Debug, Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the form, which is read as parameters")]
 pub(crate) struct TokenForm {
-    /// `authorization_code`, `refresh_token` or `client_credentials`.
+    /// `authorization_code`, `refresh_token`, `client_credentials` or `urn:ietf:params:oauth:grant-type:device_code`.
     #[schema(example = "client_credentials")]
     grant_type: String,
     /// Separated by spaces. Left out: all that the client may hold at the resource, or that was granted. Not for a code.
@@ -43,6 +38,8 @@ pub(crate) struct TokenForm {
     redirect_uri: Option<String>,
     /// With `refresh_token`: the newest one.
     refresh_token: Option<String>,
+    /// With a device's grant: the code that the program was given.
+    device_code: Option<String>,
     /// When it is not in the header. Enough by itself for a client that keeps no secret.
     client_id: Option<String>,
     /// When it is not in the header.
@@ -93,7 +90,7 @@ impl From<Issued> for TokenAnswer {
     responses(
         (status = 200, body = TokenAnswer, description = "A token, not to be stored by anybody on its way"),
         (status = 400, body = OAuthErrorBody, description = "`invalid_request`, `unsupported_grant_type`, \
-            `invalid_grant`, `unauthorized_client`, `invalid_scope` or `invalid_target`"),
+            `invalid_grant`, `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `unauthorized_client`, `invalid_scope` or `invalid_target`"),
         (status = 401, body = OAuthErrorBody, description = "`invalid_client`: unknown, stopped, or not proven to be itself"),
         (status = 429, body = ProblemDocument, content_type = "application/problem+json", description = "`SYSTEM_RATE_LIMITED`"),
         (status = 503, body = OAuthErrorBody, description = "`temporarily_unavailable`"),
@@ -112,7 +109,7 @@ pub(crate) async fn request(
         TokenRequest::Client => issuer.for_itself(&client, &params, from),
         TokenRequest::Code(code) => issuer.redeem(&client, &code, &params, from).await,
         TokenRequest::Refresh(shown) => issuer.refresh(&client, &shown, &params, from).await,
-        TokenRequest::Device(_) => Err(NOT_SERVED.into()),
+        TokenRequest::Device(code) => issuer.poll_device(&client, &code, from).await,
     }?;
     let answer = Json(TokenAnswer::from(issued));
     Ok((

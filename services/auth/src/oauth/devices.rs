@@ -1,0 +1,248 @@
+//! The device flow (RFC 8628): a program without a browser shows a code, a person types it elsewhere, and the program asks
+//! until they have decided.
+//!
+//! What must stay true: a code is decided once and fetched once, at whatever node; and a code that people type cannot be
+//! tried by who has the database alone.
+
+use {
+    crate::{
+        oauth::{
+            IssueError, Issued, Issuer,
+            clients::Registered,
+            consent::Wanted,
+            grants::{self, Given},
+            refresh,
+        },
+        token,
+    },
+    portreeve_kernel::{GrantId, Now, ScopeSet, Seconds, Secret},
+    portreeve_oauth::{
+        ClientId, Device, DeviceState, Grant, OAuthError, Params, Polled, Resource, UNKNOWN_DEVICE, UserCode,
+        asked_scopes, polled,
+    },
+    portreeve_store::{Fetch, Row, Sql, StoreError, Tx},
+    std::{net::IpAddr, sync::Arc},
+};
+
+/// What a program is told that begins.
+pub(crate) struct Begun {
+    /// For the program alone.
+    pub(crate) device_code: Secret,
+    /// For people.
+    pub(crate) user_code: UserCode,
+    /// How long to wait between two questions.
+    pub(crate) interval: Seconds,
+}
+
+/// A program that waits for a person.
+pub(crate) struct Waiting {
+    /// Who asks.
+    pub(crate) client: Arc<Registered>,
+    /// For which resource server.
+    pub(crate) resource: Resource,
+    /// For what.
+    pub(crate) scopes: ScopeSet,
+}
+
+impl Waiting {
+    /// The same, however the answer goes.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            client: &self.client.client.id,
+            resource: &self.resource,
+            scopes: &self.scopes,
+        }
+    }
+}
+
+/// A device code as it is kept.
+struct Kept {
+    device: Device,
+    scopes: ScopeSet,
+    grant: Option<GrantId>,
+}
+
+impl Kept {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let unreadable = |column: &str| StoreError::Column {
+            column: column.to_owned(),
+            reason: "not what was written".to_owned(),
+        };
+        let scopes: ScopeSet = row.json("scopes")?;
+        let state = match &*row.get::<String>("state")? {
+            "waiting" => DeviceState::Waiting,
+            // What was granted of it stands in the grant.
+            "approved" => DeviceState::Approved(scopes.clone()),
+            "denied" => DeviceState::Denied,
+            "used" => DeviceState::Used,
+            _ => return Err(unreadable("state")),
+        };
+        let interval: i64 = row.get("interval_s")?;
+        Ok(Self {
+            device: Device {
+                client: ClientId::parse(&row.get::<String>("client_id")?).ok_or_else(|| unreadable("client_id"))?,
+                resource: Resource::configured(&row.get::<String>("resource")?),
+                issued_at: row.get("issued_at")?,
+                interval: Seconds(u32::try_from(interval).map_err(|_| unreadable("interval_s"))?),
+                polled_at: row.get_optional("polled_at")?,
+                state,
+            },
+            scopes,
+            grant: row.get_optional("grant_id")?,
+        })
+    }
+}
+
+/// What came of a question, and is committed either way.
+enum Outcome {
+    Granted(Box<Given>, Option<Secret>),
+    Refused(OAuthError),
+}
+
+impl Issuer {
+    /// Begins for `client`, which has proven who it is.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub(crate) async fn begin_device(
+        self: &Arc<Self>,
+        client: &Registered,
+        params: &Params,
+    ) -> Result<Begun, IssueError> {
+        client.client.grants.allow(Grant::DeviceCode)?;
+        let server = self.asked(params)?;
+        let scopes = asked_scopes(params, &server.scopes, server.offered.clone())?;
+        let at = self.clock.now().for_expiry();
+        let (device_code, user_code) = (token::device(&*self.entropy), UserCode::new(&*self.entropy));
+        let device = Device::new(client.client.id.clone(), server.resource.clone(), at);
+        let interval = device.interval;
+        let insert = Sql::new(
+            "INSERT INTO oauth_devices (hash, user_hash, client_id, resource, scopes, issued_at, interval_s, state) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting')",
+        )
+        .bind(&token::hash(device_code.expose()))
+        .bind(&self.signing.user_code(&user_code)?)
+        .bind(device.client.as_str())
+        .bind(device.resource.as_str())
+        .bind_json(&scopes)
+        .bind(device.issued_at)
+        .bind(i64::from(interval.0));
+        let unit = async move |tx: &mut Tx| tx.execute(insert.clone()).await;
+        self.db.write::<_, StoreError, _>(unit).await?;
+        Ok(Begun {
+            device_code,
+            user_code,
+            interval,
+        })
+    }
+
+    /// What a person decides about who types `code`; `None` when nobody waits with it.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub(crate) async fn waiting(&self, code: &UserCode) -> Result<Option<Waiting>, IssueError> {
+        let sql = Sql::new("SELECT * FROM oauth_devices WHERE user_hash = $1");
+        let row = self
+            .db
+            .read()
+            .fetch_optional(sql.bind(&self.signing.user_code(code)?))
+            .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let kept = Kept::read(&row)?;
+        if !kept.device.can_be_decided(self.clock.now()) {
+            return Ok(None);
+        }
+        let client = self.registered(&kept.device.client).await?;
+        Ok(client.filter(|client| client.client.enabled).map(|client| Waiting {
+            client,
+            resource: kept.device.resource,
+            scopes: kept.scopes,
+        }))
+    }
+
+    /// Whether a person has decided, for `client`, which has proven who it is and asks from `address`.
+    ///
+    /// # Errors
+    /// `authorization_pending` and `slow_down` while it has to wait; [`IssueError`].
+    pub(crate) async fn poll_device(
+        self: &Arc<Self>,
+        client: &Registered,
+        code: &Secret,
+        address: IpAddr,
+    ) -> Result<Issued, IssueError> {
+        client.client.grants.allow(Grant::DeviceCode)?;
+        let (hash, of) = (token::hash(code.expose()), client.client.id.clone());
+        let first = client.client.grants.has(Grant::RefreshToken);
+        let first = first.then(|| token::refresh(&*self.entropy));
+        let now = self.clock.now();
+        let unit = async move |tx: &mut Tx| poll(tx, &hash, &of, first.as_ref(), now).await;
+        match self.db.write::<_, StoreError, _>(unit).await? {
+            Outcome::Granted(given, refresh) => self.for_person(&given, &given.scopes, refresh, address),
+            Outcome::Refused(error) => Err(error.into()),
+        }
+    }
+}
+
+async fn poll(
+    tx: &mut Tx,
+    hash: &token::Hash,
+    client: &ClientId,
+    first: Option<&Secret>,
+    now: Now,
+) -> Result<Outcome, StoreError> {
+    let sql = Sql::new("SELECT * FROM oauth_devices WHERE hash = $1").bind(hash);
+    let Some(row) = tx.fetch_optional(sql.for_update()).await? else {
+        return Ok(Outcome::Refused(UNKNOWN_DEVICE));
+    };
+    let kept = Kept::read(&row)?;
+    match polled(&kept.device, client, now) {
+        Polled::Refused(error) => Ok(Outcome::Refused(error)),
+        Polled::Wait(device, error) => {
+            let update = Sql::new("UPDATE oauth_devices SET polled_at = $1, interval_s = $2 WHERE hash = $3");
+            let update = update
+                .bind(device.polled_at)
+                .bind(i64::from(device.interval.0))
+                .bind(hash);
+            tx.execute(update).await?;
+            Ok(Outcome::Refused(error))
+        }
+        Polled::Grant(_) => {
+            let given = match &kept.grant {
+                Some(grant) => grants::lock(tx, grant).await?,
+                None => None,
+            };
+            let Some(given) = given.filter(|given| !given.is_revoked) else {
+                return Ok(Outcome::Refused(UNKNOWN_DEVICE));
+            };
+            let used = Sql::new("UPDATE oauth_devices SET state = 'used' WHERE hash = $1");
+            tx.execute(used.bind(hash)).await?;
+            if let Some(first) = first {
+                refresh::insert(tx, first, &given.id, now.for_expiry()).await?;
+            }
+            Ok(Outcome::Granted(Box::new(given), first.cloned()))
+        }
+    }
+}
+
+/// Writes down what a person decided about the program whose code this stands for: `grant`, or nothing. False when somebody
+/// had decided before, or it is over.
+pub(crate) async fn decide(
+    tx: &mut Tx,
+    by: &token::Hash,
+    now: Now,
+    grant: Option<&GrantId>,
+) -> Result<bool, StoreError> {
+    let sql = Sql::new("SELECT * FROM oauth_devices WHERE user_hash = $1").bind(by);
+    let Some(row) = tx.fetch_optional(sql.for_update()).await? else {
+        return Ok(false);
+    };
+    if !Kept::read(&row)?.device.can_be_decided(now) {
+        return Ok(false);
+    }
+    let state = if grant.is_some() { "approved" } else { "denied" };
+    let update = Sql::new("UPDATE oauth_devices SET state = $1, grant_id = $2 WHERE user_hash = $3");
+    tx.execute(update.bind(state).bind(grant).bind(by)).await?;
+    Ok(true)
+}
