@@ -39,6 +39,11 @@ pub const SCHEMA: Schema = Schema {
             name: "oauth codes",
             sql: include_str!("codes.sql"),
         },
+        Migration {
+            id: 6,
+            name: "oauth registration",
+            sql: include_str!("registration.sql"),
+        },
     ],
 };
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod authorize;
 pub(crate) mod documents;
+pub(crate) mod register;
 pub(crate) mod revoke;
 pub(crate) mod token;
 

@@ -15,7 +15,7 @@ use {
     portreeve_kernel::{AgentId, Code, GrantId, Role, Scope, ScopeSet, Timestamp, control::Standing},
     portreeve_oauth::{ErrorCode, OAuthError, answer_with_code, answer_with_error},
     portreeve_policy::roles::{self, Reach},
-    portreeve_store::{AuditEntry, Fetch, Sql, StoreError, Tx},
+    portreeve_store::{AuditEntry, StoreError, Tx},
     serde_json::json,
     std::sync::Arc,
 };
@@ -137,7 +137,7 @@ impl Issuer {
                 return Err(ConsentError::SignedOut);
             }
             let id = &wish.client.client.id;
-            if !is_going(tx, id.as_str()).await? {
+            if !Self::keep_client(tx, &wish.client.client, at).await? {
                 return Err(ConsentError::NoClient);
             }
             let row = grants::NewGrant {
@@ -197,12 +197,6 @@ fn told(wish: &Wish, user: &User, at: Timestamp, kind: &'static str, data: serde
         subject: wish.client.client.id.to_string(),
         data,
     }
-}
-
-/// Locks a client, unless it was stopped or ended.
-async fn is_going(tx: &mut Tx, client: &str) -> Result<bool, StoreError> {
-    let sql = Sql::new("SELECT id FROM oauth_clients WHERE id = $1 AND stopped_at IS NULL AND revoked_at IS NULL");
-    Ok(tx.fetch_optional(sql.bind(client).for_update()).await?.is_some())
 }
 
 #[cfg(test)]

@@ -11,14 +11,14 @@ use {
         keys::{Agents, Keys},
         oauth::{
             grants::{self, Ended},
-            make::NewRow,
+            make::{Holder, NewRow},
         },
         rows::Position,
         token,
     },
     portreeve_guard::{Page, Paging},
     portreeve_kernel::{AgentId, Principal, Role, ScopeSet, Secret, Timestamp, control::Standing},
-    portreeve_oauth::{AuthMethod, ClientId, RedirectUri, SecretHash},
+    portreeve_oauth::{AuthMethod, ClientId, Grant, GrantSet, KeySource, RedirectUri, SecretHash},
     portreeve_store::{AuditEntry, Fetch, Row, Sql, StoreError, Tx},
     serde_json::{Value, json},
     std::sync::Arc,
@@ -123,17 +123,24 @@ impl Keys {
         let secret = has_secret.then(|| token::client_secret(&*self.entropy));
         let row = NewRow {
             id: ClientId::new(&*self.entropy),
-            project: creator.project.clone(),
-            owner: creator.owner.clone(),
+            holder: Some(Holder {
+                project: creator.project.clone(),
+                owner: creator.owner.clone(),
+            }),
             agent: new.agent,
             name: new.name,
             role,
             scopes: new.scopes,
             method: new.method,
-            redirects: new.redirects,
             secret: secret.as_ref().map(SecretHash::of),
-            jwks: new.jwks.map(|set| set.to_string()),
+            keys: new.jwks.map_or(KeySource::None, KeySource::Here),
+            grants: match new.redirects.as_slice() {
+                [] => GrantSet::from_iter([Grant::ClientCredentials]),
+                [..] => GrantSet::from_iter([Grant::AuthorizationCode, Grant::RefreshToken]),
+            },
+            redirect_uris: new.redirects,
             by: creator.credential.to_string(),
+            from: None,
             stopped: false,
         };
         let (keys, creator) = (Arc::clone(self), creator.clone());
