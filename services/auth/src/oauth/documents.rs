@@ -14,6 +14,7 @@ use {
         origin::Origin,
     },
     moka::{Expiry, future::Cache},
+    portreeve_guard::text::shown,
     portreeve_oauth::{ClientId, ClientKeys, Described, KeySource, OAuthError, Registration, registered},
     portreeve_outbound::{Fetched, OutboundError, Outside},
     std::{
@@ -108,15 +109,13 @@ impl Documents {
         }
         // Many who wait for one document wait for one request.
         let found = self.clients.try_get_with_by_ref(id, self.described(id)).await;
-        let told = found.inspect_err(|error| tracing::info!(client = %id, %error, "is no client by a document"));
-        told.ok().map(|kept| kept.value)
+        noted(id.as_str(), found)
     }
 
     /// The keys at `address`, which a client named.
     pub(crate) async fn keys(&self, address: &str) -> Option<Arc<ClientKeys>> {
         let found = self.keys.try_get_with_by_ref(address, self.published(address)).await;
-        let told = found.inspect_err(|error| tracing::info!(%address, %error, "are no keys of a client"));
-        told.ok().map(|kept| kept.value)
+        noted(address, found)
     }
 
     async fn described(&self, id: &ClientId) -> Result<Kept<Registered>, Missing> {
@@ -146,7 +145,21 @@ impl Documents {
     }
 
     async fn fetch(&self, address: &str, most: usize) -> Result<Fetched, Missing> {
-        let outside = self.outside.as_ref().filter(|_| !address.starts_with(&*self.own));
+        // The usual port may be written or not.
+        let is_own = address.replacen(":443/", "/", 1).starts_with(&*self.own);
+        let outside = self.outside.as_ref().filter(|_| !is_own);
         Ok(outside.ok_or(Missing::Nowhere)?.json(address, most).await?)
+    }
+}
+
+/// What was found. Why nothing was is for the log: whoever named the address would learn what else is there.
+fn noted<V>(address: &str, found: Result<Kept<V>, Arc<Missing>>) -> Option<Arc<V>> {
+    match found {
+        Ok(kept) => Some(kept.value),
+        Err(why) => {
+            let (address, why) = (shown(address), shown(&why.to_string()));
+            tracing::info!(%address, %why, "no document of a client");
+            None
+        }
     }
 }

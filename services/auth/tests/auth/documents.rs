@@ -102,6 +102,7 @@ async fn what_is_no_address_of_a_document_is_never_asked_for(database: &TestData
         "https://app.example\\@evil.example/client.json",
         "http://app.example/client.json",
         &format!("{ORIGIN}/oauth/jwks"),
+        &format!("{ORIGIN}:443/oauth/jwks"),
         &format!("https://app.example/{}", "x".repeat(500)),
     ] {
         house.elsewhere.put(client, &document(client), 300);
