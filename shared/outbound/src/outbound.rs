@@ -20,8 +20,9 @@ use {
 /// For all of it: looking up the name, connecting, asking, and reading the answer.
 const TOTAL: Duration = Duration::from_secs(5);
 
-/// How many are asked at once. Beyond that others wait, within their own time.
-const AT_ONCE: usize = 32;
+/// How many are asked at once. Beyond that others wait, within their own time. It is more than one address keeps busy that
+/// asks as often as it may, and is answered as late as can be.
+const AT_ONCE: usize = 128;
 
 /// What may be called beside everybody's internet.
 #[derive(Debug, Clone, Default)]
