@@ -20,6 +20,7 @@ mod people_contract;
 mod registration;
 mod rotation;
 mod service;
+mod strangers;
 mod token;
 mod token_access;
 mod token_end;
