@@ -9,7 +9,7 @@ use {
     crate::home::{self, FileError, Home},
     portreeve_auth::Origin,
     portreeve_guard::{Limits, Proxies, WebOrigin},
-    portreeve_kernel::{Address, Secret},
+    portreeve_kernel::{Address, Network, Secret},
     serde::{Deserialize, Deserializer},
     std::{
         net::{Ipv4Addr, SocketAddr, SocketAddrV4},
@@ -28,6 +28,10 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     /// How much one caller may ask.
     pub(crate) limits: Limits,
+    /// How far OAuth clients are let in that nobody here made.
+    pub(crate) oauth: Oauth,
+    /// Where this server may call when a stranger says so.
+    pub(crate) outbound: Outbound,
     /// Where rows are kept.
     pub(crate) database: Database,
     /// Which chain nodes are asked.
@@ -50,6 +54,26 @@ pub(crate) struct Server {
     pub(crate) proxies: Proxies,
     /// Web pages that may call the MCP endpoint besides our own.
     pub(crate) allowed_origins: Vec<WebOrigin>,
+}
+
+/// How far OAuth clients are let in that nobody here made.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Oauth {
+    /// Whether anybody may register a public client of the code flow.
+    pub(crate) anonymous_registration: bool,
+    /// Whether a client may be called by the address of a document that describes it.
+    pub(crate) client_documents: bool,
+}
+
+/// Where this server may call when a stranger says so.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Outbound {
+    /// Inner networks that it may, beside everybody's internet.
+    pub(crate) allowed_networks: Vec<Network>,
+    /// Certificate authorities (PEM) that are believed beside the system's.
+    pub(crate) extra_ca: Option<PathBuf>,
 }
 
 /// Where rows are kept.
@@ -101,6 +125,15 @@ impl Default for Server {
             origin: None,
             proxies: Proxies::default(),
             allowed_origins: Vec::new(),
+        }
+    }
+}
+
+impl Default for Oauth {
+    fn default() -> Self {
+        Self {
+            anonymous_registration: true,
+            client_documents: true,
         }
     }
 }

@@ -25,7 +25,7 @@ use {
     node::{Node, NodeError},
     portreeve_auth::{
         Agents, Auth, Bearers, Issuer, Keys, Origin, People, RefusalLog, ResourceServer, SealKey, SigningError,
-        SigningKeys, Tokens,
+        SigningKeys, Strangers, Tokens,
     },
     portreeve_chain::Programs,
     portreeve_guard::{
@@ -34,6 +34,7 @@ use {
     },
     portreeve_jobs::Runner,
     portreeve_kernel::Entropy,
+    portreeve_outbound::{Outbound, Outside, Rules, SetupError},
     portreeve_store::{
         Database, StoreError,
         tenancy::{self, Project},
@@ -78,6 +79,9 @@ pub(crate) enum ServeError {
     /// The issuer's keys.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// The way out.
+    #[error("`outbound.extra_ca`: {0}")]
+    Outbound(SetupError),
     /// Another server.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -138,6 +142,7 @@ async fn begin(
     address: SocketAddr,
     child: &mut Option<SignerChild>,
 ) -> Result<Begun, ServeError> {
+    let strangers = strangers(&config)?;
     let database = Database::open(config.database_url(home).expose(), SCHEMAS).await?;
     let project = project(&database).await?;
     let (chain, time) = cluster::reach(&config.chain, project.cluster).await?;
@@ -162,6 +167,7 @@ async fn begin(
     };
     let signer = client(&database, socket.clone()).await?;
     let parts = HouseParts {
+        strangers,
         database: database.clone(),
         chain: Arc::new(chain),
         signer: Arc::new(signer),
@@ -240,6 +246,7 @@ struct HouseParts {
     signing: Arc<SigningKeys>,
     origins: Origins,
     seal: SealKey,
+    strangers: Strangers,
 }
 
 /// The services, joined.
@@ -269,6 +276,7 @@ impl House {
             signing,
             origins,
             seal,
+            strangers,
         } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = Arc::new(Keys::new(
@@ -317,7 +325,7 @@ impl House {
         if !people.can_sign_in() {
             tracing::warn!(%origin, "nobody can sign in: a passkey belongs to a name; set `server.origin` to one");
         }
-        let issuer = Issuer::new(&keys, Arc::clone(&signing), vec![wallet_server]);
+        let issuer = Issuer::new(&keys, Arc::clone(&signing), vec![wallet_server], strangers);
         let auth = Auth {
             gate: gate.clone(),
             keys: Arc::clone(&keys),
@@ -341,6 +349,28 @@ impl House {
             ending,
         })
     }
+}
+
+/// How far clients are let in that nobody here made.
+fn strangers(config: &Config) -> Result<Strangers, ServeError> {
+    let rules = Rules {
+        allowed: config.outbound.allowed_networks.clone(),
+        extra_ca: config.outbound.extra_ca.clone(),
+    };
+    let outside = match Outbound::new(&rules) {
+        Ok(outbound) => Some(Arc::new(outbound) as Arc<dyn Outside>),
+        Err(error @ SetupError::ExtraCa { .. }) => return Err(ServeError::Outbound(error)),
+        // A machine without certificate authorities believes nobody, and serves all the same.
+        Err(error) => {
+            tracing::warn!(%error, "no client's document can be fetched; install certificate authorities");
+            None
+        }
+    };
+    Ok(Strangers {
+        registration: config.oauth.anonymous_registration,
+        documents: config.oauth.client_documents,
+        outside,
+    })
 }
 
 /// The one project of this installation.

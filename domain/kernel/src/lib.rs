@@ -30,6 +30,7 @@ pub mod entropy;
 pub mod id;
 pub mod kill;
 pub mod money;
+pub mod network;
 pub mod principal;
 pub mod project;
 pub mod proof;
@@ -45,6 +46,7 @@ pub use id::{
     AgentId, EventId, GrantId, IdError, KeyId, OwnerId, ProjectId, RequestId, SessionId, TransactionId, UserId,
 };
 pub use money::{Amount, AmountError, Asset, Total};
+pub use network::{Network, NetworkError};
 pub use principal::{AuthMethod, Credential, Principal, Role};
 pub use project::{Cluster, Environment};
 pub use proof::OwnerProof;

@@ -2,6 +2,7 @@
 
 use {
     crate::{
+        document,
         error::{ErrorCode, OAuthError},
         redirect::RedirectUri,
     },
@@ -40,6 +41,12 @@ impl ClientId {
     #[must_use]
     pub fn is_document(&self) -> bool {
         self.0.starts_with("https://")
+    }
+
+    /// Where that document lies. `None` for an id that we gave, and for an address at which there can be none.
+    #[must_use]
+    pub fn document(&self) -> Option<&str> {
+        Some(&*self.0).filter(|address| document::is_address(address))
     }
 
     /// The id as it travels.
@@ -248,6 +255,9 @@ pub(crate) mod tests {
                 .is_document()
         );
         assert!(!ClientId::parse("cli_01ABC").unwrap().is_document());
+        assert_eq!(ClientId::parse("cli_01ABC").unwrap().document(), None);
+        let nowhere = ClientId::parse("https://app.example").unwrap();
+        assert!(nowhere.is_document() && nowhere.document().is_none());
         for bad in ["", "a b", "ü", "a\n", &"x".repeat(513)] {
             assert_eq!(ClientId::parse(bad), None, "{bad:?}");
         }

@@ -24,6 +24,7 @@ mod client_auth;
 mod client_keys;
 mod code;
 mod device;
+mod document;
 mod error;
 mod header;
 mod introspect;
@@ -52,7 +53,7 @@ pub use {
     pkce::{Challenge, Verifier},
     redirect::RedirectUri,
     refresh::{Family, Presentation, Refreshed, UNKNOWN_REFRESH, present, successor},
-    registration::{Registration, registered},
+    registration::{Described, KeySource, Registration, registered},
     resource::Resource,
     token::{TokenRequest, token_request},
 };

@@ -5,6 +5,7 @@ use {
     crate::{
         client::{AuthMethod, Client, ClientId, Grant, GrantSet},
         client_keys::ClientKeys,
+        document,
         error::{ErrorCode, OAuthError},
         redirect::RedirectUri,
     },
@@ -42,7 +43,7 @@ const METHOD: OAuthError = OAuthError::new(
 );
 const KEYS: OAuthError = OAuthError::new(
     ErrorCode::InvalidClientMetadata,
-    "private_key_jwt takes jwks or jwks_uri, not both, and public keys only",
+    "private_key_jwt takes jwks with public keys only, or jwks_uri with an https address, and not both",
 );
 const STATEMENT: OAuthError = OAuthError::new(ErrorCode::InvalidClientMetadata, "software_statement is not taken here");
 const PRIVILEGED: OAuthError = OAuthError::new(
@@ -50,6 +51,10 @@ const PRIVILEGED: OAuthError = OAuthError::new(
     "this grant takes a registration with an initial access token",
 );
 const SCOPE: OAuthError = OAuthError::new(ErrorCode::InvalidClientMetadata, "scope is no list of scopes");
+const SCOPELESS: OAuthError = OAuthError::new(
+    ErrorCode::InvalidClientMetadata,
+    "scope is empty: a client that acts by itself would be good for nothing",
+);
 const NOT_ITSELF: OAuthError = OAuthError::new(
     ErrorCode::InvalidClientMetadata,
     "the document's client_id is not its own address",
@@ -81,11 +86,31 @@ struct Metadata {
     software_statement: Option<Value>,
 }
 
+/// Where the public keys are that a client signs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// It does not sign.
+    None,
+    /// Here.
+    Here(Value),
+    /// At this address, and perhaps others tomorrow.
+    At(String),
+}
+
+/// A client as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// The client.
+    pub client: Client,
+    /// What it signs with.
+    pub keys: KeySource,
+}
+
 /// Reads metadata as `who` may register it. The client gets `id`; a document's client is called by its address.
 ///
 /// # Errors
 /// `invalid_redirect_uri` or `invalid_client_metadata`.
-pub fn registered(json: &[u8], who: &Registration, id: ClientId) -> Result<Client, OAuthError> {
+pub fn registered(json: &[u8], who: &Registration, id: ClientId) -> Result<Described, OAuthError> {
     let metadata: Metadata = serde_json::from_slice(json).map_err(|_| NOT_METADATA)?;
     if metadata.software_statement.is_some() {
         return Err(STATEMENT);
@@ -100,16 +125,21 @@ pub fn registered(json: &[u8], who: &Registration, id: ClientId) -> Result<Clien
     let auth_method = auth_method(&metadata, who)?;
     let grants = grants(&metadata, who, auth_method)?;
     let redirect_uris = redirect_uris(&metadata, &grants)?;
-    keys(&metadata, auth_method)?;
-    Ok(Client {
+    let scopes = scopes(metadata.scope.as_deref(), who)?;
+    if grants.has(Grant::ClientCredentials) && scopes.is_empty() {
+        return Err(SCOPELESS);
+    }
+    let keys = keys(&metadata, auth_method)?;
+    let client = Client {
         name: name(metadata.client_name, &redirect_uris, &id)?,
         id,
         auth_method,
-        scopes: scopes(metadata.scope.as_deref(), who)?,
+        scopes,
         grants,
         redirect_uris,
         enabled: true,
-    })
+    };
+    Ok(Described { client, keys })
 }
 
 fn auth_method(metadata: &Metadata, who: &Registration) -> Result<AuthMethod, OAuthError> {
@@ -168,22 +198,23 @@ fn redirect_uris(metadata: &Metadata, grants: &GrantSet) -> Result<Vec<RedirectU
         .collect()
 }
 
-fn keys(metadata: &Metadata, method: AuthMethod) -> Result<(), OAuthError> {
-    let has_one = metadata.jwks.is_some() != metadata.jwks_uri.is_some();
-    let has_none = metadata.jwks.is_none() && metadata.jwks_uri.is_none();
-    let by_key = method == AuthMethod::PrivateKeyJwt;
-    if !(has_one || (has_none && !by_key)) {
-        return Err(KEYS);
-    }
-    if let Some(address) = &metadata.jwks_uri
-        && !address.starts_with("https://")
-    {
-        return Err(KEYS);
-    }
-    let Some(set) = &metadata.jwks else {
-        return Ok(());
+fn keys(metadata: &Metadata, method: AuthMethod) -> Result<KeySource, OAuthError> {
+    let source = match (&metadata.jwks, &metadata.jwks_uri) {
+        (Some(_), Some(_)) => return Err(KEYS),
+        (Some(set), None) => {
+            ClientKeys::parse(set).map_err(|_| KEYS)?;
+            KeySource::Here(set.clone())
+        }
+        (None, Some(address)) if document::is_address(address) => KeySource::At(address.clone()),
+        (None, Some(_)) => return Err(KEYS),
+        (None, None) => KeySource::None,
     };
-    ClientKeys::parse(set).map(|_| ()).map_err(|_| KEYS)
+    match (method, source) {
+        (AuthMethod::PrivateKeyJwt, KeySource::None) => Err(KEYS),
+        (AuthMethod::PrivateKeyJwt, source) => Ok(source),
+        // It may have keys for other things.
+        _ => Ok(KeySource::None),
+    }
 }
 
 /// What people are shown: the name, or where answers go, which is the truer name anyway.
@@ -226,8 +257,12 @@ mod tests {
         Registration::Trusted("agents:read transactions:read".parse().unwrap())
     }
 
-    fn register(metadata: &Value, who: &Registration) -> Result<Client, OAuthError> {
+    fn described(metadata: &Value, who: &Registration) -> Result<Described, OAuthError> {
         registered(metadata.to_string().as_bytes(), who, id())
+    }
+
+    fn register(metadata: &Value, who: &Registration) -> Result<Client, OAuthError> {
+        described(metadata, who).map(|described| described.client)
     }
 
     #[test]
@@ -310,8 +345,10 @@ mod tests {
         for (jwks, uri) in [
             (json!({"keys": []}), Value::Null),
             (json!({"keys": [{"kty": "oct", "k": "x"}]}), Value::Null),
-            (json!({"keys": [{"kty": "OKP"}]}), json!("https://a.example/keys")),
+            (service["jwks"].clone(), json!("https://a.example/keys")),
+            (json!({"keys": [{"kty": "OKP"}]}), Value::Null),
             (Value::Null, json!("http://a.example/keys")),
+            (Value::Null, json!("https://a.example/../keys")),
             (Value::Null, Value::Null),
         ] {
             let mut bad = service.clone();
@@ -319,11 +356,31 @@ mod tests {
             bad["jwks_uri"] = uri;
             assert_eq!(register(&bad, &trusted()), Err(KEYS), "{bad}");
         }
-        let unnamed = json!({"grant_types": ["client_credentials"]});
+        let mut unnamed = json!({"grant_types": ["client_credentials"]});
+        assert_eq!(register(&unnamed, &trusted()), Err(SCOPELESS));
+        unnamed["scope"] = json!("agents:read");
         assert_eq!(
             register(&unnamed, &trusted()).unwrap().auth_method,
             AuthMethod::ClientSecretBasic
         );
+    }
+
+    #[test]
+    fn a_client_that_signs_says_where_its_keys_are_and_no_other_client_has_any() {
+        let set =
+            json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]});
+        let at = "https://a.example/keys";
+        let client = |method: &str, name: &str, value: Value| {
+            let mut metadata = json!({"redirect_uris": ["https://a.example/cb"], "token_endpoint_auth_method": method});
+            metadata[name] = value;
+            described(&metadata, &trusted()).map(|described| described.keys)
+        };
+        let here = KeySource::Here(set.clone());
+        assert_eq!(client("private_key_jwt", "jwks", set.clone()), Ok(here));
+        let there = KeySource::At(at.to_owned());
+        assert_eq!(client("private_key_jwt", "jwks_uri", json!(at)), Ok(there));
+        assert_eq!(client("none", "jwks", set), Ok(KeySource::None));
+        assert_eq!(client("client_secret_post", "jwks_uri", json!(at)), Ok(KeySource::None));
     }
 
     #[test]

@@ -33,10 +33,11 @@ use {
 pub const SOL: u64 = 1_000_000_000;
 
 /// Limits that nobody here reaches: whoever drives a server asks more than anybody else. The layers stay on.
-pub const LIMITS: [(&str, &str); 3] = [
+pub const LIMITS: [(&str, &str); 4] = [
     ("PORTREEVE__LIMITS__PER_ADDRESS", "100_000_000"),
     ("PORTREEVE__LIMITS__PER_CREDENTIAL", "100_000_000"),
     ("PORTREEVE__LIMITS__AGENT_PAYMENTS", "100_000_000"),
+    ("PORTREEVE__LIMITS__REGISTRATIONS", "100_000_000"),
 ];
 
 /// An agent that can pay.

@@ -8,7 +8,7 @@ use {
         cache::{Entry, Recent, Shard},
         error::KeyError,
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
-        oauth::{RecentOauth, assertion, issued::Issues, refresh, revoke},
+        oauth::{RecentOauth, assertion, issued::Issues, refresh, register, revoke},
         origin::Origin,
         rows::{self, ApiKey, Life, Position},
         token,
@@ -167,14 +167,15 @@ impl Keys {
         self.issues.flush(&self.db).await
     }
 
-    /// Forgets revoked tokens and used assertions that are over by themselves; [`crate::upkeep()`] does so every hour.
+    /// Forgets revoked tokens, used assertions, and clients that nobody used, when they are over by themselves; [`crate::upkeep()`] does so every hour.
     ///
     /// # Errors
     /// The store's; the next time will do.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         revoke::sweep(&self.db, self.now()).await?;
         refresh::sweep(&self.db, self.now()).await?;
-        assertion::sweep(&self.db, self.now()).await
+        assertion::sweep(&self.db, self.now()).await?;
+        register::sweep(&self.db, self.now()).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {

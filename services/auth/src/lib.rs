@@ -34,7 +34,7 @@ pub use {
     issue::{CreatedKey, NewKey, first_key},
     keys::{Agents, Keys},
     oauth::{
-        Issuer, ResourceServer, Tokens,
+        Issuer, ResourceServer, Strangers, Tokens,
         signing::{SealKey, SigningError, SigningKeys},
     },
     origin::{Origin, OriginError},
@@ -127,6 +127,7 @@ pub fn issuer_router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::oauth::documents::jwks))
         .routes(routes!(http::oauth::token::request))
         .routes(routes!(http::oauth::device::begin))
+        .routes(routes!(http::oauth::register::register))
         .routes(routes!(http::oauth::revoke::revoke))
         .routes(routes!(http::oauth::revoke::introspect))
         .split_for_parts();

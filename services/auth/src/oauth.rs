@@ -9,6 +9,7 @@ pub(crate) mod clients;
 pub(crate) mod codes;
 pub(crate) mod consent;
 pub(crate) mod devices;
+pub(crate) mod documents;
 pub(crate) mod given;
 pub(crate) mod grants;
 pub(crate) mod introspect;
@@ -18,6 +19,7 @@ pub(crate) mod issuer;
 pub(crate) mod make;
 pub(crate) mod manage;
 pub(crate) mod refresh;
+pub(crate) mod register;
 pub(crate) mod revoke;
 pub(crate) mod rotation;
 pub(crate) mod signing;
@@ -25,7 +27,7 @@ pub(crate) mod tokens;
 
 pub(crate) use issue::{IssueError, Issued};
 pub use {
-    issuer::{Issuer, ResourceServer},
+    issuer::{Issuer, ResourceServer, Strangers},
     tokens::Tokens,
 };
 

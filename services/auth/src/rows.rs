@@ -44,6 +44,11 @@ pub const SCHEMA: Schema = Schema {
             name: "oauth devices",
             sql: include_str!("devices.sql"),
         },
+        Migration {
+            id: 7,
+            name: "oauth registration",
+            sql: include_str!("registration.sql"),
+        },
     ],
 };
 

@@ -35,7 +35,7 @@ pub async fn upkeep(keys: Arc<Keys>, refusals: Arc<RefusalLog>, shutdown: impl F
         if tick.is_multiple_of(SWEEPS)
             && let Err(error) = keys.sweep().await
         {
-            tracing::warn!(%error, "revoked tokens and used assertions that are over are still remembered");
+            tracing::warn!(%error, "revoked tokens, used assertions and unused clients that are over are still remembered");
         }
     }
     write(&keys, &refusals, true, true).await;

@@ -4,8 +4,8 @@
 //! skip authentication.
 
 use {
-    crate::network::Network,
     axum::http::{HeaderMap, HeaderName, header},
+    portreeve_kernel::Network,
     serde::Deserialize,
     std::net::{IpAddr, SocketAddr},
 };

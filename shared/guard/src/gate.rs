@@ -191,6 +191,14 @@ impl Gate {
         context.counted(self.0.limiter.payment(agent))
     }
 
+    /// Counts one more client that somebody without a credential registers.
+    ///
+    /// # Errors
+    /// `SYSTEM_RATE_LIMITED` when that is too many an hour from one address.
+    pub fn count_registration(&self, context: &RequestContext) -> Result<(), Problem> {
+        context.counted(self.0.limiter.registration(context.client()))
+    }
+
     pub(crate) fn limiter(&self) -> &Limiter {
         &self.0.limiter
     }

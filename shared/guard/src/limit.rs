@@ -33,6 +33,8 @@ use {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
 /// What a request weighs that changes something. One that only reads weighs 1.
 const WRITE: NonZeroU32 = many(5);
 
@@ -42,7 +44,7 @@ const WRONG_CREDENTIALS: &[Rule] = &[Rule::new(10, 10 * 60, 15 * 60)];
 /// Who goes on asking beyond a limit has to wait longer and longer.
 const BEYOND_LIMITS: &[Rule] = &[Rule::new(10, 5 * 60, 15 * 60), Rule::new(50, 60 * 60, 60 * 60)];
 
-/// How much passes in a minute. As much may come at once, when nothing came before.
+/// How much passes in a minute, or in an hour where that is said. As much may come at once, when nothing came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -52,6 +54,8 @@ pub struct Limits {
     pub per_credential: NonZeroU32,
     /// Payments that one agent may ask for.
     pub agent_payments: NonZeroU32,
+    /// OAuth clients that may be registered from one address without a credential, in an hour.
+    pub registrations: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -60,6 +64,7 @@ impl Default for Limits {
             per_address: many(1_000),
             per_credential: many(100),
             agent_payments: many(10),
+            registrations: many(10),
         }
     }
 }
@@ -77,6 +82,30 @@ const fn many(count: u32) -> NonZeroU32 {
 pub struct Share {
     limit: NonZeroU32,
     remaining: u32,
+    per: Per,
+}
+
+/// In which time all of a limit comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Per {
+    Minute,
+    Hour,
+}
+
+impl Per {
+    const fn time(self) -> Duration {
+        match self {
+            Self::Minute => MINUTE,
+            Self::Hour => HOUR,
+        }
+    }
+
+    const fn quota(self, limit: NonZeroU32) -> Quota {
+        match self {
+            Self::Minute => Quota::per_minute(limit),
+            Self::Hour => Quota::per_hour(limit),
+        }
+    }
 }
 
 impl Share {
@@ -95,7 +124,7 @@ impl Share {
     /// How long until all of it is there again.
     fn refills_in(&self) -> Duration {
         let missing = self.limit.get().saturating_sub(self.remaining);
-        let whole = u64::try_from(MINUTE.as_millis()).unwrap_or(u64::MAX);
+        let whole = u64::try_from(self.per.time().as_millis()).unwrap_or(u64::MAX);
         let part = whole.saturating_mul(u64::from(missing));
         Duration::from_millis(part.checked_div(u64::from(self.limit.get())).unwrap_or(whole))
     }
@@ -136,10 +165,13 @@ impl From<Exceeded> for Problem {
         let why = if blocked {
             format!("after too many requests beyond the limit, or with wrong credentials, {layer} has to pause")
         } else {
-            format!(
-                "{layer} has {} a minute, and a request that changes something counts as {WRITE}",
-                share.limit
-            )
+            let limit = share.limit;
+            match share.per {
+                Per::Minute => {
+                    format!("{layer} has {limit} a minute, and a request that changes something counts as {WRITE}")
+                }
+                Per::Hour => format!("{layer} may register {limit} clients an hour without a credential"),
+            }
         };
         let problem = Self::new(Code::SystemRateLimited).detail(format_args!("{why}; try again in {seconds} s"));
         let problem = problem.with("retryAfter", u64::try_from(seconds).unwrap_or(u64::MAX));
@@ -167,24 +199,23 @@ impl ReasonablyRealtime for Uptime {}
 /// One limit for many, each by itself (the generic cell rate algorithm).
 struct Each<K: Hash + Eq + Clone> {
     limit: NonZeroU32,
+    per: Per,
     cells: RateLimiter<K, DashMapStateStore<K>, Uptime, StateInformationMiddleware>,
     layer: &'static str,
 }
 
 impl<K: Hash + Eq + Clone> Each<K> {
-    fn new(limit: NonZeroU32, layer: &'static str, clock: Uptime) -> Self {
+    fn new(limit: NonZeroU32, per: Per, layer: &'static str, clock: Uptime) -> Self {
         Self {
             limit,
-            cells: RateLimiter::dashmap_with_clock(Quota::per_minute(limit), clock).with_middleware(),
+            per,
+            cells: RateLimiter::dashmap_with_clock(per.quota(limit), clock).with_middleware(),
             layer,
         }
     }
 
     fn take(&self, key: &K, weight: NonZeroU32) -> Result<Share, Exceeded> {
-        let share = |remaining| Share {
-            limit: self.limit,
-            remaining,
-        };
+        let share = |remaining| self.share(remaining);
         // A limit below a write's weight lets one write pass at a time.
         match self.cells.check_key_n(key, weight.min(self.limit)) {
             Ok(Ok(state)) => Ok(share(state.remaining_burst_capacity())),
@@ -197,7 +228,7 @@ impl<K: Hash + Eq + Clone> Each<K> {
             Err(_) => Err(Exceeded {
                 layer: self.layer,
                 share: share(0),
-                retry_after: MINUTE,
+                retry_after: self.per.time(),
                 blocked: false,
             }),
         }
@@ -226,6 +257,7 @@ pub struct Limiter {
     addresses: Each<Network>,
     credentials: Each<Holder>,
     payments: Each<AgentId>,
+    registrations: Each<Network>,
     wrong: Strikes<Network>,
     beyond: Strikes<Holder>,
 }
@@ -255,9 +287,10 @@ impl Limiter {
     pub fn new(limits: Limits) -> Self {
         let clock = Uptime(Instant::now());
         Self {
-            addresses: Each::new(limits.per_address, "this address", clock),
-            credentials: Each::new(limits.per_credential, "this credential", clock),
-            payments: Each::new(limits.agent_payments, "this agent's payments", clock),
+            addresses: Each::new(limits.per_address, Per::Minute, "this address", clock),
+            credentials: Each::new(limits.per_credential, Per::Minute, "this credential", clock),
+            payments: Each::new(limits.agent_payments, Per::Minute, "this agent's payments", clock),
+            registrations: Each::new(limits.registrations, Per::Hour, "this address", clock),
             wrong: Strikes::new(WRONG_CREDENTIALS),
             beyond: Strikes::new(BEYOND_LIMITS),
         }
@@ -288,6 +321,11 @@ impl Limiter {
         self.payments.take(agent, NonZeroU32::MIN)
     }
 
+    /// Before a client is registered for somebody without a credential.
+    pub(crate) fn registration(&self, address: IpAddr) -> Result<Share, Exceeded> {
+        self.registrations.take(&address.into(), NonZeroU32::MIN)
+    }
+
     /// Somebody at this address showed a wrong credential.
     ///
     /// # Errors
@@ -307,6 +345,7 @@ impl Limiter {
         self.addresses.cells.retain_recent();
         self.credentials.cells.retain_recent();
         self.payments.cells.retain_recent();
+        self.registrations.cells.retain_recent();
         self.wrong.forget_old();
         self.beyond.forget_old();
     }
@@ -325,13 +364,18 @@ pub async fn upkeep(limiter: Arc<Limiter>, shutdown: impl Future<Output = ()>) {
 }
 
 impl<K: Hash + Eq + Clone> Each<K> {
-    fn blocked(&self, left: Duration) -> Exceeded {
+    const fn share(&self, remaining: u32) -> Share {
+        Share {
+            limit: self.limit,
+            remaining,
+            per: self.per,
+        }
+    }
+
+    const fn blocked(&self, left: Duration) -> Exceeded {
         Exceeded {
             layer: self.layer,
-            share: Share {
-                limit: self.limit,
-                remaining: 0,
-            },
+            share: self.share(0),
             retry_after: left,
             blocked: true,
         }
@@ -429,6 +473,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn an_address_registers_as_many_clients_an_hour_as_the_limit_says_and_is_told_when_the_next() {
+        let limiter = limiter(1);
+        let register = |address: [u8; 4]| limiter.registration(address.into());
+        for left in (0..10).rev() {
+            assert_eq!(register([192, 0, 2, 1]).unwrap().remaining, left);
+        }
+        let refused = register([192, 0, 2, 1]).unwrap_err();
+        assert_eq!(seconds(refused), 6 * 60);
+        let told = Problem::from(refused);
+        assert!(told.to_string().contains("10 clients an hour"), "{told}");
+        let whole = refused.share.headers(Timestamp::EPOCH).map(|(_, value)| value);
+        assert_eq!(whole, ["10", "0", "3600"]);
+        register([192, 0, 2, 2]).unwrap();
+        advance(Duration::from_secs(6 * 60)).await;
+        register([192, 0, 2, 1]).unwrap();
+        register([192, 0, 2, 1]).unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_address_with_ten_wrong_credentials_is_told_nothing_for_a_quarter_of_an_hour() {
         let limiter = limiter(100);
         let address = IpAddr::from([192, 0, 2, 1]);
@@ -470,13 +533,18 @@ mod tests {
         for number in 0..10_000 {
             let address = IpAddr::from(Ipv4Addr::from_bits(number));
             limiter.address(address).unwrap();
+            limiter.registration(address).unwrap();
             limiter.wrong_credential(address).unwrap();
         }
+        let known = || {
+            let (addresses, registrations) = (&limiter.addresses.cells, &limiter.registrations.cells);
+            (addresses.len(), registrations.len(), limiter.wrong.len())
+        };
         limiter.forget_idle();
-        assert_eq!((limiter.addresses.cells.len(), limiter.wrong.len()), (10_000, 10_000));
-        advance(Duration::from_secs(10 * 60 + 1)).await;
+        assert_eq!(known(), (10_000, 10_000, 10_000));
+        advance(HOUR).await;
         limiter.forget_idle();
-        assert_eq!((limiter.addresses.cells.len(), limiter.wrong.len()), (0, 0));
+        assert_eq!(known(), (0, 0, 0));
     }
 
     #[test]
@@ -484,6 +552,7 @@ mod tests {
         let share = |limit: u32, remaining| Share {
             limit: NonZeroU32::new(limit).unwrap(),
             remaining,
+            per: Per::Minute,
         };
         let (wide, tight) = (share(1_000, 500), share(100, 49));
         assert_eq!(tight.tightest(Some(wide)), tight);
@@ -503,6 +572,7 @@ mod tests {
                 share: Share {
                     limit: NonZeroU32::MIN,
                     remaining: 0,
+                    per: Per::Minute,
                 },
                 retry_after: Duration::from_millis(millis),
                 blocked: false,

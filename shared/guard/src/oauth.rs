@@ -5,9 +5,10 @@
 //! and nothing here lets a browser send what it keeps for us, such as cookies.
 
 use {
-    crate::{body, gate::Cause, problem::Problem},
+    crate::{body, gate::Cause, json, problem::Problem},
     axum::{
         Router,
+        body::Bytes,
         extract::{FromRequest, Request},
         http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
         response::{IntoResponse, Response},
@@ -26,8 +27,13 @@ const NO_FORM: OAuthError = OAuthError::new(
     ErrorCode::InvalidRequest,
     "the body has to be application/x-www-form-urlencoded",
 );
+const NO_METADATA: OAuthError =
+    OAuthError::new(ErrorCode::InvalidClientMetadata, "the body has to be application/json");
 const OURS: OAuthError = OAuthError::new(ErrorCode::ServerError, "this is our fault; it is in the log");
 const LATER: OAuthError = OAuthError::new(ErrorCode::TemporarilyUnavailable, "try again in a moment");
+
+/// What a client may say of itself, in bytes.
+const METADATA_MAX: usize = 8 * 1024;
 
 /// How long a browser may remember that it may ask.
 const PREFLIGHT: Duration = Duration::from_secs(3600);
@@ -48,6 +54,25 @@ impl<S: Sync> FromRequest<S> for Form {
         }
         let body = body::read(request.into_body()).await.map_err(OAuthRefusal::Problem)?;
         Ok(Self(Params::parse(&body)?))
+    }
+}
+
+/// What a client says of itself (RFC 7591, 3.1), as it came: JSON by its media type, and not too much of it.
+#[derive(Debug, Clone)]
+pub struct ClientMetadata(pub Bytes);
+
+impl<S: Sync> FromRequest<S> for ClientMetadata {
+    type Rejection = OAuthRefusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, OAuthRefusal> {
+        if !json::is_json(request.headers()) {
+            return Err(NO_METADATA.into());
+        }
+        let body = body::read(request.into_body()).await.map_err(OAuthRefusal::Problem)?;
+        if body.len() > METADATA_MAX {
+            return Err(OAuthRefusal::Problem(Problem::new(Code::RequestTooLarge)));
+        }
+        Ok(Self(body))
     }
 }
 
@@ -206,6 +231,24 @@ mod tests {
         let large = "x".repeat(crate::MAX_BODY_BYTES + 1);
         let refused = read("/oauth/token", Some(FORM), &large).await.unwrap_err();
         assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn metadata_is_json_of_eight_kibibytes_at_most() {
+        let read = async |kind: &str, body: String| {
+            let request = Request::builder().method("POST").uri("/oauth/register");
+            let request = request
+                .header(header::CONTENT_TYPE, kind)
+                .body(Body::from(body))
+                .unwrap();
+            let read = ClientMetadata::from_request(request, &()).await;
+            read.map(|read| read.0.len())
+                .map_err(|refused| refused.into_response().status().as_u16())
+        };
+        assert_eq!(read("application/json", "x".repeat(8192)).await, Ok(8192));
+        assert_eq!(read("application/json", "x".repeat(8193)).await, Err(413));
+        assert_eq!(read("text/plain", "{}".to_owned()).await, Err(400));
+        assert_eq!(read(FORM, "a=1".to_owned()).await, Err(400));
     }
 
     /// AUTH_CHECKLIST 6.3

@@ -70,6 +70,44 @@ const SETTINGS: &[Setting] = &[
         about: "Payments a minute that one agent may ask for",
     },
     Setting {
+        key: "limits.registrations",
+        default: Some("10"),
+        example: "100",
+        flag: None,
+        about: "OAuth clients an hour that may be registered from one address without a credential",
+    },
+    Setting {
+        key: "oauth.anonymous_registration",
+        default: Some("true"),
+        example: "false",
+        flag: None,
+        about: "Whether anybody may register a public OAuth client that people then let in. A credential that holds \
+                `admin:all` may anyway, and registers other clients too",
+    },
+    Setting {
+        key: "oauth.client_documents",
+        default: Some("true"),
+        example: "false",
+        flag: None,
+        about: "Whether an OAuth client may be called by the address of a document that describes it, which the server then \
+                fetches",
+    },
+    Setting {
+        key: "outbound.allowed_networks",
+        default: Some("[]"),
+        example: "[\"10.20.0.0/16\"]",
+        flag: None,
+        about: "Inner networks from which documents and keys of OAuth clients may be fetched. Without, nobody makes the server \
+                call anything but everybody's internet",
+    },
+    Setting {
+        key: "outbound.extra_ca",
+        default: None,
+        example: "\"/etc/portreeve/ca.pem\"",
+        flag: None,
+        about: "A file with certificate authorities (PEM) that are believed when those are fetched, beside the system's",
+    },
+    Setting {
         key: "database.url",
         default: None,
         example: "\"postgres://user:password@host/name\"",

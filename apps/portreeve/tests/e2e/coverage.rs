@@ -31,6 +31,9 @@ const DOCUMENTS: [&str; 4] = [
 /// Endpoints that ask for a client, not for a bearer: what they refuse is in the words of the OAuth RFCs.
 const FOR_CLIENTS: [&str; 4] = ["authorizeDevice", "introspectToken", "requestToken", "revokeToken"];
 
+/// What anybody may ask for, and whoever has a credential more of. What is refused is told in the words of RFC 7591.
+const FOR_ANYBODY: [&str; 1] = ["registerClient"];
+
 /// Pages, which have to be seen before anybody can be signed in, and their script. Who is signed in is in a cookie.
 const PAGES: [&str; 5] = ["deviceDonePage", "devicePage", "enrolPage", "getAsset", "signInPage"];
 
@@ -50,7 +53,16 @@ const FOR_BROWSERS: [&str; 1] = ["authorizePage"];
 
 /// All that takes no bearer.
 fn without_bearer() -> Vec<&'static str> {
-    [&OPEN[..], &DOCUMENTS, &FOR_CLIENTS, &PAGES, &FOR_PAGES, &FOR_BROWSERS].concat()
+    [
+        &OPEN[..],
+        &DOCUMENTS,
+        &FOR_CLIENTS,
+        &FOR_ANYBODY,
+        &PAGES,
+        &FOR_PAGES,
+        &FOR_BROWSERS,
+    ]
+    .concat()
 }
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -338,9 +350,10 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     let mut wrong: Vec<String> = Vec::new();
     for operation in &operations {
         let Some(scope) = &operation.scope else {
+            let asks = [&FOR_CLIENTS[..], &FOR_ANYBODY, &FOR_PAGES].concat();
             if FOR_BROWSERS.contains(&operation.id.as_str()) {
                 assert_eq!(there.call(&anybody, operation).status, 400, "{operation}");
-            } else if ![&FOR_CLIENTS[..], &FOR_PAGES].concat().contains(&operation.id.as_str()) {
+            } else if !asks.contains(&operation.id.as_str()) {
                 assert_eq!(there.call(&anybody, operation).status, 200, "{operation}");
             }
             continue;
@@ -455,6 +468,33 @@ fn what_is_for_clients_refuses_who_is_none_and_takes_no_bearer() {
             );
             assert_eq!(refused.header("cache-control"), Some("no-store"));
         }
+    }
+}
+
+#[test]
+fn what_anybody_may_ask_for_is_refused_to_a_credential_that_does_not_hold_it() {
+    let estate = Estate::open();
+    let document = estate.owner().get("/openapi.json").is(200).clone();
+    let operations = operations(&document);
+    let lacking = key(&estate, &all_but(&Scope::ADMIN_ALL), None);
+    for operation in operations.iter().filter(|one| FOR_ANYBODY.contains(&one.id.as_str())) {
+        let ask = |credential: &str| {
+            let answer = estate.house.api(credential).post(&operation.path, &json!({}));
+            assert!(
+                operation.statuses.contains(&answer.status.to_string()),
+                "{operation}: {}",
+                answer.status
+            );
+            answer
+        };
+        let nothing = ask("");
+        assert_eq!(nothing.is(400)["error"], "invalid_redirect_uri", "{operation}");
+        ask("nonsense").is_problem(401, "AUTH_KEY_INVALID");
+        let refused = ask(&lacking);
+        assert_eq!(
+            refused.is_problem(403, "AUTH_SCOPE_INSUFFICIENT")["requiredScope"],
+            "admin:all"
+        );
     }
 }
 

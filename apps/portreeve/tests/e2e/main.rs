@@ -32,5 +32,6 @@ mod payments;
 mod people;
 mod postgres;
 mod rates;
+mod registration;
 mod setup;
 mod tokens;

@@ -543,7 +543,7 @@ fn an_owners_service_may_ask_about_the_owners_keys() {
 }
 
 /// A JWT with which a client that holds `key` proves itself to the server at `origin`.
-fn assertion(key: &SecretKey, client: &str, origin: &str, (at, jti): (i64, &str)) -> String {
+pub(crate) fn assertion(key: &SecretKey, client: &str, origin: &str, (at, jti): (i64, &str)) -> String {
     let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let header = part(json!({"alg": "EdDSA", "typ": "JWT"}));
     let claims = json!({"iss": client, "sub": client, "aud": origin, "exp": at + 60, "iat": at, "jti": jti});

@@ -13,7 +13,7 @@ use {
         text,
     },
     portreeve_kernel::{AgentId, Code, Role, ScopeSet, Secret, Timestamp},
-    portreeve_oauth::{AuthMethod, ClientId, ClientKeys, RedirectUri},
+    portreeve_oauth::{AuthMethod, ClientId, ClientKeys, Grant, RedirectUri},
     serde::{Deserialize, Serialize, Serializer},
     serde_json::Value,
     std::str::FromStr,
@@ -246,8 +246,16 @@ impl NewClientBody {
             scopes,
             agent: self.agent_id,
             method,
+            grants: [
+                (Grant::AuthorizationCode, !redirects.is_empty()),
+                (Grant::RefreshToken, is_for_people),
+                (Grant::ClientCredentials, !is_for_people),
+                (Grant::DeviceCode, self.on_device),
+            ]
+            .into_iter()
+            .filter_map(|(grant, is_there)| is_there.then_some(grant))
+            .collect(),
             redirects,
-            on_device: self.on_device,
         })
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod authorize;
 pub(crate) mod device;
 pub(crate) mod documents;
+pub(crate) mod register;
 pub(crate) mod revoke;
 pub(crate) mod token;
 

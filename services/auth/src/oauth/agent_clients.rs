@@ -8,7 +8,7 @@ use {
         oauth::{
             RecentOauth,
             grants::{self, Ended, NewGrant},
-            make::NewRow,
+            make::{Holder, NewRow},
         },
         origin::Origin,
         token,
@@ -17,7 +17,7 @@ use {
         AgentId, Entropy, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp,
         control::{AgentClient, NewClientSecret},
     },
-    portreeve_oauth::{AuthMethod, ClientId, SecretHash},
+    portreeve_oauth::{AuthMethod, ClientId, Grant, GrantSet, KeySource, SecretHash},
     portreeve_policy::roles,
     portreeve_store::{AuditEntry, Fetch, Row, Sql, StoreError, Tx},
     serde_json::{Value, json},
@@ -82,18 +82,21 @@ pub(crate) async fn make_for_agent(
     let most = roles::grantable(&Role::Agent);
     let row = NewRow {
         id: id.clone(),
-        project: new.project.clone(),
-        owner: new.owner.clone(),
+        holder: Some(Holder {
+            project: new.project.clone(),
+            owner: new.owner.clone(),
+        }),
         agent: Some(new.agent.clone()),
         name: new.name.clone(),
         role: Role::Agent,
         scopes: new.scopes.iter().filter(|scope| most.holds(scope)).cloned().collect(),
         method: AuthMethod::ClientSecretBasic,
         secret: Some(SecretHash::of(&secret)),
-        jwks: None,
-        redirects: Vec::new(),
-        on_device: false,
+        keys: KeySource::None,
+        grants: GrantSet::from_iter([Grant::ClientCredentials]),
+        redirect_uris: Vec::new(),
         by: new.by.clone(),
+        from: None,
         stopped: false,
     };
     row.insert(tx, entropy, at).await?;

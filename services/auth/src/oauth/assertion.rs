@@ -4,7 +4,10 @@
 //! on whichever node it is shown; and whatever of it is wrong is one answer.
 
 use {
-    crate::oauth::{IssueError, Issuer, clients::Registered},
+    crate::oauth::{
+        IssueError, Issuer,
+        clients::{Registered, Signs},
+    },
     base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD},
     jsonwebtoken::{Algorithm as JwtAlgorithm, DecodingKey, jwk::Jwk},
     portreeve_kernel::Timestamp,
@@ -40,7 +43,12 @@ impl Issuer {
         }
         let found = self.registered(&id).await?;
         let client = self.usable(found, portreeve_oauth::AuthMethod::PrivateKeyJwt)?;
-        let keys = client.keys.as_ref().ok_or(NOT_BELIEVED)?;
+        let keys = match &client.signs {
+            Signs::Never => None,
+            Signs::With(keys) => Some(Arc::clone(keys)),
+            Signs::WithThoseAt(address) => self.documents.keys(address).await,
+        };
+        let keys = keys.ok_or(NOT_BELIEVED)?;
         if !keys.fitting(&header).any(|key| has_signed(key, header.algorithm, jwt)) {
             return Err(NOT_BELIEVED.into());
         }

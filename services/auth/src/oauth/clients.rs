@@ -1,4 +1,4 @@
-//! OAuth clients as the database has them, and whether somebody is one of them.
+//! OAuth clients as the database or their own documents have them, and whether somebody is one of them.
 //!
 //! What must stay true: unknown, stopped, ended and not proven are one answer, and a secret is compared for each of them.
 
@@ -10,7 +10,7 @@ use {
     },
     portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Role, Timestamp},
     portreeve_oauth::{AuthMethod, Client, ClientId, ClientKeys, NOT_BELIEVED, Presented, RedirectUri, SecretHash},
-    portreeve_store::{Fetch, Row, Sql, StoreError},
+    portreeve_store::{Fetch, Row, Sql, StoreError, Tx},
     std::sync::Arc,
 };
 
@@ -22,11 +22,22 @@ pub(crate) struct Registered {
     /// What its secret is known by.
     pub(crate) secret: Option<SecretHash>,
     /// What it signs with, as far as everybody may know.
-    pub(crate) keys: Option<ClientKeys>,
+    pub(crate) signs: Signs,
     /// For whom it acts by itself, when it may.
     pub(crate) own: Option<Own>,
     /// Whose people made it, and use it; nobody's when it came by itself, and then anybody uses it.
     pub(crate) owner: Option<OwnerId>,
+}
+
+/// What a client signs with.
+#[derive(Debug)]
+pub(crate) enum Signs {
+    /// It does not.
+    Never,
+    /// With one of these.
+    With(Arc<ClientKeys>),
+    /// With one of those at this address.
+    WithThoseAt(Box<str>),
 }
 
 /// For whom a client acts by itself.
@@ -67,12 +78,16 @@ impl Registered {
         };
         let redirects: Vec<String> = row.json("redirect_uris")?;
         let redirects = redirects.iter().map(|text| RedirectUri::register(text));
-        let keys = match row.get_optional::<String>("jwks")? {
-            None => Ok(None),
-            Some(text) => match serde_json::from_str(&text) {
-                Ok(set) => ClientKeys::parse(&set).map(Some),
-                Err(_) => return Err(unreadable("jwks")),
-            },
+        let signs = match (
+            row.get_optional::<String>("jwks")?,
+            row.get_optional::<String>("jwks_uri")?,
+        ) {
+            (Some(text), _) => {
+                let set = serde_json::from_str(&text).map_err(|_| unreadable("jwks"))?;
+                Signs::With(Arc::new(ClientKeys::parse(&set).map_err(|_| unreadable("jwks"))?))
+            }
+            (None, Some(address)) => Signs::WithThoseAt(address.into()),
+            (None, None) => Signs::Never,
         };
         let stopped: Option<Timestamp> = row.get_optional("stopped_at")?;
         let revoked: Option<Timestamp> = row.get_optional("revoked_at")?;
@@ -90,7 +105,7 @@ impl Registered {
                 enabled: stopped.is_none() && revoked.is_none(),
             },
             secret: row.get_optional("secret_hash")?.map(SecretHash),
-            keys: keys.map_err(|_| unreadable("jwks"))?,
+            signs,
             own,
             owner: row.get_optional("owner_id")?,
         })
@@ -137,7 +152,15 @@ impl Issuer {
         found.filter(fits).ok_or_else(|| NOT_BELIEVED.into())
     }
 
+    /// The client that is called `id`. One that is called by the address of its document is what that document says now,
+    /// at every step of its way.
+    ///
+    /// # Errors
+    /// The store's.
     pub(crate) async fn registered(&self, id: &ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
+        if id.is_document() {
+            return Ok(self.documents.client(id).await);
+        }
         let hash = token::hash(id.as_str());
         if let Some(found) = self.recent.clients.get(&hash) {
             return Ok(Some(found));
@@ -149,5 +172,36 @@ impl Issuer {
         let found = Arc::new(found);
         self.recent.clients.keep(hash, before, Arc::clone(&found));
         Ok(Some(found))
+    }
+
+    /// Has a client stay from now on: the row of one that anybody registered is not swept any more, and one with a document
+    /// gets a row. To be called within the transaction that gives it a grant, before the grant is written. Locks the row.
+    ///
+    /// False when there is no such client any more, and nothing is to be granted to it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn keep_client(tx: &mut Tx, client: &Client, at: Timestamp) -> Result<bool, StoreError> {
+        if client.id.is_document() {
+            let redirect_uris: Vec<&str> = client.redirect_uris.iter().map(RedirectUri::as_str).collect();
+            // What is written here is how it was when it came first. It is never read instead of the document.
+            let insert = Sql::new(
+                "INSERT INTO oauth_clients (id, kind, name, role, auth_method, grants, redirect_uris, scopes, created_at, \
+                 created_by) VALUES ($1, 'document', $2, 'none', $3, $4, $5, $6, $7, $1) ON CONFLICT (id) DO NOTHING",
+            )
+            .bind(client.id.as_str())
+            .bind(client.name.as_str())
+            .bind(client.auth_method.as_str())
+            .bind_json(&client.grants)
+            .bind_json(&redirect_uris)
+            .bind_json(&client.scopes)
+            .bind(at);
+            tx.execute(insert).await?;
+        }
+        let keep = Sql::new(
+            "UPDATE oauth_clients SET used_at = COALESCE(used_at, $1) \
+             WHERE id = $2 AND stopped_at IS NULL AND revoked_at IS NULL",
+        );
+        Ok(tx.execute(keep.bind(at).bind(client.id.as_str())).await? == 1)
     }
 }

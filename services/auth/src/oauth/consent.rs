@@ -13,9 +13,11 @@ use {
     },
     portreeve_guard::{Problem, insufficient_scope, not_found},
     portreeve_kernel::{AgentId, Code, GrantId, Role, Scope, ScopeSet, Timestamp, control::Standing},
-    portreeve_oauth::{ClientId, ErrorCode, OAuthError, Resource, UserCode, answer_with_code, answer_with_error},
+    portreeve_oauth::{
+        Client, ClientId, ErrorCode, OAuthError, Resource, UserCode, answer_with_code, answer_with_error,
+    },
     portreeve_policy::roles::{self, Reach},
-    portreeve_store::{AuditEntry, Fetch, Sql, StoreError, Tx},
+    portreeve_store::{AuditEntry, StoreError, Tx},
     serde_json::json,
     std::sync::Arc,
 };
@@ -89,7 +91,7 @@ pub(crate) fn for_one_agent(scopes: &ScopeSet) -> ScopeSet {
 /// What a person is asked, whichever way the answer takes.
 pub(crate) struct Wanted<'a> {
     /// Who asks.
-    pub(crate) client: &'a ClientId,
+    pub(crate) client: &'a Client,
     /// For which resource server.
     pub(crate) resource: &'a Resource,
     /// All of it.
@@ -150,12 +152,12 @@ impl Decided {
         if !people::sessions::lock(tx, &who.session).await? {
             return Err(ConsentError::SignedOut);
         }
-        if !is_going(tx, wanted.client.as_str()).await? {
+        if !Issuer::keep_client(tx, wanted.client, at).await? {
             return Err(ConsentError::NoClient);
         }
         let row = grants::NewGrant {
             id: grant,
-            client: wanted.client.as_str(),
+            client: wanted.client.id.as_str(),
             project: &who.user.project,
             owner: &who.user.owner,
             user: Some(&who.user.id),
@@ -198,9 +200,9 @@ impl Issuer {
         let unit = async move |tx: &mut Tx| {
             let wanted = wish.wanted();
             decided.write(tx, &who, &wanted, (&grant, at), &*agents).await?;
-            codes::insert(tx, &code, (&grant, wanted.client), &wish.asked, &decided.scopes, at).await?;
+            codes::insert(tx, &code, (&grant, &wanted.client.id), &wish.asked, &decided.scopes, at).await?;
             let data = decided.told(&wanted, &grant, &wish.target().0);
-            tx.audit(told(wanted.client, &who.user, at, "oauth.granted", data));
+            tx.audit(told(&wanted.client.id, &who.user, at, "oauth.granted", data));
             Ok::<_, ConsentError>(())
         };
         self.db.write(unit).await?;
@@ -234,7 +236,7 @@ impl Issuer {
                 return Err(ConsentError::NoDevice);
             }
             let data = decided.told(&wanted, &grant, "device");
-            tx.audit(told(wanted.client, &who.user, at, "oauth.granted", data));
+            tx.audit(told(&wanted.client.id, &who.user, at, "oauth.granted", data));
             Ok(())
         };
         self.db.write(unit).await
@@ -301,12 +303,6 @@ fn told(client: &ClientId, user: &User, at: Timestamp, kind: &'static str, data:
         subject: client.to_string(),
         data,
     }
-}
-
-/// Locks a client, unless it was stopped or ended.
-async fn is_going(tx: &mut Tx, client: &str) -> Result<bool, StoreError> {
-    let sql = Sql::new("SELECT id FROM oauth_clients WHERE id = $1 AND stopped_at IS NULL AND revoked_at IS NULL");
-    Ok(tx.fetch_optional(sql.bind(client).for_update()).await?.is_some())
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl Waiting {
     /// The same, however the answer goes.
     pub(crate) fn wanted(&self) -> Wanted<'_> {
         Wanted {
-            client: &self.client.client.id,
+            client: &self.client.client,
             resource: &self.resource,
             scopes: &self.scopes,
         }

@@ -3,12 +3,13 @@
 use {
     crate::{
         keys::Keys,
-        oauth::{RecentOauth, Tokens, issued::Issues, signing::SigningKeys},
+        oauth::{RecentOauth, Tokens, documents::Documents, issued::Issues, signing::SigningKeys},
         origin::Origin,
     },
     portreeve_guard::Face,
     portreeve_kernel::{Clock, Entropy, Role, Scope, ScopeSet},
     portreeve_oauth::{AuthMethod, Grant, JsonWebKeySet, Offers, ProtectedResource, Resource, ServerMetadata},
+    portreeve_outbound::Outside,
     portreeve_policy::roles,
     portreeve_store::Database,
     std::{fmt, sync::Arc},
@@ -22,6 +23,7 @@ const OFFERS: Offers = Offers {
     device: true,
     revocation: true,
     introspection: true,
+    registration: true,
     ..Offers::NOTHING
 };
 
@@ -64,6 +66,26 @@ impl ResourceServer {
     }
 }
 
+/// How far clients are let in that nobody of ours made.
+#[derive(Clone, Default)]
+pub struct Strangers {
+    /// Whether anybody may register a public client of the code flow.
+    pub registration: bool,
+    /// Whether the address of a document is a client's name.
+    pub documents: bool,
+    /// Who brings documents and keys; without, there are none.
+    pub outside: Option<Arc<dyn Outside>>,
+}
+
+impl fmt::Debug for Strangers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Strangers")
+            .field("registration", &self.registration)
+            .field("documents", &self.documents)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The authorization server.
 pub struct Issuer {
     pub(crate) origin: Origin,
@@ -73,6 +95,10 @@ pub struct Issuer {
     pub(crate) signing: Arc<SigningKeys>,
     pub(crate) recent: Arc<RecentOauth>,
     pub(crate) issues: Arc<Issues>,
+    /// Clients that are described at the address that they are called by.
+    pub(crate) documents: Documents,
+    /// Whether anybody may register.
+    pub(crate) registration: bool,
     /// Reads tokens that were made.
     pub(crate) tokens: Tokens,
     /// The first is meant when none is asked for.
@@ -90,8 +116,10 @@ impl fmt::Debug for Issuer {
 impl Issuer {
     /// The issuer of the server whose keys are `keys`, for `servers`.
     #[must_use]
-    pub fn new(keys: &Keys, signing: Arc<SigningKeys>, servers: Vec<ResourceServer>) -> Self {
+    pub fn new(keys: &Keys, signing: Arc<SigningKeys>, servers: Vec<ResourceServer>, strangers: Strangers) -> Self {
         Self {
+            registration: strangers.registration,
+            documents: Documents::new(&keys.origin, strangers),
             origin: keys.origin.clone(),
             db: keys.db.clone(),
             clock: Arc::clone(&keys.clock),
@@ -108,7 +136,11 @@ impl Issuer {
     /// What it says of itself (RFC 8414).
     pub(crate) fn metadata(&self) -> ServerMetadata {
         let offered = self.servers.iter().flat_map(|server| &server.offered).cloned();
-        ServerMetadata::new(self.origin.as_str(), offered.collect(), &self.resources, &OFFERS)
+        let offers = Offers {
+            client_documents: self.documents.are_taken(),
+            ..OFFERS
+        };
+        ServerMetadata::new(self.origin.as_str(), offered.collect(), &self.resources, &offers)
     }
 
     /// What the resource server says of itself whose document is at `location` (RFC 9728), or the first one.

@@ -3,31 +3,39 @@
 use {
     crate::oauth::grants::{self, Ended, NewGrant},
     portreeve_kernel::{AgentId, Entropy, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp},
-    portreeve_oauth::{AuthMethod, ClientId, Grant, GrantSet, RedirectUri, SecretHash},
+    portreeve_oauth::{AuthMethod, ClientId, Grant, GrantSet, KeySource, RedirectUri, SecretHash},
     portreeve_store::{AuditEntry, Sql, StoreError, Tx},
     serde_json::json,
+    std::net::IpAddr,
 };
 
-/// A client: one that acts by itself, or one that people use.
+/// Who has a client.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    pub(crate) project: ProjectId,
+    pub(crate) owner: OwnerId,
+}
+
+/// A client that is to be.
 #[derive(Debug, Clone)]
 pub(crate) struct NewRow {
     pub(crate) id: ClientId,
-    pub(crate) project: ProjectId,
-    pub(crate) owner: OwnerId,
+    /// Nobody when anybody registered it.
+    pub(crate) holder: Option<Holder>,
     pub(crate) agent: Option<AgentId>,
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) scopes: ScopeSet,
     pub(crate) method: AuthMethod,
     pub(crate) secret: Option<SecretHash>,
-    /// Public keys, as they were given.
-    pub(crate) jwks: Option<String>,
-    /// Where answers go, when it is people who use it. It then never acts by itself.
-    pub(crate) redirects: Vec<RedirectUri>,
-    /// Whether people consent on another device, when it is people who use it.
-    pub(crate) on_device: bool,
+    pub(crate) keys: KeySource,
+    pub(crate) grants: GrantSet,
+    /// Where answers go, when it is people who use it.
+    pub(crate) redirect_uris: Vec<RedirectUri>,
     /// By which credential it is made.
     pub(crate) by: String,
+    /// From where, when it is made without one.
+    pub(crate) from: Option<IpAddr>,
     /// Its agent is suspended: it waits until that is resumed.
     pub(crate) stopped: bool,
 }
@@ -35,54 +43,51 @@ pub(crate) struct NewRow {
 impl NewRow {
     /// Writes it down.
     pub(crate) async fn insert(&self, tx: &mut Tx, entropy: &dyn Entropy, at: Timestamp) -> Result<(), StoreError> {
-        let is_for_people = self.on_device || !self.redirects.is_empty();
-        let grant = (!is_for_people).then(|| GrantId::new(at, entropy));
-        let kind = match (&grant, &self.agent) {
-            (None, _) => "application",
+        let for_itself = self.grants.has(Grant::ClientCredentials);
+        let own = self.holder.as_ref().filter(|_| for_itself);
+        let own = own.map(|holder| (holder, GrantId::new(at, entropy)));
+        let kind = match (&self.holder, &self.agent) {
+            (None, _) => "dynamic",
             (Some(_), Some(_)) => "agent",
-            (Some(_), None) => "service",
+            (Some(_), None) if for_itself => "service",
+            (Some(_), None) => "application",
         };
-        let grants = match &grant {
-            None => [
-                (Grant::AuthorizationCode, !self.redirects.is_empty()),
-                (Grant::RefreshToken, true),
-                (Grant::DeviceCode, self.on_device),
-            ]
-            .into_iter()
-            .filter_map(|(grant, is_there)| is_there.then_some(grant))
-            .collect(),
-            Some(_) => GrantSet::from_iter([Grant::ClientCredentials]),
+        let (jwks, jwks_uri) = match &self.keys {
+            KeySource::None => (None, None),
+            KeySource::Here(set) => (Some(set.to_string()), None),
+            KeySource::At(address) => (None, Some(address.as_str())),
         };
-        let redirects: Vec<&str> = self.redirects.iter().map(RedirectUri::as_str).collect();
+        let redirect_uris: Vec<&str> = self.redirect_uris.iter().map(RedirectUri::as_str).collect();
         let insert = Sql::new(
             "INSERT INTO oauth_clients (id, project_id, owner_id, agent_id, kind, name, role, auth_method, grants, \
-             redirect_uris, scopes, secret_hash, jwks, self_grant, created_at, created_by, stopped_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+             redirect_uris, scopes, secret_hash, jwks, jwks_uri, self_grant, created_at, created_by, stopped_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         )
         .bind(self.id.as_str())
-        .bind(&self.project)
-        .bind(&self.owner)
+        .bind(self.holder.as_ref().map(|holder| &holder.project))
+        .bind(self.holder.as_ref().map(|holder| &holder.owner))
         .bind(self.agent.as_ref())
         .bind(kind)
         .bind(self.name.as_str())
         .bind(&self.role)
         .bind(self.method.as_str())
-        .bind_json(&grants)
-        .bind_json(&redirects)
+        .bind_json(&self.grants)
+        .bind_json(&redirect_uris)
         .bind_json(&self.scopes)
         .bind(self.secret.as_ref().map(|hash| &hash.0))
-        .bind(self.jwks.as_deref())
-        .bind(grant.as_ref())
+        .bind(jwks.as_deref())
+        .bind(jwks_uri)
+        .bind(own.as_ref().map(|(_, grant)| grant))
         .bind(at)
         .bind(self.by.as_str())
         .bind(self.stopped.then_some(at));
         tx.execute(insert).await?;
-        if let Some(grant) = &grant {
+        if let Some((holder, grant)) = &own {
             let own = NewGrant {
                 id: grant,
                 client: self.id.as_str(),
-                project: &self.project,
-                owner: &self.owner,
+                project: &holder.project,
+                owner: &holder.owner,
                 user: None,
                 agent: self.agent.as_ref(),
                 role: &self.role,
@@ -96,8 +101,8 @@ impl NewRow {
             at,
             kind: "oauth_client.created".into(),
             actor: self.by.clone(),
-            owner: Some(self.owner.clone()),
-            project: Some(self.project.clone()),
+            owner: self.holder.as_ref().map(|holder| holder.owner.clone()),
+            project: self.holder.as_ref().map(|holder| holder.project.clone()),
             subject: self.id.to_string(),
             data: json!({
                 "name": self.name,
@@ -105,8 +110,10 @@ impl NewRow {
                 "scopes": self.scopes,
                 "agentId": self.agent,
                 "authMethod": self.method.as_str(),
-                "grantId": grant,
-                "redirectUris": redirects,
+                "grants": self.grants,
+                "redirectUris": redirect_uris,
+                "ip": self.from,
+                "grantId": own.map(|(_, grant)| grant),
                 "stopped": self.stopped,
             }),
         });

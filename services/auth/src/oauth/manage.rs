@@ -11,14 +11,14 @@ use {
         keys::{Agents, Keys},
         oauth::{
             grants::{self, Ended},
-            make::NewRow,
+            make::{Holder, NewRow},
         },
         rows::Position,
         token,
     },
     portreeve_guard::{Page, Paging},
     portreeve_kernel::{AgentId, Principal, Role, ScopeSet, Secret, Timestamp, control::Standing},
-    portreeve_oauth::{AuthMethod, ClientId, RedirectUri, SecretHash},
+    portreeve_oauth::{AuthMethod, ClientId, GrantSet, KeySource, RedirectUri, SecretHash},
     portreeve_store::{AuditEntry, Fetch, Row, Sql, StoreError, Tx},
     serde_json::{Value, json},
     std::sync::Arc,
@@ -37,8 +37,8 @@ pub(crate) struct NewClient {
     pub(crate) method: AuthMethod,
     /// Where answers go, when it is people who use it. It then has no scopes: they decide each time.
     pub(crate) redirects: Vec<RedirectUri>,
-    /// Whether people consent on another device.
-    pub(crate) on_device: bool,
+    /// By what it comes to its tokens.
+    pub(crate) grants: GrantSet,
 }
 
 /// What is known of a client but its secret.
@@ -125,18 +125,21 @@ impl Keys {
         let secret = has_secret.then(|| token::client_secret(&*self.entropy));
         let row = NewRow {
             id: ClientId::new(&*self.entropy),
-            project: creator.project.clone(),
-            owner: creator.owner.clone(),
+            holder: Some(Holder {
+                project: creator.project.clone(),
+                owner: creator.owner.clone(),
+            }),
             agent: new.agent,
             name: new.name,
             role,
             scopes: new.scopes,
             method: new.method,
-            redirects: new.redirects,
-            on_device: new.on_device,
             secret: secret.as_ref().map(SecretHash::of),
-            jwks: new.jwks.map(|set| set.to_string()),
+            keys: new.jwks.map_or(KeySource::None, KeySource::Here),
+            grants: new.grants,
+            redirect_uris: new.redirects,
             by: creator.credential.to_string(),
+            from: None,
             stopped: false,
         };
         let (keys, creator) = (Arc::clone(self), creator.clone());

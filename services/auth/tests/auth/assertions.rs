@@ -30,13 +30,13 @@ const RSA: &str = "MIIEogIBAAKCAQEAwIugG2wO8wPK7dHNzAgldsjXmw6aHDRmagcK1YBrdLJrZ
 
 /// A key pair, and what it signs with.
 #[derive(Clone)]
-struct Pair {
+pub(crate) struct Pair {
     secret: EncodingKey,
     algorithm: Algorithm,
 }
 
 impl Pair {
-    fn ed25519(seed: u8) -> Self {
+    pub(crate) fn ed25519(seed: u8) -> Self {
         let prefix = [
             0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
         ];
@@ -61,7 +61,7 @@ impl Pair {
     }
 
     /// The public half, as a client registers it.
-    fn jwk(&self, kid: &str) -> Value {
+    pub(crate) fn jwk(&self, kid: &str) -> Value {
         let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&self.secret, self.algorithm).unwrap()).unwrap();
         jwk["kid"] = json!(kid);
         // RSA keys are good for both of their algorithms.
@@ -69,7 +69,7 @@ impl Pair {
         jwk
     }
 
-    fn sign(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(header), part(claims));
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.secret, self.algorithm).unwrap();
@@ -120,11 +120,11 @@ async fn ask(house: &House, jwt: &str, beside: &str) -> Answer {
     house.form("/oauth/token", &form, None).await
 }
 
-fn header(algorithm: &str) -> Value {
+pub(crate) fn header(algorithm: &str) -> Value {
     json!({"alg": algorithm, "typ": "JWT"})
 }
 
-fn claims(client: &str, jti: &str) -> Value {
+pub(crate) fn claims(client: &str, jti: &str) -> Value {
     let now = START.seconds();
     json!({"iss": client, "sub": client, "aud": ORIGIN, "exp": now + 60, "iat": now, "jti": jti})
 }

@@ -33,7 +33,7 @@ facts! {
 }
 
 const WALLET: &str = "https://portreeve.test/mcp";
-const BACK: &str = "https://planner.example/callback";
+pub(crate) const BACK: &str = "https://planner.example/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const SCOPES: &str = "agents:read transactions:execute";
 
@@ -82,7 +82,7 @@ pub(crate) fn told(location: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
-fn of<'a>(told: &'a [(String, String)], name: &str) -> &'a str {
+pub(crate) fn of<'a>(told: &'a [(String, String)], name: &str) -> &'a str {
     told.iter()
         .find(|(known, _)| known == name)
         .map_or("", |(_, value)| value)
@@ -184,7 +184,7 @@ pub(crate) async fn click(browser: &mut Browser<'_>, request: &str, change: Valu
     browser.ask("/oauth/consent", &body).await
 }
 
-fn redeeming<'a>(code: &'a str, change: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn redeeming<'a>(code: &'a str, change: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut pairs = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -198,7 +198,7 @@ fn redeeming<'a>(code: &'a str, change: &[(&'a str, &'a str)]) -> Vec<(&'a str, 
     pairs
 }
 
-async fn ask(house: &House, client: &str, pairs: &[(&str, &str)]) -> Answer {
+pub(crate) async fn ask(house: &House, client: &str, pairs: &[(&str, &str)]) -> Answer {
     let mut pairs = pairs.to_vec();
     if pairs.iter().all(|(name, _)| *name != "client_id") {
         pairs.push(("client_id", client));
@@ -206,7 +206,7 @@ async fn ask(house: &House, client: &str, pairs: &[(&str, &str)]) -> Answer {
     house.form("/oauth/token", &form(&pairs), None).await
 }
 
-fn pair(told: &Value) -> (String, String) {
+pub(crate) fn pair(told: &Value) -> (String, String) {
     let text = |name: &str| told[name].as_str().unwrap().to_owned();
     (text("access_token"), text("refresh_token"))
 }

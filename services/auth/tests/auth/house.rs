@@ -10,7 +10,7 @@ use {
     http_body_util::BodyExt,
     portreeve_auth::{
         Agents, Auth, Bearers, CreatedKey, Issuer, Keys, People, RefusalLog, ResourceServer, SealKey, SigningKeys,
-        Tokens, first_key, issuer_router, pages_router, router,
+        Strangers, Tokens, first_key, issuer_router, pages_router, router,
     },
     portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
     portreeve_kernel::{
@@ -18,6 +18,7 @@ use {
         control::{AgentClient, AgentControl, Boxed, CredentialControl, NamedAgent, NewClientSecret, Standing},
         entropy::Seeded,
     },
+    portreeve_outbound::{Fetched, OutboundError, Outside},
     portreeve_store::{
         Database, StoreError, Tx,
         audit::{self, AuditRow},
@@ -26,12 +27,14 @@ use {
     },
     serde_json::Value,
     std::{
+        collections::HashMap,
         net::SocketAddr,
         num::NonZeroU32,
         sync::{
             Arc, Mutex,
             atomic::{AtomicU32, Ordering::Relaxed},
         },
+        time::Duration,
     },
     tower::ServiceExt,
 };
@@ -125,6 +128,48 @@ impl AgentControl<Tx, StoreError> for Wallet {
     }
 }
 
+/// What lies outside, and who asked for it.
+#[derive(Default)]
+pub(crate) struct Elsewhere {
+    pages: Mutex<HashMap<String, (String, Duration)>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Elsewhere {
+    /// Puts a document at `address` that is fresh for so many seconds.
+    pub(crate) fn put(&self, address: &str, document: &Value, fresh_for: u64) {
+        let page = (document.to_string(), Duration::from_secs(fresh_for));
+        self.pages.lock().unwrap().insert(address.to_owned(), page);
+    }
+
+    pub(crate) fn take_away(&self, address: &str) {
+        self.pages.lock().unwrap().remove(address);
+    }
+
+    /// How often anything was asked for.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+#[async_trait::async_trait]
+impl Outside for Elsewhere {
+    async fn json(&self, address: &str, most: usize) -> Result<Fetched, OutboundError> {
+        self.asked.lock().unwrap().push(address.to_owned());
+        // Others come meanwhile.
+        tokio::task::yield_now().await;
+        let found = self.pages.lock().unwrap().get(address).cloned();
+        let (body, fresh_for) = found.ok_or(OutboundError::Status(404))?;
+        if body.len() > most {
+            return Err(OutboundError::TooLarge(most));
+        }
+        Ok(Fetched {
+            body: body.into(),
+            fresh_for,
+        })
+    }
+}
+
 /// One node.
 pub(crate) struct House {
     pub(crate) db: Database,
@@ -133,6 +178,7 @@ pub(crate) struct House {
     pub(crate) signing: Arc<SigningKeys>,
     pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) wallet: Arc<Wallet>,
+    pub(crate) elsewhere: Arc<Elsewhere>,
     pub(crate) api: utoipa::openapi::OpenApi,
     router: Router,
     addresses: AtomicU32,
@@ -172,6 +218,27 @@ impl House {
         clock: Arc<ManualClock>,
         seen: Arc<dyn Clock>,
     ) -> Self {
+        let everything = Strangers {
+            registration: true,
+            documents: true,
+            outside: None,
+        };
+        Self::open_to(database, seed, clock, seen, everything).await
+    }
+
+    /// A node that lets strangers in as far as `strangers` says; what they bring is in [`House::elsewhere`].
+    pub(crate) async fn open_to(
+        database: &TestDatabase,
+        seed: u64,
+        clock: Arc<ManualClock>,
+        seen: Arc<dyn Clock>,
+        strangers: Strangers,
+    ) -> Self {
+        let elsewhere = Arc::new(Elsewhere::default());
+        let strangers = Strangers {
+            outside: Some(elsewhere.clone()),
+            ..strangers
+        };
         let db = database.open().await.unwrap();
         let entropy = Arc::new(Seeded::new(seed));
         let keys = Arc::new(Keys::new(
@@ -189,6 +256,7 @@ impl House {
                 per_address: NonZeroU32::MAX,
                 per_credential: NonZeroU32::MAX,
                 agent_payments: NonZeroU32::MAX,
+                registrations: NonZeroU32::MAX,
             })),
             authenticator: Arc::new(Bearers {
                 keys: keys.clone(),
@@ -207,7 +275,7 @@ impl House {
             gate: gate.clone(),
             keys: keys.clone(),
             agents: wallet.clone() as Arc<Agents>,
-            issuer: Arc::new(Issuer::new(&keys, signing.clone(), vec![wallet_server])),
+            issuer: Arc::new(Issuer::new(&keys, signing.clone(), vec![wallet_server], strangers)),
             people,
         };
         let (routes, api) = router().with_state(auth.clone()).split_for_parts();
@@ -221,6 +289,7 @@ impl House {
             signing,
             refusals,
             wallet,
+            elsewhere,
             api,
             router,
             addresses: AtomicU32::new(0),

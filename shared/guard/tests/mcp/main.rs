@@ -299,6 +299,7 @@ impl Server {
             per_address: many,
             per_credential: many,
             agent_payments: many,
+            registrations: NonZeroU32::MAX,
         })
     }
 

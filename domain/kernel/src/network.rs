@@ -1,4 +1,4 @@
-//! Address ranges in CIDR notation, for key lists and configured proxies.
+//! Address ranges in CIDR notation, for key lists, configured proxies and the networks that may be called.
 //!
 //! What must stay true: an IPv4 address and its IPv6-mapped form are the same address, and a range means exactly what
 //! its text says (host bits are refused, never dropped).

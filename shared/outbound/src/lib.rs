@@ -1,0 +1,28 @@
+//! The only way out to addresses that strangers give us: `https` documents, small and soon, from nowhere within.
+//!
+//! What must stay true:
+//!
+//! - nobody makes this server call an inner address: not by a name that leads there, not by a number, not by a redirect,
+//! - the address that was judged is the one that is called, whatever the name leads to a moment later,
+//! - no answer costs more time or memory than the caller said.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::arithmetic_side_effects,
+        reason = "a test that fails may panic"
+    )
+)]
+
+mod address;
+mod fresh;
+mod name;
+mod outbound;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use {
+    name::Lookup,
+    outbound::{Fetched, Outbound, OutboundError, Outside, Rules, SetupError},
+};
