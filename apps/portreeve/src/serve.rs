@@ -17,7 +17,8 @@ use {
         issuer_key::{self, IssuerKeyError},
         schema::SCHEMAS,
         signer_process::{CURE, Isolation, Run, SignerChild, SignerProcessError, SignerProgram, stopped},
-        world::{NamesEntropy, SystemEntropy},
+        tls::{CertificateError, Shown, Source},
+        world::{NamesEntropy, SystemClock, SystemEntropy},
     },
     cluster::{ClusterError, Time},
     health::Needs,
@@ -33,7 +34,7 @@ use {
         serve::{self as guard, Listener},
     },
     portreeve_jobs::Runner,
-    portreeve_kernel::Entropy,
+    portreeve_kernel::{Clock, Entropy},
     portreeve_outbound::{Outbound, Outside, Rules, SetupError},
     portreeve_store::{
         Database, StoreError,
@@ -61,6 +62,9 @@ pub(crate) enum ServeError {
     /// No project.
     #[error("there is no project in the database; make one with `portreeve init`")]
     NotInitialised,
+    /// The server's certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// A socket.
     #[error(transparent)]
     Bind(#[from] guard::BindError),
@@ -107,7 +111,12 @@ pub(crate) async fn serve(
 ) -> Result<(), ServeError> {
     let mut asked_to_stop = pin!(signals()?);
     let node = Node::claim(home)?;
-    let listener = guard::bind(config.server.listen).await?;
+    let wall = SystemClock::start();
+    let source = Source::of(&config.server.tls, home);
+    let shown = source.map(|source| Shown::open(source, wall.now().for_expiry()));
+    let shown = shown.transpose()?;
+    let listener = guard::bind(config.server.listen, shown.as_ref().map(Shown::tls)).await?;
+    let certificate = shown.map(|shown| (shown, wall));
     let mut child = None;
     let outcome = tokio::select! {
         biased;
@@ -117,7 +126,7 @@ pub(crate) async fn serve(
     };
     let outcome = match outcome {
         Ok(()) => Ok(()),
-        Err(Ok(begun)) => go_on(begun, &node, listener, listening, asked_to_stop).await,
+        Err(Ok(begun)) => go_on(begun, certificate, &node, listener, listening, asked_to_stop).await,
         Err(Err(error)) => Err(error),
     };
     if let Some(child) = child {
@@ -148,7 +157,7 @@ async fn begin(
     let (chain, time) = cluster::reach(&config.chain, project.cluster).await?;
     let seal = issuer_key::open(home, &database).await?;
     let signing = SigningKeys::open(&database, time.clock(), Arc::new(SystemEntropy), seal.clone()).await?;
-    let origin = config.server.origin.unwrap_or_else(|| Origin::local(address.port()));
+    let origin = config.origin(address.port());
     tracing::info!(%origin, ?signing, "issues access tokens");
     let socket = match &config.signer.socket {
         Some(socket) => socket.clone(),
@@ -197,6 +206,7 @@ async fn begin(
 /// Answers requests and does what is to be done beside them, until somebody says to stop, or the disk fails.
 async fn go_on(
     begun: Begun,
+    certificate: Option<(Shown, SystemClock)>,
     node: &Node,
     listener: Listener,
     listening: impl FnOnce(SocketAddr) -> io::Result<()>,
@@ -213,6 +223,9 @@ async fn go_on(
     background.spawn(portreeve_auth::upkeep(house.keys, house.refusals, stopped(&stop)));
     background.spawn(house.signing.upkeep(stopped(&stop)));
     background.spawn(limit::upkeep(house.limiter, stopped(&stop)));
+    if let Some((shown, clock)) = certificate {
+        background.spawn(shown.upkeep(clock, stopped(&stop)));
+    }
     background.spawn(time.keep_up(house.chain, stopped(&stop)));
 
     listening(listener.local_addr()?)?;
@@ -307,6 +320,7 @@ impl House {
             entropy: Arc::new(NamesEntropy),
             proxies,
             faces: vec![wallet_server.face(&["/api/v1", "/mcp"])],
+            https_only: origin.is_https() && !origin.is_loopback(),
         });
         let wallet = Wallet::new(Parts {
             database,

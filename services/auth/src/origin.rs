@@ -3,7 +3,11 @@
 
 use {
     serde::{Deserialize, Deserializer},
-    std::{fmt, net::Ipv6Addr, str::FromStr},
+    std::{
+        fmt,
+        net::{IpAddr, Ipv6Addr},
+        str::FromStr,
+    },
 };
 
 /// The address of the server without a path, such as `https://portreeve.example`. It is the issuer's name, so it is
@@ -20,11 +24,36 @@ pub struct OriginError {
 }
 
 impl Origin {
-    /// The server on this machine, which alone may be called without TLS. By its name and not by its number: a passkey
-    /// belongs to a name.
+    /// The server on this machine. By its name and not by its number: a passkey belongs to a name.
     #[must_use]
     pub fn local(port: u16) -> Self {
+        Self(format!("https://localhost:{port}").into())
+    }
+
+    /// The same where there is no TLS, which it alone may be called without.
+    #[must_use]
+    pub fn without_tls(port: u16) -> Self {
         Self(format!("http://localhost:{port}").into())
+    }
+
+    /// True when it is called over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
+    /// The name or address in it. An IPv6 address has no brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let (_, rest) = self.0.split_once("://").unwrap_or_default();
+        let in_brackets = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        in_brackets.map_or_else(|| rest.split(':').next().unwrap_or_default(), |(host, _)| host)
+    }
+
+    /// True when it leads to nowhere but the machine of whoever calls it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.host() == "localhost" || self.host().parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
     }
 
     /// The address itself, which is also the issuer's name.
@@ -147,7 +176,27 @@ mod tests {
         ] {
             assert_eq!(good.parse::<Origin>().unwrap().as_str(), good);
         }
-        assert_eq!(Origin::local(8787).as_str().parse(), Ok(Origin::local(8787)));
+        for local in [Origin::local(8787), Origin::without_tls(8787)] {
+            assert_eq!(local.as_str().parse(), Ok(local));
+        }
+    }
+
+    #[test]
+    fn an_origin_knows_its_host_and_whether_it_leaves_the_machine() {
+        for (text, host, is_https, is_loopback) in [
+            ("https://portreeve.example", "portreeve.example", true, false),
+            ("https://localhost.example:8443", "localhost.example", true, false),
+            ("https://[2001:db8::1]:8443", "2001:db8::1", true, false),
+            ("https://[::1]", "::1", true, true),
+            ("https://localhost:8787", "localhost", true, true),
+            ("http://127.0.0.1:8787", "127.0.0.1", false, true),
+        ] {
+            let origin: Origin = text.parse().unwrap();
+            assert_eq!(
+                (origin.host(), origin.is_https(), origin.is_loopback()),
+                (host, is_https, is_loopback)
+            );
+        }
     }
 
     #[test]

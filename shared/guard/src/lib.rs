@@ -28,6 +28,7 @@ pub mod problem;
 pub mod query;
 pub mod serve;
 pub mod text;
+pub mod tls;
 
 mod body;
 

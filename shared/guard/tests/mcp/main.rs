@@ -313,6 +313,7 @@ impl Server {
             entropy: Arc::new(Seeded::new(7)),
             answers: None,
             faces: Vec::new(),
+            https_only: false,
             limiter: Arc::new(Limiter::new(limits)),
             proxies: Proxies::default(),
         });
