@@ -90,13 +90,16 @@ pub(crate) fn renew(home: &Home, now: Timestamp) -> Result<bool, LocalCaError> {
         return Ok(true);
     }
     let authority = home::read(&home.tls_authority()).map_err(|error| lost(error, home.tls_authority()))?;
-    let ends = match home::read(&home.tls_server()) {
-        // What cannot be read as one is made anew, as one that has ended is.
-        Ok(text) => ends_at(&text).unwrap_or(now),
-        Err(error) if error.is_missing() => now,
+    let about = About::of(&authority).ok_or_else(|| LocalCaError::Malformed(home.tls_authority()))?;
+    // What is not by this authority is made anew, as one that has ended is.
+    let server = match home::read(&home.tls_server()) {
+        Ok(text) => About::of(&text).filter(|server| server.issuer == about.subject),
+        Err(error) if error.is_missing() => None,
         Err(error) => return Err(error.into()),
     };
-    if !ends_soon(ends, now) {
+    let is_good = server.as_ref().is_some_and(|server| server.ends > now);
+    let is_last = server.as_ref().is_some_and(|server| server.ends == about.ends);
+    if server.is_some_and(|server| !ends_soon(server.ends, now)) || is_good && is_last {
         return Ok(false);
     }
     let made = home::read(&home.tls_authority_key())
@@ -105,7 +108,7 @@ pub(crate) fn renew(home: &Home, now: Timestamp) -> Result<bool, LocalCaError> {
     match made {
         Ok(made) => replace(&home.tls_server(), &made)?,
         // There is time to look after it.
-        Err(error) if ends > now => {
+        Err(error) if is_good => {
             tracing::warn!(%error, "the server's certificate ends soon and cannot be renewed");
             return Ok(false);
         }
@@ -119,16 +122,32 @@ pub(crate) const fn ends_soon(ends: Timestamp, now: Timestamp) -> bool {
     ends.seconds() < now.seconds().saturating_add(SOON)
 }
 
-/// When the first certificate in a PEM text ends; `None` when it holds none.
-pub(crate) fn ends_at(text: &str) -> Option<Timestamp> {
-    let (_, pem) = parse_x509_pem(text.as_bytes()).ok()?;
-    der_ends_at(&pem.contents)
+/// What a certificate says of itself.
+pub(crate) struct About {
+    /// Whom it is about, in DER.
+    subject: Vec<u8>,
+    /// Who signed it, in DER.
+    issuer: Vec<u8>,
+    /// When it ends.
+    pub(crate) ends: Timestamp,
 }
 
-/// The same in DER.
-pub(crate) fn der_ends_at(der: &[u8]) -> Option<Timestamp> {
-    let (_, certificate) = parse_x509_certificate(der).ok()?;
-    Some(Timestamp::from_seconds(certificate.validity().not_after.timestamp()))
+impl About {
+    /// The first in a PEM text; `None` when there is none.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let (_, pem) = parse_x509_pem(text.as_bytes()).ok()?;
+        Self::of_der(&pem.contents)
+    }
+
+    /// The same in DER.
+    pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = parse_x509_certificate(der).ok()?;
+        Some(Self {
+            subject: certificate.subject().as_raw().to_vec(),
+            issuer: certificate.issuer().as_raw().to_vec(),
+            ends: Timestamp::from_seconds(certificate.validity().not_after.timestamp()),
+        })
+    }
 }
 
 fn lost(error: FileError, path: PathBuf) -> LocalCaError {
@@ -161,7 +180,7 @@ fn authority(now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
     Ok(authority)
 }
 
-/// A new key with a certificate for this machine's names, and the authority's behind it, in one PEM text.
+/// A new key and a certificate for this machine's names, in one PEM text.
 fn signed(authority: &str, key: &str, now: Timestamp, home: &Home) -> Result<String, LocalCaError> {
     let malformed = |path: PathBuf| move |_| LocalCaError::Malformed(path);
     let malformed_pem = || LocalCaError::Malformed(home.tls_authority());
@@ -186,7 +205,7 @@ fn signed(authority: &str, key: &str, now: Timestamp, home: &Home) -> Result<Str
     lasts(&mut leaf, now, Timestamp::from_seconds(end))?;
     let own = KeyPair::generate()?;
     let certificate = leaf.signed_by(&own, &issuer)?;
-    Ok(format!("{}{authority}{}", certificate.pem(), own.serialize_pem()))
+    Ok(format!("{}{}", certificate.pem(), own.serialize_pem()))
 }
 
 /// Says from when to when it is good.
@@ -235,6 +254,10 @@ mod tests {
         Identity::from_pem(text.as_bytes(), text.as_bytes()).unwrap()
     }
 
+    fn ends(home: &Home) -> Timestamp {
+        About::of_der(shown(home).certificate()).unwrap().ends
+    }
+
     #[test]
     fn a_certificate_is_for_this_machine_and_lasts_a_year() {
         let (_folder, home) = installed();
@@ -245,7 +268,7 @@ mod tests {
         for other in ["localhost.example", "127.0.0.2", "example.com", "0.0.0.0"] {
             assert!(!shown.is_for(other), "{other}");
         }
-        assert_eq!(der_ends_at(shown.certificate()), Some(in_days(365)));
+        assert_eq!(ends(&home), in_days(365));
         for secret in [home.tls_server(), home.tls_authority_key()] {
             assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
         }
@@ -265,7 +288,7 @@ mod tests {
         assert!(!renew(&home, in_days(335)).unwrap(), "thirty days are left");
         assert!(shown(&home) == first);
         assert!(renew(&home, in_days(336)).unwrap());
-        assert_eq!(der_ends_at(shown(&home).certificate()), Some(in_days(336 + 365)));
+        assert_eq!(ends(&home), in_days(336 + 365));
         assert_eq!(home::read(&home.tls_authority()).unwrap(), authority);
         // Also long after it has ended, or when it was lost.
         assert!(renew(&home, in_days(1_000)).unwrap());
@@ -278,8 +301,24 @@ mod tests {
         let (_folder, home) = installed();
         let last = in_days(3_650);
         assert!(renew(&home, in_days(3_640)).unwrap());
-        assert_eq!(der_ends_at(shown(&home).certificate()), Some(last));
+        assert_eq!(ends(&home), last);
+        assert!(
+            !renew(&home, in_days(3_649)).unwrap(),
+            "there is none that lasts longer"
+        );
         assert!(matches!(renew(&home, last), Err(LocalCaError::Ended(_))));
+    }
+
+    #[test]
+    fn a_certificate_of_another_authority_gives_way_to_one_of_this() {
+        let ((_folder, home), (_other_folder, other)) = (installed(), installed());
+        for file in [Home::tls_authority, Home::tls_authority_key] {
+            fs::copy(file(&other), file(&home)).unwrap();
+        }
+        let strange = shown(&home);
+        assert!(renew(&home, NOW).unwrap());
+        assert!(shown(&home) != strange);
+        assert!(!renew(&home, NOW).unwrap());
     }
 
     #[test]

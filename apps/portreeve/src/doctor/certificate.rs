@@ -5,7 +5,7 @@ use {
     crate::{
         config::Config,
         home,
-        local_ca::{der_ends_at, ends_at, ends_soon},
+        local_ca::{About, ends_soon},
         tls::Source,
         world::SystemClock,
     },
@@ -45,12 +45,12 @@ pub(super) fn look(patient: &Patient, config: &Config) -> Option<Finding> {
             ));
         }
         let authority = home.tls_authority();
-        match home::read(&authority).ok().and_then(|text| ends_at(&text)) {
+        match home::read(&authority).ok().and_then(|text| About::of(&text)) {
             None => {
                 let why = format!("`{}` is not the local authority's certificate", authority.display());
                 return Some(Finding::fail(CHECK, why, format!("put it back, or {ANEW}")));
             }
-            Some(ends) if ends_soon(ends, now) => {
+            Some(About { ends, .. }) if ends_soon(ends, now) => {
                 return Some(ending(
                     &format!("the local authority in `{}`", authority.display()),
                     ends,
@@ -70,7 +70,7 @@ pub(super) fn look(patient: &Patient, config: &Config) -> Option<Finding> {
         Ok(identity) => identity,
         Err(error) => return Some(Finding::fail(CHECK, error.to_string(), cure)),
     };
-    let Some(ends) = der_ends_at(identity.certificate()) else {
+    let Some(About { ends, .. }) = About::of_der(identity.certificate()) else {
         return Some(Finding::fail(
             CHECK,
             format!("`{file}` does not say when it ends"),

@@ -114,8 +114,10 @@ impl Browser {
     /// Tries to open a page that it must not open, and says why not.
     #[track_caller]
     pub(crate) fn refuses(&mut self, url: &str) -> String {
-        let seen = self.try_ask(&json!({"do": "open", "url": url}));
-        seen.expect_err("the page is opened")
+        match self.try_ask(&json!({"do": "open", "url": url})) {
+            Err(why) => why,
+            Ok(seen) => panic!("it is opened: {seen:#}"),
+        }
     }
 
     /// Opens a page, and says what is to be seen.
