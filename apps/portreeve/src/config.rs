@@ -4,6 +4,7 @@
 
 mod environment;
 pub(crate) mod reference;
+mod tls;
 
 use {
     crate::home::{self, FileError, Home},
@@ -18,7 +19,10 @@ use {
     },
 };
 
-pub(crate) use environment::{EnvironmentError, variables};
+pub(crate) use {
+    environment::{EnvironmentError, variables},
+    tls::Tls,
+};
 
 /// Everything that can be set.
 #[derive(Debug, Deserialize, Default)]
@@ -76,54 +80,6 @@ pub(crate) struct Outbound {
     pub(crate) allowed_networks: Vec<Network>,
     /// Certificate authorities (PEM) that are believed beside the system's.
     pub(crate) extra_ca: Option<PathBuf>,
-}
-
-/// How the server shows who it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Tls {
-    /// By the local authority in the data folder, which is believed on this machine.
-    #[default]
-    Local,
-    /// Not at all: plain HTTP, on loopback.
-    Off,
-    /// By a certificate of the owner's own.
-    Own {
-        /// PEM: its own first, then those that lead to an authority.
-        certificate: PathBuf,
-        /// PEM: the key of the first.
-        key: PathBuf,
-    },
-}
-
-impl<'de> Deserialize<'de> for Tls {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        enum Word {
-            Local,
-            Off,
-        }
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Files {
-            certificate: PathBuf,
-            key: PathBuf,
-        }
-        #[derive(Deserialize)]
-        #[serde(
-            untagged,
-            expecting = "`server.tls` is \"local\", \"off\", or `certificate` and `key` with a file each"
-        )]
-        enum Either {
-            Word(Word),
-            Files(Files),
-        }
-        Ok(match Either::deserialize(from)? {
-            Either::Word(Word::Local) => Self::Local,
-            Either::Word(Word::Off) => Self::Off,
-            Either::Files(Files { certificate, key }) => Self::Own { certificate, key },
-        })
-    }
 }
 
 /// Where rows are kept.
@@ -490,30 +446,10 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_a_word_or_two_files() {
-        let tls = |text: &str| load(&format!("[server]\n{text}\n"), &[]).map(|config| config.server.tls);
-        let own = Tls::Own {
-            certificate: "/c".into(),
-            key: "/k".into(),
-        };
-        assert_eq!(tls(""), Ok(Tls::Local));
-        assert_eq!(tls("tls = \"local\""), Ok(Tls::Local));
-        assert_eq!(tls("tls = \"off\""), Ok(Tls::Off));
-        assert_eq!(tls("tls = { certificate = \"/c\", key = \"/k\" }"), Ok(own.clone()));
-        assert_eq!(tls("[server.tls]\ncertificate = \"/c\"\nkey = \"/k\""), Ok(own));
-        for bad in [
-            "tls = \"on\"",
-            "tls = false",
-            "tls = { certificate = \"/c\" }",
-            "tls = {}",
-        ] {
-            assert!(tls(bad).unwrap_err().contains("`certificate` and `key`"), "{bad}");
-        }
-        let both = load(
-            "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n",
-            &[("PORTREEVE__SERVER__TLS", "off")],
-        );
-        assert_eq!(both.unwrap().server.tls, Tls::Off, "the environment wins");
+    fn a_word_in_the_environment_wins_over_files_in_the_file() {
+        let file = "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n";
+        let config = load(file, &[("PORTREEVE__SERVER__TLS", "off")]).unwrap();
+        assert_eq!(config.server.tls, Tls::Off);
     }
 
     #[test]

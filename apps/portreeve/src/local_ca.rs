@@ -4,42 +4,24 @@
 //! What must stay true: what it signs is believed of this very machine alone, also when its key is stolen. Whoever trusts it
 //! trusts it for `localhost` and loopback addresses; its own certificate says so (RFC 5280, 4.2.1.10).
 
+mod sign;
+
+pub(crate) use sign::About;
+
 use {
-    crate::{
-        home::{self, FileError, Home},
-        world::SystemEntropy,
-    },
-    portreeve_kernel::{Timestamp, id::random_base32},
-    rcgen::{
-        BasicConstraints, CertificateParams, CertifiedIssuer, CidrSubnet, DnType, ExtendedKeyUsagePurpose,
-        GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PublicKeyData, date_time_ymd,
-    },
+    crate::home::{self, FileError, Home},
+    portreeve_kernel::Timestamp,
+    sign::{DAY, SignError},
     std::{
         fs::{self, Permissions},
         io::Write,
         os::unix::fs::PermissionsExt,
         path::{Path, PathBuf},
-        time::Duration,
     },
-    x509_parser::{parse_x509_certificate, pem::parse_x509_pem},
 };
-
-/// What the server is called on its own machine.
-const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
-
-const DAY: i64 = 24 * 60 * 60;
-
-/// How long the authority lasts. To replace it, everybody has to trust another one.
-const AUTHORITY: i64 = 10 * 365 * DAY;
-
-/// How long a server's certificate lasts. Some clients take none that lasts more than 825 days.
-const LEAF: i64 = 365 * DAY;
 
 /// A certificate that ends sooner is renewed.
 const SOON: i64 = 30 * DAY;
-
-/// By how much clocks may be behind ours.
-const BEHIND: i64 = DAY;
 
 /// Why there is no certificate of the local authority.
 #[derive(Debug, thiserror::Error)]
@@ -71,12 +53,9 @@ pub(crate) fn make(home: &Home, now: Timestamp) -> Result<(), LocalCaError> {
     let mut draft = tempfile::Builder::new();
     draft.prefix("tls-").permissions(Permissions::from_mode(0o700));
     let draft = draft.tempdir_in(home.path()).map_err(FileError::at(home.path()))?;
-    let key = KeyPair::generate()?;
-    let authority = authority(now)?;
-    let authority = CertifiedIssuer::self_signed(authority, key)?;
-    let (certificate, key) = (authority.pem(), authority.key().serialize_pem());
+    let (certificate, key) = sign::authority(now)?;
     let place = |path: PathBuf| draft.path().join(path.file_name().unwrap_or_default());
-    home::write_private_file(&place(home.tls_server()), &signed(&certificate, &key, now, home)?)?;
+    home::write_private_file(&place(home.tls_server()), &signed(home, &certificate, &key, now)?)?;
     home::write_private_file(&place(home.tls_authority_key()), &key)?;
     home::write_private_file(&place(home.tls_authority()), &certificate)?;
     fs::rename(draft.path(), home.tls()).map_err(FileError::at(&home.tls()))?;
@@ -104,7 +83,7 @@ pub(crate) fn renew(home: &Home, now: Timestamp) -> Result<bool, LocalCaError> {
     }
     let made = home::read(&home.tls_authority_key())
         .map_err(|error| lost(error, home.tls_authority_key()))
-        .and_then(|key| signed(&authority, &key, now, home));
+        .and_then(|key| signed(home, &authority, &key, now));
     match made {
         Ok(made) => replace(&home.tls_server(), &made)?,
         // There is time to look after it.
@@ -122,32 +101,14 @@ pub(crate) const fn ends_soon(ends: Timestamp, now: Timestamp) -> bool {
     ends.seconds() < now.seconds().saturating_add(SOON)
 }
 
-/// What a certificate says of itself.
-pub(crate) struct About {
-    /// Whom it is about, in DER.
-    subject: Vec<u8>,
-    /// Who signed it, in DER.
-    issuer: Vec<u8>,
-    /// When it ends.
-    pub(crate) ends: Timestamp,
-}
-
-impl About {
-    /// The first in a PEM text; `None` when there is none.
-    pub(crate) fn of(text: &str) -> Option<Self> {
-        let (_, pem) = parse_x509_pem(text.as_bytes()).ok()?;
-        Self::of_der(&pem.contents)
-    }
-
-    /// The same in DER.
-    pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
-        let (_, certificate) = parse_x509_certificate(der).ok()?;
-        Some(Self {
-            subject: certificate.subject().as_raw().to_vec(),
-            issuer: certificate.issuer().as_raw().to_vec(),
-            ends: Timestamp::from_seconds(certificate.validity().not_after.timestamp()),
-        })
-    }
+/// A certificate for the server, and which file is to blame when there is none.
+fn signed(home: &Home, authority: &str, key: &str, now: Timestamp) -> Result<String, LocalCaError> {
+    sign::server(authority, key, now).map_err(|error| match error {
+        SignError::Certificate => LocalCaError::Malformed(home.tls_authority()),
+        SignError::Key => LocalCaError::Malformed(home.tls_authority_key()),
+        SignError::Ended => LocalCaError::Ended(home.tls()),
+        SignError::Crypto(error) => error.into(),
+    })
 }
 
 fn lost(error: FileError, path: PathBuf) -> LocalCaError {
@@ -155,70 +116,6 @@ fn lost(error: FileError, path: PathBuf) -> LocalCaError {
         true => LocalCaError::Lost(path),
         false => error.into(),
     }
-}
-
-fn authority(now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
-    let mut authority = CertificateParams::default();
-    // Told apart by its name: a browser that meets two of one name believes neither.
-    let name = format!("Portreeve local authority {}", random_base32(8, &SystemEntropy));
-    authority.distinguished_name.push(DnType::CommonName, name);
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    authority.name_constraints = Some(NameConstraints {
-        permitted_subtrees: vec![
-            GeneralSubtree::DnsName("localhost".to_owned()),
-            GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
-            GeneralSubtree::IpAddress(CidrSubnet::from_v6_prefix(std::net::Ipv6Addr::LOCALHOST.octets(), 128)),
-        ],
-        excluded_subtrees: Vec::new(),
-    });
-    lasts(
-        &mut authority,
-        now,
-        Timestamp::from_seconds(now.seconds().saturating_add(AUTHORITY)),
-    )?;
-    Ok(authority)
-}
-
-/// A new key and a certificate for this machine's names, in one PEM text.
-fn signed(authority: &str, key: &str, now: Timestamp, home: &Home) -> Result<String, LocalCaError> {
-    let malformed = |path: PathBuf| move |_| LocalCaError::Malformed(path);
-    let malformed_pem = || LocalCaError::Malformed(home.tls_authority());
-    let key = KeyPair::from_pem(key).map_err(malformed(home.tls_authority_key()))?;
-    let (_, pem) = parse_x509_pem(authority.as_bytes()).map_err(|_| malformed_pem())?;
-    let (_, of_authority) = parse_x509_certificate(&pem.contents).map_err(|_| malformed_pem())?;
-    if of_authority.public_key().raw != key.subject_public_key_info() {
-        return Err(LocalCaError::Malformed(home.tls_authority_key()));
-    }
-    let last = of_authority.validity().not_after.timestamp();
-    if last <= now.seconds() {
-        return Err(LocalCaError::Ended(home.tls()));
-    }
-    let issuer = Issuer::from_ca_cert_pem(authority, key).map_err(malformed(home.tls_authority()))?;
-    let mut leaf = CertificateParams::new(NAMES.map(str::to_owned))?;
-    leaf.distinguished_name.push(DnType::CommonName, "localhost");
-    leaf.is_ca = IsCa::ExplicitNoCa;
-    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    leaf.use_authority_key_identifier_extension = true;
-    let end = now.seconds().saturating_add(LEAF).min(last);
-    lasts(&mut leaf, now, Timestamp::from_seconds(end))?;
-    let own = KeyPair::generate()?;
-    let certificate = leaf.signed_by(&own, &issuer)?;
-    Ok(format!("{}{}", certificate.pem(), own.serialize_pem()))
-}
-
-/// Says from when to when it is good.
-fn lasts(params: &mut CertificateParams, now: Timestamp, end: Timestamp) -> Result<(), rcgen::Error> {
-    let from = Timestamp::from_seconds(now.seconds().saturating_sub(BEHIND));
-    // The type of a moment is that of a crate which nothing else here needs, so it has no name.
-    let moment = |at: Timestamp| {
-        let since = Duration::from_secs(u64::try_from(at.seconds()).ok()?);
-        date_time_ymd(1970, 1, 1).checked_add(since.try_into().ok()?)
-    };
-    let both = moment(from).zip(moment(end));
-    (params.not_before, params.not_after) = both.ok_or(rcgen::Error::Time)?;
-    Ok(())
 }
 
 /// Puts a file into the place of another, whole or not at all.
@@ -234,7 +131,7 @@ fn replace(path: &Path, text: &str) -> Result<(), FileError> {
 
 #[cfg(test)]
 mod tests {
-    use {super::*, portreeve_guard::tls::Identity};
+    use {super::*, portreeve_guard::tls::Identity, sign::NAMES};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -332,7 +229,7 @@ mod tests {
             matches!(&error, LocalCaError::Lost(_)) && error.to_string().contains("remove the folder"),
             "{error}"
         );
-        let other = KeyPair::generate().unwrap().serialize_pem();
+        let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
         home::write_private_file(&home.tls_authority_key(), &other).unwrap();
         assert!(
             matches!(renew(&home, in_days(365)), Err(LocalCaError::Malformed(path)) if path == home.tls_authority_key())
