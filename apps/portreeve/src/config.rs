@@ -8,8 +8,7 @@ mod tls;
 
 use {
     crate::home::{self, FileError, Home},
-    portreeve_auth::Origin,
-    portreeve_guard::{Limits, Proxies, WebOrigin},
+    portreeve_guard::{Limits, Origin, Proxies, WebOrigin},
     portreeve_kernel::{Address, Network, Secret},
     serde::{Deserialize, Deserializer},
     std::{

@@ -14,7 +14,8 @@ use {
         signer_process::{Enrol, SignerProcessError, SignerProgram},
         world::{SystemClock, SystemEntropy},
     },
-    portreeve_auth::{NewLink, Origin},
+    portreeve_auth::NewLink,
+    portreeve_guard::Origin,
     portreeve_kernel::{Address, Clock, Cluster, OwnerId, ProjectId, Secret},
     portreeve_signing::protocol::Enrolment,
     portreeve_store::{

@@ -25,12 +25,12 @@ use {
     metrics::Metrics,
     node::{Node, NodeError},
     portreeve_auth::{
-        Agents, Auth, Bearers, Issuer, Keys, Origin, People, RefusalLog, ResourceServer, SealKey, SigningError,
-        SigningKeys, Strangers, Tokens,
+        Agents, Auth, Bearers, Issuer, Keys, People, RefusalLog, ResourceServer, SealKey, SigningError, SigningKeys,
+        Strangers, Tokens,
     },
     portreeve_chain::Programs,
     portreeve_guard::{
-        Gate, GateParts, Limiter, Limits, Origins, limit, mcp,
+        Gate, GateParts, Limiter, Limits, Origin, Origins, limit, mcp,
         serve::{self as guard, Listener},
     },
     portreeve_jobs::Runner,
@@ -187,8 +187,7 @@ async fn begin(
             .map_or_else(Programs::default, |squads| Programs { squads }),
         proxies: config.server.proxies,
         limits: config.limits,
-        // What is no web origin is called by no page.
-        origins: Origins::new(origin.as_str().parse().ok(), config.server.allowed_origins),
+        origins: Origins::new(origin.clone(), config.server.allowed_origins),
         origin,
         signing: Arc::new(signing),
         seal,

@@ -11,7 +11,7 @@ use {
         signer_process::SignerProgram,
         trust::Trust,
     },
-    portreeve_auth::Origin,
+    portreeve_guard::Origin,
     portreeve_kernel::{Address, Cluster, Secret},
     serde_json::json,
     std::{env, io, path::PathBuf, process::Stdio, time::Duration},
