@@ -145,6 +145,7 @@ impl Installation {
         command
             .env("PORTREEVE_HOME", self.home())
             .env("PORTREEVE_SIGNER_BIN", house::signer())
+            .env(house::PLAIN.0, house::PLAIN.1)
             .envs(house::LIMITS.iter().copied());
         command
     }

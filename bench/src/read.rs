@@ -93,8 +93,8 @@ pub(crate) async fn measure(effort: Effort, folder: &Path) -> Measurement {
         "GET /api/v1/agents/{agentId}; `portreeve serve` as `init` sets it up, access log to a file, default filter",
     );
     result.with(
-        "differences from the default: a free port; the chain is the local one; limits that this load stays within (the \
-         limiter counts each request). Reads are not audited one by one",
+        "differences from the default: a free port; no TLS, as on the other side; the chain is the local one; limits that this \
+         load stays within (the limiter counts each request). Reads are not audited one by one",
     );
     result.with(format!(
         "client: own, one thread, {CONNECTIONS} keep-alive connections with a key and an agent each, on the same machine; \

@@ -19,7 +19,7 @@ const CLIENTS: &str = "apps/portreeve/tests/clients";
 /// What parses the diagrams, from the clone's root.
 const DIAGRAMS: &str = "xtask/diagrams";
 
-/// Finds or installs PostgreSQL, cargo-deny, Chromium, and what npm provides for the tests with foreign clients and for
+/// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, and what npm provides for the tests with foreign clients and for
 /// parsing diagrams.
 pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
     if postgres::binaries().is_none() {
@@ -40,6 +40,13 @@ pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
             fix: "install it with: sudo apt-get install -y chromium",
         };
         debian("chromium", missing, || in_path("chromium").is_some())?;
+    }
+    if in_path("certutil").is_none() {
+        let missing = ChoreError::Missing {
+            what: "certutil",
+            fix: "install it with: sudo apt-get install -y libnss3-tools",
+        };
+        debian("libnss3-tools", missing, || in_path("certutil").is_some())?;
     }
     npm(layout, CLIENTS, &clients(layout))?;
     npm(layout, DIAGRAMS, &diagrams(layout))

@@ -29,6 +29,7 @@ use {
         output::{Colour, Output},
         owner::OwnerError,
         serve::ServeError,
+        trust::Trust,
     },
     clap::{Parser, Subcommand},
     portreeve_kernel::Secret,
@@ -314,7 +315,7 @@ impl Context {
                 Secret::new(text.trim_end().to_owned())
             }
         };
-        Ok(Client::new(&server, key)?)
+        Ok(Client::new(&server, key, &Trust::of(&self.home))?)
     }
 }
 

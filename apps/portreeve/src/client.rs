@@ -1,7 +1,10 @@
 //! The API as the commands call it: one request, one answer, and an error that says what to do.
 
 use {
-    crate::money::Unit,
+    crate::{
+        money::Unit,
+        trust::{Trust, TrustError, reason},
+    },
     portreeve_kernel::{Asset, Code, Mint, Secret},
     reqwest::{Method, StatusCode, redirect},
     serde::{Deserialize, Serialize, de::DeserializeOwned},
@@ -20,6 +23,7 @@ pub(crate) struct Client {
     http: reqwest::Client,
     server: String,
     key: Secret,
+    trust: Trust,
 }
 
 /// An answer: as it came, and the part of it that a table shows.
@@ -47,13 +51,29 @@ pub(crate) enum ClientError {
     #[error("{0}")]
     Refused(Box<Refusal>),
     /// The server cannot be reached.
-    #[error("`{server}` does not answer: {cause}\nIs `portreeve serve` running there?")]
+    #[error(
+        "`{server}` does not answer: {cause}\nIs `portreeve serve` running there?{}",
+        over_tls(server)
+    )]
     Unreachable {
         /// Where.
         server: String,
         /// Why.
-        cause: reqwest::Error,
+        cause: String,
     },
+    /// Nobody knows who it is.
+    #[error("`{server}` is not who it should be: {cause}\n{advice}")]
+    Untrusted {
+        /// Where.
+        server: String,
+        /// Why.
+        cause: String,
+        /// What to do about it.
+        advice: String,
+    },
+    /// Nothing can vouch for servers.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// A key would travel for all to read.
     #[error("`{0}` is neither https nor on this machine; the API key would travel for all to read")]
     InTheClear(String),
@@ -113,7 +133,7 @@ impl ClientError {
                 .problem
                 .retry_after
                 .map(|seconds| Duration::from_secs(seconds.into())),
-            Self::Unreachable { .. } | Self::Strange { .. } | Self::InTheClear(_) => None,
+            _ => None,
         }
     }
 
@@ -122,7 +142,7 @@ impl ClientError {
         match self {
             Self::Refused(refusal) => refusal.problem.retryable,
             Self::Unreachable { .. } | Self::Strange { .. } => true,
-            Self::InTheClear(_) => false,
+            Self::InTheClear(_) | Self::Untrusted { .. } | Self::Trust(_) => false,
         }
     }
 }
@@ -200,21 +220,29 @@ pub(crate) fn rule(violation: &Value, unit: Unit) -> String {
 }
 
 impl Client {
-    /// For the server at `server`, such as `http://127.0.0.1:8787`.
-    pub(crate) fn new(server: &str, key: Secret) -> Result<Self, ClientError> {
+    /// For the server at `server`, such as `https://127.0.0.1:8787`, when `trust` says that it is that one.
+    pub(crate) fn new(server: &str, key: Secret, trust: &Trust) -> Result<Self, ClientError> {
         let server = server.trim_end_matches('/').to_owned();
         if !is_private(&server) {
             return Err(ClientError::InTheClear(server));
         }
         // The key goes to this server and to nobody it points at.
-        let http = reqwest::Client::builder()
+        let http = trust
+            .client(&server)?
             .timeout(PATIENCE)
             .redirect(redirect::Policy::none())
-            .no_proxy()
             .build();
         match http {
-            Ok(http) => Ok(Self { http, server, key }),
-            Err(cause) => Err(ClientError::Unreachable { server, cause }),
+            Ok(http) => Ok(Self {
+                http,
+                server,
+                key,
+                trust: trust.clone(),
+            }),
+            Err(cause) => Err(ClientError::Unreachable {
+                server,
+                cause: reason(&cause),
+            }),
         }
     }
 
@@ -278,9 +306,12 @@ impl Client {
     }
 
     fn lost(&self, cause: reqwest::Error) -> ClientError {
-        ClientError::Unreachable {
-            server: self.server.clone(),
-            cause: cause.without_url(),
+        let server = self.server.clone();
+        let advice = self.trust.advice(&cause);
+        let cause = reason(&cause.without_url());
+        match advice {
+            Some(advice) => ClientError::Untrusted { server, cause, advice },
+            None => ClientError::Unreachable { server, cause },
         }
     }
 
@@ -311,6 +342,14 @@ impl Client {
     }
 }
 
+/// What somebody may have forgotten who called `server`.
+fn over_tls(server: &str) -> &'static str {
+    match server.starts_with("http:") {
+        true => " By default it speaks TLS: call it with `https:`",
+        false => "",
+    }
+}
+
 /// Whether what is sent there can be read by nobody on the way.
 fn is_private(server: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(server) else {
@@ -329,7 +368,7 @@ fn is_private(server: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use {super::*, serde_json::json};
+    use {super::*, crate::home::Home, serde_json::json, std::path::Path};
 
     #[test]
     fn a_key_does_not_travel_in_the_clear() {
@@ -344,7 +383,12 @@ mod tests {
             ("ftp://localhost", false),
             ("localhost:8787", false),
         ] {
-            assert_eq!(Client::new(server, Secret::new("k".into())).is_ok(), goes, "{server}");
+            let made = Client::new(
+                server,
+                Secret::new("k".into()),
+                &Trust::of(&Home::at(Path::new("/nowhere"))),
+            );
+            assert_eq!(made.is_ok(), goes, "{server}");
         }
     }
 

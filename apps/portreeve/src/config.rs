@@ -4,11 +4,11 @@
 
 mod environment;
 pub(crate) mod reference;
+mod tls;
 
 use {
     crate::home::{self, FileError, Home},
-    portreeve_auth::Origin,
-    portreeve_guard::{Limits, Proxies, WebOrigin},
+    portreeve_guard::{Limits, Origin, Proxies, WebOrigin},
     portreeve_kernel::{Address, Network, Secret},
     serde::{Deserialize, Deserializer},
     std::{
@@ -18,7 +18,10 @@ use {
     },
 };
 
-pub(crate) use environment::{EnvironmentError, variables};
+pub(crate) use {
+    environment::{EnvironmentError, variables},
+    tls::Tls,
+};
 
 /// Everything that can be set.
 #[derive(Debug, Deserialize, Default)]
@@ -46,9 +49,11 @@ pub(crate) struct Config {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Server {
-    /// A loopback address, until there is TLS. Port 0 takes any free one.
+    /// A loopback address when there is no TLS. Port 0 takes any free one.
     pub(crate) listen: SocketAddr,
-    /// What the server is called from outside. When absent: `http://localhost` and the port it listens on.
+    /// How it shows who it is.
+    pub(crate) tls: Tls,
+    /// What the server is called from outside. When absent: `https://localhost` and the port it listens on.
     pub(crate) origin: Option<Origin>,
     /// Proxies whose word about the client's address counts.
     pub(crate) proxies: Proxies,
@@ -122,6 +127,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787).into(),
+            tls: Tls::default(),
             origin: None,
             proxies: Proxies::default(),
             allowed_origins: Vec::new(),
@@ -239,6 +245,10 @@ impl Config {
         if self.signer.socket.is_some() && self.signer.binary.is_some() {
             return refuse("`signer.socket` says that somebody else runs the signer, `signer.binary` that we start it");
         }
+        let is_plain = self.server.origin.as_ref().is_some_and(|origin| !origin.is_https());
+        if is_plain && self.server.tls != Tls::Off {
+            return refuse("`server.origin` begins with `http:`, and `server.tls` is not \"off\"");
+        }
         if self.chain.rpc.is_empty() {
             return refuse("`chain.rpc` is empty, and without a chain there are no wallets");
         }
@@ -263,9 +273,26 @@ impl Config {
         }
     }
 
-    /// The server as a client on this machine reaches it.
+    /// The server as a client on this machine reaches it, by a name that its certificate is for.
     pub(crate) fn local_url(&self) -> String {
-        format!("http://{}", self.server.listen)
+        let Server {
+            listen, tls, origin, ..
+        } = &self.server;
+        match (tls, origin) {
+            (Tls::Off, _) => format!("http://{listen}"),
+            (Tls::Own { .. }, Some(origin)) => origin.to_string(),
+            (Tls::Local, _) if listen.ip().is_loopback() => format!("https://{listen}"),
+            _ => format!("https://localhost:{}", listen.port()),
+        }
+    }
+
+    /// What the server is called when it listens on `port`.
+    pub(crate) fn origin(&self, port: u16) -> Origin {
+        match (&self.server.origin, &self.server.tls) {
+            (Some(origin), _) => origin.clone(),
+            (None, Tls::Off) => Origin::without_tls(port),
+            (None, Tls::Local | Tls::Own { .. }) => Origin::local(port),
+        }
     }
 }
 
@@ -295,9 +322,11 @@ pub(crate) fn first_file(database: Option<&Secret>, rpc: &[Secret], squads: Opti
 # Settings of this installation. A variable such as PORTREEVE__SERVER__LISTEN wins over this file, a flag over both.
 
 [server]
-# A loopback address, until there is TLS.
+# Without TLS a loopback address.
 # listen = \"127.0.0.1:8787\"
-# What clients call this server; it is in every access token. When absent: `http://localhost` and the port.
+# A certificate of your own, its chain behind it, and its key. When absent: by the local authority, `tls/ca.pem` in this folder.
+# tls = {{ certificate = \"/etc/portreeve/server.pem\", key = \"/etc/portreeve/server.key\" }}
+# What clients call this server; it is in every access token. When absent: `https://localhost` and the port.
 # origin = \"https://portreeve.example\"
 # Proxies whose word about the client's address counts, and the header they set.
 # proxies = {{ networks = [\"10.0.0.0/8\"], header = \"x-forwarded-for\" }}
@@ -403,14 +432,40 @@ mod tests {
     fn contradictions_stop_the_start() {
         for file in [
             "[signer]\nsocket = \"/a\"\nbinary = \"/b\"\n",
+            "[server]\norigin = \"http://localhost:8787\"\n",
             "[chain]\nrpc = []\n",
             "[chain]\nrelease_min_operators = 2\n",
             "[chain]\nrelease_min_operators = 0\n",
         ] {
             assert!(load(file, &[]).unwrap_err().contains("contradict"), "{file}");
         }
+        assert!(load("[server]\norigin = \"http://localhost:8787\"\ntls = \"off\"\n", &[]).is_ok());
         let enough = "[chain]\nrpc = [\"http://a\", \"http://b\"]\nrelease_min_operators = 2\n";
         assert!(load(enough, &[]).is_ok());
+    }
+
+    #[test]
+    fn a_word_in_the_environment_wins_over_files_in_the_file() {
+        let file = "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n";
+        let config = load(file, &[("PORTREEVE__SERVER__TLS", "off")]).unwrap();
+        assert_eq!(config.server.tls, Tls::Off);
+    }
+
+    #[test]
+    fn commands_call_the_server_by_a_name_that_its_certificate_is_for() {
+        let url = |text: &str| load(&format!("[server]\n{text}\n"), &[]).unwrap().local_url();
+        let own = "tls = { certificate = \"/c\", key = \"/k\" }";
+        for (text, expected) in [
+            (String::new(), "https://127.0.0.1:8787"),
+            ("listen = \"[::1]:1\"".into(), "https://[::1]:1"),
+            ("listen = \"0.0.0.0:1\"".into(), "https://localhost:1"),
+            ("tls = \"off\"".into(), "http://127.0.0.1:8787"),
+            (own.into(), "https://localhost:8787"),
+            (format!("{own}\norigin = \"https://a.example\""), "https://a.example"),
+            ("origin = \"https://a.example\"".into(), "https://127.0.0.1:8787"),
+        ] {
+            assert_eq!(url(&text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Each check stands by itself, so that one that fails hides no other; what cannot be looked at without something that is
 //! missing is left out, because that is told already.
 
+mod certificate;
 mod chain;
 mod files;
 mod parts;
@@ -105,6 +106,7 @@ pub(crate) async fn examine(patient: &Patient, now_looking_at: impl Fn(&str)) ->
     let Ok(config) = &patient.config else {
         return found;
     };
+    found.extend(certificate::look(patient, config));
     now_looking_at("programs");
     found.push(parts::programs(config).await);
     now_looking_at("the database");

@@ -8,6 +8,10 @@
 //!   signer.pass           opens the signer's keys
 //!   signer.sock           where the signer listens
 //!   issuer.key            seals the keys that access tokens are signed with
+//!   tls/                  the local authority
+//!     ca.pem              its certificate: who trusts it believes this server
+//!     ca.key              its key; what it signs is for this machine alone
+//!     server.pem          the server's certificate and key, renewed by the server
 //!   node                  the name of the server that runs here, and its lock
 //!   owner/                the owner's side; may move to another machine
 //!     api.key             the owner's first API key
@@ -100,6 +104,26 @@ impl Home {
     /// What seals the keys that access tokens are signed with. Every node of an installation has the same.
     pub(crate) fn issuer_key(&self) -> PathBuf {
         self.0.join("issuer.key")
+    }
+
+    /// The local authority, and what it has signed.
+    pub(crate) fn tls(&self) -> PathBuf {
+        self.0.join("tls")
+    }
+
+    /// The local authority's certificate, for whoever is to believe the server.
+    pub(crate) fn tls_authority(&self) -> PathBuf {
+        self.tls().join("ca.pem")
+    }
+
+    /// The local authority's key.
+    pub(crate) fn tls_authority_key(&self) -> PathBuf {
+        self.tls().join("ca.key")
+    }
+
+    /// The server's certificate by the local authority, and its key.
+    pub(crate) fn tls_server(&self) -> PathBuf {
+        self.tls().join("server.pem")
     }
 
     /// Locked by the server that runs on this folder, and its name.

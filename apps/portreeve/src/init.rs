@@ -8,12 +8,14 @@ use {
         config::{self, sqlite_url},
         home::{self, FileError, Home},
         issuer_key,
+        local_ca::{self, LocalCaError},
         owner::{self, ApprovalKey, OwnerError},
         schema::SCHEMAS,
         signer_process::{Enrol, SignerProcessError, SignerProgram},
         world::{SystemClock, SystemEntropy},
     },
-    portreeve_auth::{NewLink, Origin},
+    portreeve_auth::NewLink,
+    portreeve_guard::Origin,
     portreeve_kernel::{Address, Clock, Cluster, OwnerId, ProjectId, Secret},
     portreeve_signing::protocol::Enrolment,
     portreeve_store::{
@@ -86,6 +88,9 @@ pub(crate) enum InitError {
     /// The approval key.
     #[error(transparent)]
     Owner(#[from] OwnerError),
+    /// The local authority.
+    #[error(transparent)]
+    LocalCa(#[from] LocalCaError),
     /// The signer.
     #[error(transparent)]
     Signer(#[from] SignerProcessError),
@@ -114,6 +119,7 @@ pub(crate) async fn init(home: Home, wish: Wish) -> Result<Made, InitError> {
         &format!("{}\n", owner::passphrase(&SystemEntropy)),
     )?;
     issuer_key::make(&new)?;
+    local_ca::make(&new, SystemClock::start().now().for_expiry())?;
     let enrol = Enrol {
         folder: &new.signer(),
         passphrase: &new.signer_passphrase(),

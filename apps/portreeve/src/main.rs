@@ -8,6 +8,7 @@ mod doctor;
 mod home;
 mod init;
 mod issuer_key;
+mod local_ca;
 mod money;
 mod output;
 mod owner;
@@ -15,6 +16,8 @@ mod relay;
 mod schema;
 mod serve;
 mod signer_process;
+mod tls;
+mod trust;
 mod world;
 
 use std::process::ExitCode;

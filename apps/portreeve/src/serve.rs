@@ -17,23 +17,24 @@ use {
         issuer_key::{self, IssuerKeyError},
         schema::SCHEMAS,
         signer_process::{CURE, Isolation, Run, SignerChild, SignerProcessError, SignerProgram, stopped},
-        world::{NamesEntropy, SystemEntropy},
+        tls::{CertificateError, Shown, Source},
+        world::{NamesEntropy, SystemClock, SystemEntropy},
     },
     cluster::{ClusterError, Time},
     health::Needs,
     metrics::Metrics,
     node::{Node, NodeError},
     portreeve_auth::{
-        Agents, Auth, Bearers, Issuer, Keys, Origin, People, RefusalLog, ResourceServer, SealKey, SigningError,
-        SigningKeys, Strangers, Tokens,
+        Agents, Auth, Bearers, Issuer, Keys, People, RefusalLog, ResourceServer, SealKey, SigningError, SigningKeys,
+        Strangers, Tokens,
     },
     portreeve_chain::Programs,
     portreeve_guard::{
-        Gate, GateParts, Limiter, Limits, Origins, limit, mcp,
+        Gate, GateParts, Limiter, Limits, Origin, Origins, limit, mcp,
         serve::{self as guard, Listener},
     },
     portreeve_jobs::Runner,
-    portreeve_kernel::Entropy,
+    portreeve_kernel::{Clock, Entropy},
     portreeve_outbound::{Outbound, Outside, Rules, SetupError},
     portreeve_store::{
         Database, StoreError,
@@ -61,6 +62,9 @@ pub(crate) enum ServeError {
     /// No project.
     #[error("there is no project in the database; make one with `portreeve init`")]
     NotInitialised,
+    /// The server's certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// A socket.
     #[error(transparent)]
     Bind(#[from] guard::BindError),
@@ -107,7 +111,12 @@ pub(crate) async fn serve(
 ) -> Result<(), ServeError> {
     let mut asked_to_stop = pin!(signals()?);
     let node = Node::claim(home)?;
-    let listener = guard::bind(config.server.listen).await?;
+    let wall = SystemClock::start();
+    let source = Source::of(&config.server.tls, home);
+    let shown = source.map(|source| Shown::open(source, wall.now().for_expiry()));
+    let shown = shown.transpose()?;
+    let listener = guard::bind(config.server.listen, shown.as_ref().map(Shown::tls)).await?;
+    let certificate = shown.map(|shown| (shown, wall));
     let mut child = None;
     let outcome = tokio::select! {
         biased;
@@ -117,7 +126,7 @@ pub(crate) async fn serve(
     };
     let outcome = match outcome {
         Ok(()) => Ok(()),
-        Err(Ok(begun)) => go_on(begun, &node, listener, listening, asked_to_stop).await,
+        Err(Ok(begun)) => go_on(begun, certificate, &node, listener, listening, asked_to_stop).await,
         Err(Err(error)) => Err(error),
     };
     if let Some(child) = child {
@@ -148,7 +157,7 @@ async fn begin(
     let (chain, time) = cluster::reach(&config.chain, project.cluster).await?;
     let seal = issuer_key::open(home, &database).await?;
     let signing = SigningKeys::open(&database, time.clock(), Arc::new(SystemEntropy), seal.clone()).await?;
-    let origin = config.server.origin.unwrap_or_else(|| Origin::local(address.port()));
+    let origin = config.origin(address.port());
     tracing::info!(%origin, ?signing, "issues access tokens");
     let socket = match &config.signer.socket {
         Some(socket) => socket.clone(),
@@ -178,8 +187,7 @@ async fn begin(
             .map_or_else(Programs::default, |squads| Programs { squads }),
         proxies: config.server.proxies,
         limits: config.limits,
-        // What is no web origin is called by no page.
-        origins: Origins::new(origin.as_str().parse().ok(), config.server.allowed_origins),
+        origins: Origins::new(origin.clone(), config.server.allowed_origins),
         origin,
         signing: Arc::new(signing),
         seal,
@@ -197,6 +205,7 @@ async fn begin(
 /// Answers requests and does what is to be done beside them, until somebody says to stop, or the disk fails.
 async fn go_on(
     begun: Begun,
+    certificate: Option<(Shown, SystemClock)>,
     node: &Node,
     listener: Listener,
     listening: impl FnOnce(SocketAddr) -> io::Result<()>,
@@ -213,6 +222,9 @@ async fn go_on(
     background.spawn(portreeve_auth::upkeep(house.keys, house.refusals, stopped(&stop)));
     background.spawn(house.signing.upkeep(stopped(&stop)));
     background.spawn(limit::upkeep(house.limiter, stopped(&stop)));
+    if let Some((shown, clock)) = certificate {
+        background.spawn(shown.upkeep(clock, stopped(&stop)));
+    }
     background.spawn(time.keep_up(house.chain, stopped(&stop)));
 
     listening(listener.local_addr()?)?;
@@ -307,6 +319,7 @@ impl House {
             entropy: Arc::new(NamesEntropy),
             proxies,
             faces: vec![wallet_server.face(&["/api/v1", "/mcp"])],
+            https_only: origin.is_https() && !origin.is_loopback(),
         });
         let wallet = Wallet::new(Parts {
             database,

@@ -20,7 +20,7 @@ use {
 };
 
 /// A port that nobody listens on.
-const NOBODY: &str = "http://127.0.0.1:9";
+const NOBODY: &str = "https://127.0.0.1:9";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
@@ -43,6 +43,7 @@ fn pages() -> Vec<PathBuf> {
         "CONTRIBUTING.md",
         "SECURITY.md",
         "docs/authentication.md",
+        "docs/tls.md",
     ];
     names
         .into_iter()
@@ -145,7 +146,7 @@ fn starts(server: &Value) {
     assert_eq!(program.file_name().unwrap(), "portreeve", "{server}");
     let settings = printed(&["reference", "settings"]);
     let home = tempfile::tempdir().unwrap();
-    let elsewhere = |text: &str| text.replace("http://localhost:8787", NOBODY);
+    let elsewhere = |text: &str| text.replace("https://localhost:8787", NOBODY);
     let mut command = Command::new(env!("CARGO_BIN_EXE_portreeve"));
     command.env_clear().env("HOME", home.path());
     for arg in server["args"].as_array().unwrap() {
@@ -190,7 +191,7 @@ fn every_configuration_in_a_guide_is_json_and_starts() {
             with(&block, "url", &mut remote);
             local.iter().for_each(|server| starts(server));
             for server in &remote {
-                assert_eq!(server["url"], "http://localhost:8787/mcp", "{}", guide.display());
+                assert_eq!(server["url"], "https://localhost:8787/mcp", "{}", guide.display());
                 let bearer = server["headers"]["Authorization"].as_str().unwrap();
                 assert!(
                     bearer.starts_with("Bearer ${"),

@@ -40,6 +40,9 @@ pub const LIMITS: [(&str, &str); 4] = [
     ("PORTREEVE__LIMITS__REGISTRATIONS", "100_000_000"),
 ];
 
+/// Plain HTTP, so that whoever drives a server sends and sees bytes as they are. [`House::secured`] is without it.
+pub const PLAIN: (&str, &str) = ("PORTREEVE__SERVER__TLS", "off");
+
 /// An agent that can pay.
 pub struct Agent {
     /// Its id.
@@ -56,6 +59,7 @@ pub struct House {
     server: Option<Running>,
     url: String,
     counter: AtomicU64,
+    has_tls: bool,
     /// Its chain.
     pub chain: Chain,
     folder: TempDir,
@@ -74,6 +78,7 @@ impl House {
             server: None,
             url: String::new(),
             counter: AtomicU64::new(1),
+            has_tls: false,
             chain,
             folder: folder.prefix("portreeve e2e ").tempdir_in(place).unwrap(),
         }
@@ -82,6 +87,14 @@ impl House {
     /// Set up, not running.
     pub fn built() -> Self {
         let house = Self::empty();
+        house.init(&[]);
+        house
+    }
+
+    /// Set up as it is by default, with TLS, not running.
+    pub fn secured() -> Self {
+        let mut house = Self::empty();
+        house.has_tls = true;
         house.init(&[]);
         house
     }
@@ -175,7 +188,8 @@ impl House {
     /// What the server calls itself, unless its settings say otherwise.
     pub fn origin(&self) -> String {
         let port = self.url.rsplit(':').next().unwrap();
-        format!("http://localhost:{port}")
+        let scheme = if self.has_tls { "https" } else { "http" };
+        format!("{scheme}://localhost:{port}")
     }
 
     /// The owner's first API key.
@@ -288,13 +302,14 @@ impl House {
         self.program(&portreeve())
     }
 
-    /// The demo, with its own place for temporary files.
+    /// The demo as it is by default, with its own place for temporary files.
     pub fn demo(&self, place: &Path, args: &[&str]) -> Command {
         let mut command = self.command();
         command.arg("demo").args(args).stdin(Stdio::null());
         command
             .arg("--localchain-bin")
             .arg(Chain::program())
+            .env_remove(PLAIN.0)
             .env("TMPDIR", place);
         crate::ran::note_command(&command);
         command
@@ -312,6 +327,9 @@ impl House {
             .env("PORTREEVE_HOME", self.home())
             .env("PORTREEVE_SIGNER_BIN", signer())
             .envs(LIMITS.iter().copied());
+        if !self.has_tls {
+            command.env(PLAIN.0, PLAIN.1);
+        }
         command.current_dir(self.folder.path());
         command
     }

@@ -9,7 +9,7 @@ use {
         error::KeyError,
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
         oauth::{RecentOauth, assertion, issued::Issues, refresh, register, revoke},
-        origin::Origin,
+        origin::{Addresses, Origin},
         rows::{self, ApiKey, Life, Position},
         token,
         uses::Uses,

@@ -37,7 +37,6 @@ pub use {
         Issuer, ResourceServer, Strangers, Tokens,
         signing::{SealKey, SigningError, SigningKeys},
     },
-    origin::{Origin, OriginError},
     people::{
         People,
         error::PeopleError,

@@ -121,6 +121,9 @@ pub struct GateParts {
     pub proxies: Proxies,
     /// The protected resources behind this gate.
     pub faces: Vec<Face>,
+    /// Whether browsers are told to call this server's name over TLS alone (RFC 6797). They hold it for every port of that
+    /// name, so never for `localhost`, where other programs of the same person serve.
+    pub https_only: bool,
 }
 
 /// A protected resource (RFC 9728): the paths that it is at, and where it says what it asks of its callers.

@@ -28,6 +28,7 @@ pub mod problem;
 pub mod query;
 pub mod serve;
 pub mod text;
+pub mod tls;
 
 mod body;
 
@@ -39,7 +40,7 @@ pub use gate::{AnswerSink, AuditSink, Face, Gate, GateParts, Reason, Refusal};
 pub use health::Health;
 pub use json::Json;
 pub use limit::{Limiter, Limits};
-pub use origin::{Origins, WebOrigin, WebOriginError};
+pub use origin::{Origin, OriginError, Origins, WebOrigin, WebOriginError};
 pub use page::{Page, Paging, PagingQuery};
 pub use path::{Id, Noun, not_found};
 pub use portreeve_kernel::{Network, NetworkError};

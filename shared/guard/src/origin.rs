@@ -1,7 +1,11 @@
-//! Which names this server answers to, and which web pages may call it.
+//! What this server is called, which names it answers to, and which web pages may call it.
 //!
 //! What must stay true: a page that was loaded from somewhere else cannot make somebody's browser talk to a server that
 //! listens on that person's own machine, not even when its name is made to lead here (DNS rebinding).
+
+mod own;
+
+pub use own::{Origin, OriginError};
 
 use {
     crate::problem::Problem,
@@ -104,16 +108,16 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Who may call an endpoint that browsers can reach.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Origins {
-    own: Option<WebOrigin>,
+    own: Origin,
     allowed: Vec<WebOrigin>,
 }
 
 impl Origins {
-    /// A server that is known to the world as `own`, or on this machine only, and may be called by pages of `allowed` too.
+    /// A server that is known to the world as `own`, and may be called by pages of `allowed` too.
     #[must_use]
-    pub const fn new(own: Option<WebOrigin>, allowed: Vec<WebOrigin>) -> Self {
+    pub const fn new(own: Origin, allowed: Vec<WebOrigin>) -> Self {
         Self { own, allowed }
     }
 
@@ -135,7 +139,7 @@ impl Origins {
         let origin = origin.ok_or_else(refused)?;
         // A page of this machine that was loaded from the name and port that it calls.
         let from_here = origin.host == called.0 && origin.port == called.1.unwrap_or(origin.scheme.port());
-        if self.own.as_ref() == Some(&origin) || from_here && is_loopback(&origin.host) {
+        if *self.own.web() == origin || from_here && is_loopback(&origin.host) {
             Ok(None)
         } else if self.allowed.contains(&origin) {
             Ok(Some(ForeignPage(value.clone())))
@@ -153,10 +157,8 @@ impl Origins {
             (None, None, Some(authority)) => name_and_port(authority.as_str())?,
             _ => return None,
         };
-        let is_own = self
-            .own
-            .as_ref()
-            .is_some_and(|own| own.host == named.0 && own.port == named.1.unwrap_or_else(|| own.scheme.port()));
+        let own = self.own.web();
+        let is_own = own.host == named.0 && own.port == named.1.unwrap_or_else(|| own.scheme.port());
         (is_own || is_loopback(&named.0)).then_some(named)
     }
 }
@@ -191,7 +193,7 @@ mod tests {
 
     fn origins() -> Origins {
         let own = "https://wallet.example".parse().unwrap();
-        Origins::new(Some(own), vec!["https://app.example:8443".parse().unwrap()])
+        Origins::new(own, vec!["https://app.example:8443".parse().unwrap()])
     }
 
     fn asked(host: &[&str], origin: &[&str]) -> Result<bool, Code> {

@@ -4,6 +4,7 @@
 //! one way to a [`Listener`].
 
 use {
+    crate::tls::Tls,
     axum::{
         Router,
         body::Body,
@@ -12,17 +13,19 @@ use {
     hyper::{body::Incoming, server::conn::http1, service::service_fn},
     hyper_util::{
         rt::{TokioIo, TokioTimer},
-        server::graceful::GracefulShutdown,
+        server::graceful::{GracefulShutdown, Watcher},
     },
     std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration},
     tokio::{
+        io::{AsyncRead, AsyncWrite},
         net::{TcpListener, TcpStream},
+        sync::watch,
         time::{sleep, timeout},
     },
     tower::ServiceExt,
 };
 
-/// Longest time for the head of a request, and longest silence between two requests of one connection.
+/// Longest time for a TLS handshake, for the head of a request, and longest silence between two requests of one connection.
 const HEADER_READ: Duration = Duration::from_secs(10);
 
 /// Largest head of a request, in bytes.
@@ -34,9 +37,12 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 /// Pause after a failed accept (out of file descriptors, most likely), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A bound socket on loopback.
+/// A bound socket: with TLS, or on loopback.
 #[derive(Debug)]
-pub struct Listener(TcpListener);
+pub struct Listener {
+    socket: TcpListener,
+    tls: Option<Tls>,
+}
 
 /// No socket to listen on.
 #[derive(Debug, thiserror::Error)]
@@ -60,20 +66,20 @@ impl Listener {
     /// # Errors
     /// The system's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.socket.local_addr()
     }
 }
 
-/// Binds `address`, which must be a loopback address until there is TLS.
+/// Binds `address`, which must be a loopback address without `tls`.
 ///
 /// # Errors
 /// [`BindError`].
-pub async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
-    if !address.ip().to_canonical().is_loopback() {
+pub async fn bind(address: SocketAddr, tls: Option<Tls>) -> Result<Listener, BindError> {
+    if tls.is_none() && !address.ip().to_canonical().is_loopback() {
         return Err(BindError::NotLoopback(address));
     }
     match TcpListener::bind(address).await {
-        Ok(listener) => Ok(Listener(listener)),
+        Ok(socket) => Ok(Listener { socket, tls }),
         Err(cause) => Err(BindError::Io { address, cause }),
     }
 }
@@ -82,13 +88,23 @@ pub async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
 /// [`DRAIN`]. True when all of them did.
 pub async fn serve(listener: Listener, router: Router, shutdown: impl Future<Output = ()>) -> bool {
     let graceful = GracefulShutdown::new();
+    // Ends handshakes that are under way.
+    let (open, closing) = watch::channel(());
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = listener.0.accept() => match accepted {
-                Ok((stream, peer)) => connection(stream, peer, &router, &graceful),
+            accepted = listener.socket.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    // Answers are small and whole; waiting for more to send only adds delay. Failing to say so is harmless.
+                    let _ = stream.set_nodelay(true);
+                    let (router, watcher) = (router.clone(), graceful.watcher());
+                    match listener.tls.clone() {
+                        None => drop(tokio::spawn(connection(stream, peer, router, watcher))),
+                        Some(tls) => drop(tokio::spawn(secured(tls, stream, peer, router, watcher, closing.clone()))),
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     sleep(ACCEPT_PAUSE).await;
@@ -98,13 +114,35 @@ pub async fn serve(listener: Listener, router: Router, shutdown: impl Future<Out
     }
     // New connections are refused from here on; idle ones are closed, busy ones after their answer.
     drop(listener);
+    drop(open);
     timeout(DRAIN, graceful.shutdown()).await.is_ok()
 }
 
-fn connection(stream: TcpStream, peer: SocketAddr, router: &Router, graceful: &GracefulShutdown) {
-    // Answers are small and whole; waiting for more to send only adds delay. Failing to say so is harmless.
-    let _ = stream.set_nodelay(true);
-    let router = router.clone();
+/// The same as [`connection`], inside TLS.
+async fn secured(
+    tls: Tls,
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    watcher: Watcher,
+    mut closing: watch::Receiver<()>,
+) {
+    let accepted = tokio::select! {
+        // It only ever ends.
+        _ = closing.changed() => return,
+        accepted = timeout(HEADER_READ, tls.accept(stream)) => accepted,
+    };
+    match accepted {
+        Ok(Ok(stream)) => connection(stream, peer, router, watcher).await,
+        Ok(Err(error)) => tracing::debug!(%error, client.ip = %peer.ip(), "no TLS handshake"),
+        Err(_) => tracing::debug!(client.ip = %peer.ip(), "a TLS handshake took too long"),
+    }
+}
+
+async fn connection<S>(stream: S, peer: SocketAddr, router: Router, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -115,10 +153,7 @@ fn connection(stream: TcpStream, peer: SocketAddr, router: &Router, graceful: &G
         .header_read_timeout(HEADER_READ)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, client.ip = %peer.ip(), "connection ended early");
-        }
-    });
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, client.ip = %peer.ip(), "connection ended early");
+    }
 }

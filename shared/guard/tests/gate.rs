@@ -216,6 +216,7 @@ impl Server {
             entropy: Arc::new(Seeded::new(7)),
             proxies,
             faces: faces(),
+            https_only: true,
         });
         let router = Router::new()
             .route("/agents", get(list).post(write))
@@ -518,6 +519,7 @@ async fn every_answer_has_the_security_headers_and_a_handler_may_set_its_own() {
             ("referrer-policy", "no-referrer"),
             ("x-frame-options", "DENY"),
             ("cache-control", "no-store"),
+            ("strict-transport-security", "max-age=31536000"),
         ] {
             assert_eq!(answer.headers[name], value, "{path}");
         }
@@ -631,6 +633,7 @@ async fn a_caller_on_a_router_without_a_gate_gets_nowhere() {
         entropy: Arc::new(Seeded::new(7)),
         proxies: Proxies::default(),
         faces: Vec::new(),
+        https_only: false,
     });
     let router = Router::new().route("/agents", get(list)).with_state(App(gate));
     let response = router

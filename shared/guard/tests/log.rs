@@ -83,6 +83,7 @@ fn router() -> Router {
         entropy: Arc::new(Seeded::new(7)),
         proxies: Proxies::default(),
         faces: Vec::new(),
+        https_only: false,
     });
     let router = Router::new()
         .route("/agents/{agentId}", get(|_: Caller<Read>| async { "x" }))

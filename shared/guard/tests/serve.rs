@@ -41,7 +41,7 @@ async fn run() -> Running {
             get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
         )
         .route("/slow", get(slow));
-    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), None).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let ended = tokio::spawn(serve(listener, router, async {
@@ -83,18 +83,18 @@ async fn only_loopback_is_bound_without_tls() {
         "[2001:db8::1]:0",
         "[::ffff:192.0.2.1]:0",
     ] {
-        let error = bind(address.parse().unwrap()).await.unwrap_err();
+        let error = bind(address.parse().unwrap(), None).await.unwrap_err();
         assert!(matches!(error, BindError::NotLoopback(_)), "{error}");
         assert!(error.to_string().contains("TLS"));
     }
-    assert!(bind("127.0.0.1:0".parse().unwrap()).await.is_ok());
-    assert!(bind("127.9.9.9:0".parse().unwrap()).await.is_ok());
+    assert!(bind("127.0.0.1:0".parse().unwrap(), None).await.is_ok());
+    assert!(bind("127.9.9.9:0".parse().unwrap(), None).await.is_ok());
 }
 
 #[tokio::test]
 async fn an_address_in_use_is_told() {
-    let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let error = bind(first.local_addr().unwrap()).await.unwrap_err();
+    let first = bind("127.0.0.1:0".parse().unwrap(), None).await.unwrap();
+    let error = bind(first.local_addr().unwrap(), None).await.unwrap_err();
     assert!(matches!(error, BindError::Io { .. }), "{error}");
 }
 

@@ -21,7 +21,7 @@ mod path;
 pub mod testing;
 
 pub use {
-    own::{OwnOrigin, OwnPage},
+    own::OwnPage,
     page::{AgentChoice, Back, Consent, Device, Enrol, Notice, Page, SignIn, SignedIn, Target, Wish, notice},
     path::OwnPath,
 };

@@ -15,7 +15,7 @@ const AFTER_HELP: &str = "\
 Examples:
   portreeve doctor
   portreeve doctor --json
-  portreeve doctor --home /srv/portreeve --server http://127.0.0.1:9000
+  portreeve doctor --home /srv/portreeve --server https://127.0.0.1:9000
 
 It changes nothing, and works when nothing is set up yet. It exits with 1 when anything fails; warnings are no failure.";
 

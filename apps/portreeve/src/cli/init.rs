@@ -7,7 +7,6 @@ use {
         init::{self, Made, Wish},
         output::fields,
     },
-    portreeve_auth::Origin,
     portreeve_kernel::{Address, Cluster, Secret},
     serde_json::json,
     std::path::PathBuf,
@@ -50,20 +49,19 @@ pub(super) struct InitArgs {
     signer_bin: Option<PathBuf>,
 }
 
-/// The other clusters are reached over TLS, which is not here yet.
+/// The other clusters are not here yet.
 fn cluster(text: &str) -> Result<Cluster, String> {
     match text.parse() {
         Ok(Cluster::Local) => Ok(Cluster::Local),
-        Ok(other) => Err(format!("`{other}` needs TLS, which is not here yet; use `local`")),
+        Ok(other) => Err(format!("`{other}` is not here yet; use `local`")),
         Err(unknown) => Err(format!("{unknown}")),
     }
 }
 
 pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliError> {
-    let server = context.config(Flags::default())?.server;
-    let port = server.listen.port();
+    let config = context.config(Flags::default())?;
     let wish = Wish {
-        origin: server.origin.unwrap_or_else(|| Origin::local(port)),
+        origin: config.origin(config.server.listen.port()),
         name: args.name,
         cluster: args.cluster,
         rpc: args.rpc,
@@ -91,6 +89,7 @@ pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliErro
         "link": link.url.expose(),
         "linkExpiresAt": link.expires_at,
         "approvalKey": approval_key,
+        "certificateAuthority": home.tls_authority(),
         "ownerFolder": home.owner().path(),
         "signer": signer,
     });
@@ -103,12 +102,15 @@ pub(super) async fn run(context: &Context, args: InitArgs) -> Result<(), CliErro
             ("sign-in link", Some(link.url.expose().to_owned())),
             ("approval key", Some(approval_key.to_string())),
             ("fee payer", Some(signer.fee_payer.to_string())),
+            ("local authority", Some(home.tls_authority().display().to_string())),
             ("owner's folder", Some(home.owner().path().display().to_string())),
         ])
         .then(
             "The API key is shown this once; it is also in the owner's folder, with the approval key that signs policies.\n\
              Move that folder to a safe place and name it with --owner.\n\n\
              Open the sign-in link within a day, once the server runs, and make a passkey. It is good once.\n\n\
+             The server speaks TLS, and commands believe it by the local authority. Browsers and other programs have to be told\n\
+             of it once; it is good for this machine's own names alone.\n\n\
              Fund the fee payer: it pays fees and rent on chain, nothing else. The owner key's backup was written once, into\n\
              the signer's folder; move it to a safe place too.\n\n\
              Next: portreeve serve",

@@ -3,7 +3,7 @@
 use {
     super::{CliError, Context},
     crate::{
-        config::{Flags, Log},
+        config::{Flags, Log, Tls},
         serve,
     },
     serde_json::json,
@@ -36,7 +36,7 @@ SIGTERM and SIGINT stop it once what is under way is done.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct ServeArgs {
-    /// Where to listen; a loopback address, until there is TLS
+    /// Where to listen; a loopback address, unless there is TLS
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
 
@@ -51,9 +51,13 @@ pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), CliError> {
         signer_binary: args.signer_bin,
     };
     let config = context.config(flags)?;
+    let scheme = match config.server.tls {
+        Tls::Off => "http",
+        Tls::Local | Tls::Own { .. } => "https",
+    };
     let log = LogLines::to_stderr(&config.log)?;
     let listening = |address: SocketAddr| {
-        let url = format!("http://{address}");
+        let url = format!("{scheme}://{address}");
         context
             .out
             .line(&json!({"listening": url}), &format!("listening on {url}"))

@@ -23,7 +23,16 @@ const SETTINGS: &[Setting] = &[
         default: Some("\"127.0.0.1:8787\""),
         example: "\"127.0.0.1:9000\"",
         flag: Some("--listen"),
-        about: "Where the server listens: a loopback address, until there is TLS. Port 0 takes any free one",
+        about: "Where the server listens: a loopback address, unless `server.tls` is on. Port 0 takes any free one",
+    },
+    Setting {
+        key: "server.tls",
+        default: Some("\"local\""),
+        example: "{ certificate = \"/etc/portreeve/server.pem\", key = \"/etc/portreeve/server.key\" }",
+        flag: None,
+        about: "`\"local\"`: a certificate by the authority in `tls/ca.pem` of the data folder, for this machine's own names. \
+                Two files: a certificate of your own with its chain, and its key, read again every hour. `\"off\"`: plain HTTP, \
+                on loopback alone",
     },
     Setting {
         key: "server.origin",
@@ -31,7 +40,7 @@ const SETTINGS: &[Setting] = &[
         example: "\"https://portreeve.example\"",
         flag: None,
         about: "What clients call this server, without a path or a slash at the end. It names the issuer of access tokens, \
-                so those from before a change are no longer good. When absent: `http://localhost` and the port",
+                so those from before a change are no longer good. When absent: `https://localhost` and the port",
     },
     Setting {
         key: "server.proxies",

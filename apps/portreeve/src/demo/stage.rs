@@ -9,8 +9,9 @@ use {
         output::Output,
         owner::ApprovalKey,
         signer_process::SignerProgram,
+        trust::Trust,
     },
-    portreeve_auth::Origin,
+    portreeve_guard::Origin,
     portreeve_kernel::{Address, Cluster, Secret},
     serde_json::json,
     std::{env, io, path::PathBuf, process::Stdio, time::Duration},
@@ -101,7 +102,7 @@ impl Stage {
         let mut command = Command::new(localchain(programs)?);
         command.args(["--port", "0", "--exit-with-parent"]);
         let (localchain, url) = Program::start("the local chain", command).await?;
-        let chain = LocalChain::new(url);
+        let chain = LocalChain::new(url)?;
 
         let wish = Wish {
             name: "demo".to_owned(),
@@ -138,7 +139,7 @@ impl Stage {
         })?;
 
         Ok(Self {
-            owner: Client::new(&server_url, made.api_key)?,
+            owner: Client::new(&server_url, made.api_key, &Trust::of(&made.home))?,
             approval_key: ApprovalKey::open(&made.home.owner()).map_err(InitOwner::from)?,
             home: made.home,
             chain,

@@ -5,6 +5,7 @@ use {
     crate::{
         client::{Client, ClientError},
         money,
+        trust::Trust,
         world::SystemEntropy,
     },
     portreeve_kernel::{Address, AgentId, Amount, Entropy, Secret, Timestamp, id::random_base32},
@@ -59,7 +60,7 @@ pub(super) async fn tell(stage: &Stage) -> Result<Agent, DemoError> {
     let (shop, stranger) = (fresh_address(), fresh_address());
     stage.say("An owner makes an agent that may spend 1 SOL a payment, 2 SOL in 24 hours, at one shop.")?;
     let (agent, view) = make_agent(stage, shop).await?;
-    let client = Client::new(&stage.server_url, agent.key.clone())?;
+    let client = Client::new(&stage.server_url, agent.key.clone(), &Trust::of(&stage.home))?;
     stage.chain.airdrop(agent.vault, 10 * SOL).await?;
     stage.done(
         "its wallet is on chain, funded with 10 SOL",

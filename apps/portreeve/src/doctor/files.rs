@@ -56,6 +56,9 @@ pub(super) fn folder(patient: &Patient) -> Vec<Finding> {
         home.signer(),
         home.signer_passphrase(),
         home.issuer_key(),
+        home.tls(),
+        home.tls_authority_key(),
+        home.tls_server(),
     ];
     secrets.retain(|path| path.exists());
     let of_home = match parts {

@@ -8,6 +8,7 @@ use {
         home, issuer_key,
         schema::SCHEMAS,
         signer_process::{CURE, Isolation, SignerProgram},
+        trust::{Trust, reason},
     },
     portreeve_auth::{SigningError, SigningKeys},
     portreeve_kernel::Secret,
@@ -136,9 +137,14 @@ pub(super) async fn signing_keys(patient: &Patient, config: &Config) -> Option<F
 /// Whether the server answers, is ready, and takes the key.
 pub(super) async fn server(patient: &Patient, config: &Config) -> (bool, Vec<Finding>) {
     let url = patient.server.clone().unwrap_or_else(|| config.local_url());
-    let ready = match ask(&url, "/readyz").await {
+    let trust = Trust::of(&patient.home);
+    let ready = match ask(&trust, &url, "/readyz").await {
         Ok(ready) => ready,
-        Err(why) => {
+        Err(Silence::Untrusted { why, advice }) => {
+            let why = format!("`{url}` is not who it should be: {why}");
+            return (false, vec![Finding::fail("server", why, advice)]);
+        }
+        Err(Silence::Other(why)) => {
             let why = format!("`{url}` does not answer: {why}");
             return (
                 false,
@@ -153,7 +159,7 @@ pub(super) async fn server(patient: &Patient, config: &Config) -> (bool, Vec<Fin
         .filter(|(_, status)| *status != "ok")
         .map(|(name, _)| name.as_str())
         .collect();
-    let document = ask(&url, "/openapi.json").await.unwrap_or_default();
+    let document = ask(&trust, &url, "/openapi.json").await.unwrap_or_default();
     let version = document
         .pointer("/info/version")
         .and_then(Value::as_str)
@@ -193,7 +199,7 @@ async fn key(patient: &Patient, url: &str) -> Finding {
             }
         },
     };
-    let asked = match Client::new(url, key) {
+    let asked = match Client::new(url, key, &Trust::of(&patient.home)) {
         Ok(client) => client.get::<Value>("/agents?limit=1").await.map(|_| ()),
         Err(error) => Err(error),
     };
@@ -210,13 +216,29 @@ async fn key(patient: &Patient, url: &str) -> Finding {
     }
 }
 
-async fn ask(url: &str, path: &str) -> Result<Value, String> {
-    let why = |error: reqwest::Error| error.without_url().to_string();
-    let http = reqwest::Client::builder()
-        .timeout(PATIENCE)
-        .no_proxy()
-        .build()
-        .map_err(why)?;
+/// Why a server says nothing.
+enum Silence {
+    /// Nobody vouches for it.
+    Untrusted {
+        /// What is wrong.
+        why: String,
+        /// What to do about it.
+        advice: String,
+    },
+    /// It is not there, or is something else.
+    Other(String),
+}
+
+async fn ask(trust: &Trust, url: &str, path: &str) -> Result<Value, Silence> {
+    let why = |error: reqwest::Error| {
+        let (advice, why) = (trust.advice(&error), reason(&error.without_url()));
+        match advice {
+            Some(advice) => Silence::Untrusted { why, advice },
+            None => Silence::Other(why),
+        }
+    };
+    let client = trust.client(url).map_err(|error| Silence::Other(error.to_string()))?;
+    let http = client.timeout(PATIENCE).build().map_err(why)?;
     let answer = http
         .get(format!("{}{path}", url.trim_end_matches('/')))
         .send()

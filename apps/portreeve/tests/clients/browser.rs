@@ -8,6 +8,7 @@ use {
         path::{Path, PathBuf},
         process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     },
+    tempfile::TempDir,
 };
 
 /// Ends when it is dropped, and its Chromium with it.
@@ -16,6 +17,8 @@ pub(crate) struct Browser {
     /// `None` once it was told to end.
     to: Option<ChildStdin>,
     from: Lines<BufReader<ChildStdout>>,
+    /// Whose it is: there it finds whom to believe.
+    _home: TempDir,
 }
 
 /// Where `cargo xtask test --stage tools` has put what npm provides.
@@ -44,15 +47,44 @@ impl Browser {
     }
 
     /// One that is different in something, as `launch` in `browser.mjs` takes it.
-    pub(crate) fn launched(mut how: Value) -> Self {
+    pub(crate) fn launched(how: Value) -> Self {
+        Self::of(tempfile::tempdir().unwrap(), how)
+    }
+
+    /// One whose person was given this authority's certificate, and imported it as `docs/tls.md` says.
+    pub(crate) fn believing(authority: &Path) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let store = home.path().join(".pki/nssdb");
+        std::fs::create_dir_all(&store).unwrap();
+        let database = format!("sql:{}", store.display());
+        let imports: [&[&str]; 2] = [
+            &["-N", "--empty-password"],
+            &["-A", "-t", "C,,", "-n", "portreeve", "-i", authority.to_str().unwrap()],
+        ];
+        for arguments in imports {
+            let mut certutil = Command::new("certutil");
+            certutil.args(["-d", &database]).args(arguments);
+            let output = certutil.output();
+            let output =
+                output.unwrap_or_else(|error| panic!("certutil: {error}; run: cargo xtask test --stage tools"));
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Self::of(home, json!({}))
+    }
+
+    fn of(home: TempDir, mut how: Value) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/browser.mjs");
         let mut command = Command::new(node());
-        command.arg(script).env("PORTREEVE_CLIENTS", modules());
+        command
+            .arg(script)
+            .env("PORTREEVE_CLIENTS", modules())
+            .env("HOME", home.path());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut browser = Self {
             to: child.stdin.take(),
             from: BufReader::new(child.stdout.take().unwrap()).lines(),
             child,
+            _home: home,
         };
         how["do"] = json!("launch");
         browser.ask(&how);
@@ -61,6 +93,11 @@ impl Browser {
 
     #[track_caller]
     fn ask(&mut self, what: &Value) -> Value {
+        self.try_ask(what).unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    #[track_caller]
+    fn try_ask(&mut self, what: &Value) -> Result<Value, String> {
         writeln!(self.to.as_mut().unwrap(), "{what}").unwrap();
         let line = self
             .from
@@ -68,12 +105,19 @@ impl Browser {
             .unwrap_or_else(|| panic!("{what}: the browser has ended"))
             .unwrap();
         let answer: Value = serde_json::from_str(&line).unwrap();
-        assert!(
-            answer["error"].is_null(),
-            "{what}: {}",
-            answer["error"].as_str().unwrap_or_default()
-        );
-        answer["ok"].clone()
+        match answer["error"].as_str() {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(answer["ok"].clone()),
+        }
+    }
+
+    /// Tries to open a page that it must not open, and says why not.
+    #[track_caller]
+    pub(crate) fn refuses(&mut self, url: &str) -> String {
+        match self.try_ask(&json!({"do": "open", "url": url})) {
+            Err(why) => why,
+            Ok(seen) => panic!("it is opened: {seen:#}"),
+        }
     }
 
     /// Opens a page, and says what is to be seen.

@@ -87,6 +87,24 @@ fn a_person_makes_a_passkey_by_the_link_and_signs_in_with_it_ever_after() {
 }
 
 #[test]
+fn over_tls_a_passkey_is_for_who_believes_the_local_authority() {
+    let mut house = House::secured();
+    house.serve(&[]);
+    let (_, link) = invite(&house, "Eve", "viewer");
+    assert!(link.starts_with("https://localhost:"), "{link}");
+    let why = Browser::open().refuses(&link);
+    assert!(why.contains("ERR_CERT_AUTHORITY_INVALID"), "{why}");
+
+    let mut browser = Browser::believing(&house.home().join("tls/ca.pem"));
+    says(&enrol(&mut browser, &link), "in the role viewer");
+    assert_eq!(browser.passkeys()[0]["site"], "localhost");
+    assert_eq!(browser.cookies()["kept"][0]["secure"], true);
+    browser.press("Sign out");
+    says(&browser.press("Sign in with a passkey"), "in the role viewer");
+    assert_eq!(browser.complaints(), json!([]));
+}
+
+#[test]
 fn a_removed_person_is_signed_out_with_the_answer_and_stays_out() {
     let house = House::open();
     let (id, link) = invite(&house, "Bo", "auditor");

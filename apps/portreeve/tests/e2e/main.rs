@@ -34,4 +34,5 @@ mod postgres;
 mod rates;
 mod registration;
 mod setup;
+mod tls;
 mod tokens;

@@ -43,6 +43,8 @@ fn init_makes_a_private_installation_and_shows_the_key_once() {
         "owner/passphrase",
         "signer.pass",
         "issuer.key",
+        "tls/ca.key",
+        "tls/server.pem",
         "portreeve.toml",
     ] {
         assert_eq!(mode(&home.join(secret)), 0o600, "{secret}");

@@ -4,6 +4,7 @@ use {
     crate::{
         Auth,
         oauth::manage::{ClientRow, NewClient},
+        origin::Addresses,
         scopes::AdminAll,
     },
     axum::{extract::State, http::StatusCode},

@@ -16,9 +16,9 @@ use {
         http::{HeaderMap, HeaderValue, header},
         response::{IntoResponse, Response},
     },
-    portreeve_guard::{Json, Problem, Reason, Refusal, RequestContext, openapi::problems},
+    portreeve_guard::{Json, Origin, Problem, Reason, Refusal, RequestContext, openapi::problems},
     portreeve_kernel::{Code, Secret},
-    portreeve_pages::{OwnOrigin, OwnPath, cookie},
+    portreeve_pages::{OwnPath, cookie},
     serde::Serialize,
     serde_json::Value,
     std::collections::BTreeMap,
@@ -28,9 +28,9 @@ use {
     },
 };
 
-impl FromRef<Auth> for OwnOrigin {
+impl FromRef<Auth> for Origin {
     fn from_ref(auth: &Auth) -> Self {
-        Self::new(auth.keys.origin.as_str())
+        auth.keys.origin.clone()
     }
 }
 

@@ -10,7 +10,7 @@ use {
             grants::{self, Ended, NewGrant},
             make::{Holder, NewRow},
         },
-        origin::Origin,
+        origin::{Addresses, Origin},
         token,
     },
     portreeve_kernel::{

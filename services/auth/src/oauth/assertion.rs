@@ -4,9 +4,12 @@
 //! on whichever node it is shown; and whatever of it is wrong is one answer.
 
 use {
-    crate::oauth::{
-        IssueError, Issuer,
-        clients::{Registered, Signs},
+    crate::{
+        oauth::{
+            IssueError, Issuer,
+            clients::{Registered, Signs},
+        },
+        origin::Addresses,
     },
     base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD},
     jsonwebtoken::{Algorithm as JwtAlgorithm, DecodingKey, jwk::Jwk},

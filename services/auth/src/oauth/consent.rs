@@ -307,7 +307,7 @@ fn told(client: &ClientId, user: &User, at: Timestamp, kind: &'static str, data:
 
 #[cfg(test)]
 mod tests {
-    use {super::*, crate::Origin};
+    use {super::*, crate::origin::Origin};
 
     fn may(asked: &str, role: &Role) -> String {
         let origin: Origin = "https://p.example".parse().unwrap();

@@ -4,7 +4,7 @@ use {
     crate::{
         keys::Keys,
         oauth::{RecentOauth, Tokens, documents::Documents, issued::Issues, signing::SigningKeys},
-        origin::Origin,
+        origin::{Addresses, Origin},
     },
     portreeve_guard::Face,
     portreeve_kernel::{Clock, Entropy, Role, Scope, ScopeSet},

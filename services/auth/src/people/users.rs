@@ -307,7 +307,7 @@ pub(crate) async fn lock(tx: &mut Tx, id: &UserId) -> Result<Option<User>, Store
 pub async fn first_person(
     tx: &mut Tx,
     (project, owner): (&Project, &Owner),
-    origin: &crate::Origin,
+    origin: &crate::origin::Origin,
     entropy: &dyn Entropy,
     at: Timestamp,
 ) -> Result<NewLink, StoreError> {

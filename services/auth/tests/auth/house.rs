@@ -267,6 +267,7 @@ impl House {
             entropy,
             proxies: Proxies::default(),
             faces: vec![ResourceServer::wallet(&ORIGIN.parse().unwrap()).face(&["/api/v1", "/mcp"])],
+            https_only: false,
         });
         let wallet = Arc::new(Wallet::default());
         let people = Arc::new(People::new(&keys, SealKey::new([7; 32])));

@@ -24,6 +24,9 @@ const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
+/// A year (RFC 6797, 6.1). What lies below our name is not ours to decide.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Completes `response`. The body is touched only when it is a problem, so a stream stays a stream.
 pub(super) fn finish(gate: &Gate, mut response: Response, context: &RequestContext, uri: &Uri) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -38,6 +41,9 @@ pub(super) fn finish(gate: &Gate, mut response: Response, context: &RequestConte
     headers.extend(context.share().into_iter().flat_map(|share| share.headers(now)));
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
+    }
+    if gate.0.https_only {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     if let Ok(id) = HeaderValue::from_str(context.id().as_str()) {
         headers.insert(X_REQUEST_ID, id);

@@ -313,6 +313,7 @@ impl Server {
             entropy: Arc::new(Seeded::new(7)),
             answers: None,
             faces: Vec::new(),
+            https_only: false,
             limiter: Arc::new(Limiter::new(limits)),
             proxies: Proxies::default(),
         });
@@ -336,7 +337,10 @@ impl Server {
             .tool(about("act", Effect::Acts), act)
             .tool(about("stop", Effect::Stops), act)
             .resource(place, state);
-        let origins = Origins::new(None, vec!["https://app.example".parse().unwrap()]);
+        let origins = Origins::new(
+            "http://localhost:8787".parse().unwrap(),
+            vec!["https://app.example".parse().unwrap()],
+        );
         let router = gate.protect(mcp::endpoint("/mcp", gate.clone(), origins, offer, is_ending));
         let peer: SocketAddr = "127.0.0.1:4000".parse().unwrap();
         Self {

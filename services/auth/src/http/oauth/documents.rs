@@ -2,7 +2,7 @@
 //! from the settings and none from the request.
 
 use {
-    crate::Auth,
+    crate::{Auth, origin::Addresses},
     axum::{
         extract::State,
         http::header,
