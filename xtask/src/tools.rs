@@ -19,8 +19,8 @@ const CLIENTS: &str = "apps/portreeve/tests/clients";
 /// What parses the diagrams, from the clone's root.
 const DIAGRAMS: &str = "xtask/diagrams";
 
-/// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, and what npm provides for the tests with foreign clients and for
-/// parsing diagrams.
+/// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, and what npm and pip provide for the
+/// tests with foreign clients and for parsing diagrams.
 pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
     if postgres::binaries().is_none() {
         let missing = ChoreError::Missing {
@@ -49,6 +49,7 @@ pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
         debian("libnss3-tools", missing, || in_path("certutil").is_some())?;
     }
     npm(layout, CLIENTS, &clients(layout))?;
+    python(layout, CLIENTS, &clients(layout).join("python"))?;
     npm(layout, DIAGRAMS, &diagrams(layout))
 }
 
@@ -114,6 +115,39 @@ fn npm(layout: &Layout, from: &str, to: &Path) -> Result<(), ChoreError> {
     let mut install = Command::new("npm");
     install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
     command::run(install.current_dir(to))?;
+    fs::write(&done, wanted).map_err(fail(&done))
+}
+
+/// Installs exactly what the requirements of `from` say, outside of the sources, and not twice.
+fn python(layout: &Layout, from: &str, to: &Path) -> Result<(), ChoreError> {
+    let fail = |path: &Path| {
+        let path = path.to_owned();
+        move |cause| ChoreError::File { path, cause }
+    };
+    let wanted_at = layout.root().join(from).join("requirements.txt");
+    let wanted = fs::read(&wanted_at).map_err(fail(&wanted_at))?;
+    let done = to.join("installed.txt");
+    if fs::read(&done).is_ok_and(|there| there == wanted) {
+        return Ok(());
+    }
+    // Debian has what makes an environment in a package of its own.
+    let makes_environments = || {
+        let mut asked = Command::new("python3");
+        asked.args(["-c", "import ensurepip, venv"]);
+        asked.output().is_ok_and(|output| output.status.success())
+    };
+    if !makes_environments() {
+        let missing = ChoreError::Missing {
+            what: "python3-venv",
+            fix: "install it with: sudo apt-get install -y python3-venv",
+        };
+        debian("python3-venv", missing, makes_environments)?;
+    }
+    command::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(to))?;
+    let mut install = Command::new(to.join("bin").join("python"));
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    install.args(["--only-binary", ":all:", "--require-hashes", "--requirement"]);
+    command::run(install.arg(&wanted_at))?;
     fs::write(&done, wanted).map_err(fail(&done))
 }
 

@@ -19,6 +19,9 @@ const KEYS_MAX: usize = 10;
 /// Bytes of an RSA modulus: 2048 to 4096 bits.
 const RSA: std::ops::RangeInclusive<usize> = 256..=512;
 
+/// What a key on Ed25519 signs by, under both names.
+const ED25519: &[Algorithm] = &[Algorithm::EdDsa, Algorithm::Ed25519];
+
 const MALFORMED: OAuthError = OAuthError::new(
     ErrorCode::InvalidClientMetadata,
     "jwks holds between 1 and 10 public keys: Ed25519, P-256, or RSA of 2048 to 4096 bits, each kid once",
@@ -53,7 +56,7 @@ impl ClientKey {
         }
         let (kind, curve) = (text("kty")?.ok_or(MALFORMED)?, text("crv")?);
         let (fitting, members): (&[Algorithm], &[&str]) = match (kind, curve) {
-            ("OKP", Some("Ed25519")) => (&[Algorithm::EdDsa], &["kty", "crv", "x"]),
+            ("OKP", Some("Ed25519")) => (ED25519, &["kty", "crv", "x"]),
             ("EC", Some("P-256")) => (&[Algorithm::Es256], &["kty", "crv", "x", "y"]),
             ("RSA", None) => (&[Algorithm::Rs256, Algorithm::Ps256], &["kty", "n", "e"]),
             _ => return Err(MALFORMED),
@@ -72,6 +75,8 @@ impl ClientKey {
         }
         let algorithms = match text("alg")? {
             None => fitting,
+            // Two names of one algorithm.
+            Some("EdDSA" | "Ed25519") if kind == "OKP" => fitting,
             Some(name) => {
                 let one = fitting.iter().find(|algorithm| algorithm.as_str() == name);
                 std::slice::from_ref(one.ok_or(MALFORMED)?)
@@ -163,6 +168,7 @@ mod tests {
         let count = |algorithm, key| keys.fitting(&header(algorithm, key)).count();
         assert_eq!(count(Algorithm::EdDsa, None), 2);
         assert_eq!(count(Algorithm::EdDsa, Some("b")), 1);
+        assert_eq!(count(Algorithm::Ed25519, None), 2, "the newer name of the same");
         assert_eq!(count(Algorithm::EdDsa, Some("ec")), 0, "another kind of key");
         assert_eq!(count(Algorithm::EdDsa, Some("c")), 0, "a name that nobody registered");
         assert_eq!((count(Algorithm::Rs256, None), count(Algorithm::Ps256, None)), (1, 2));

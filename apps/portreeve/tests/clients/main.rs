@@ -14,4 +14,5 @@ use portreeve_house::house;
 
 mod browser;
 mod consent;
+mod foreign;
 mod people;

@@ -565,7 +565,7 @@ fn a_client_that_signs_needs_no_secret_and_what_it_signed_is_good_once() {
     let methods = server["token_endpoint_auth_methods_supported"].as_array().unwrap();
     assert!(methods.contains(&json!("private_key_jwt")));
     let algorithms = &server["token_endpoint_auth_signing_alg_values_supported"];
-    assert_eq!(*algorithms, json!(["EdDSA", "ES256", "RS256", "PS256"]));
+    assert_eq!(*algorithms, json!(["EdDSA", "Ed25519", "ES256", "RS256", "PS256"]));
 
     let (key, other) = (SecretKey::from_seed(&[5; 32]), SecretKey::from_seed(&[6; 32]));
     let x = BASE64_URL_SAFE_NO_PAD.encode(key.public().as_bytes());

@@ -94,7 +94,7 @@ fn has_signed(key: &ClientKey, algorithm: Algorithm, jwt: &str) -> bool {
         let jwk: Jwk = serde_json::from_value(key.jwk().clone()).ok()?;
         let key = DecodingKey::from_jwk(&jwk).ok()?;
         let algorithm = match algorithm {
-            Algorithm::EdDsa => JwtAlgorithm::EdDSA,
+            Algorithm::EdDsa | Algorithm::Ed25519 => JwtAlgorithm::EdDSA,
             Algorithm::Es256 => JwtAlgorithm::ES256,
             Algorithm::Rs256 => JwtAlgorithm::RS256,
             Algorithm::Ps256 => JwtAlgorithm::PS256,

@@ -1,0 +1,236 @@
+//! Programs that know nothing of us but an address, unmodified: they find out the rest, somebody consents in a browser, and
+//! they go on by themselves.
+
+use {
+    crate::{
+        browser::{Browser, modules, node},
+        house::{Agent, House},
+        people::{enrol, invite},
+    },
+    base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD},
+    portreeve_signing::key::SecretKey as SigningKey,
+    serde_json::{Value, json},
+    std::{
+        fs,
+        io::{BufRead, BufReader, Lines},
+        path::{Path, PathBuf},
+        process::{Child, ChildStdout, Command, Stdio},
+    },
+};
+
+/// A house with one agent, and somebody who may let programs act for it.
+struct Street {
+    house: House,
+    agent: Agent,
+    browser: Browser,
+    key: String,
+}
+
+impl Street {
+    fn open() -> Self {
+        let mut house = House::secured();
+        house.serve(&[]);
+        let agent = house.agent(&["--daily", "1sol"]);
+        let (_, link) = invite(&house, "Ada", "owner");
+        let mut browser = Browser::believing(&house.home().join("tls/ca.pem"));
+        enrol(&mut browser, &link);
+        let made = [
+            "key",
+            "create",
+            "by key",
+            "--agent",
+            &agent.id,
+            "--scope",
+            "wallets:read",
+        ];
+        let made = house.cli(&[&made[..], &["--json"]].concat()).json();
+        Self {
+            key: made["key"].as_str().unwrap().to_owned(),
+            house,
+            agent,
+            browser,
+        }
+    }
+
+    /// A client that acts for the agent by itself, with what it is told of that in the environment.
+    fn services(&self) -> Vec<(&'static str, String)> {
+        let text = |made: &Value, name: &str| made[name].as_str().unwrap().to_owned();
+        let create = |name: &str, more: &[&str]| {
+            let args = [
+                "client",
+                "create",
+                name,
+                "--agent",
+                &self.agent.id,
+                "--scope",
+                "wallets:read",
+                "--json",
+            ];
+            self.house.cli(&[&args[..], more].concat()).json()
+        };
+        let service = create("service", &[]);
+        let key = SigningKey::from_seed(&[5; 32]);
+        let [x, d] = [key.public().as_bytes().to_vec(), vec![5; 32]].map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes));
+        let public = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "1", "use": "sig", "alg": "EdDSA"});
+        let file = self.house.home().join("public.json");
+        fs::write(&file, json!({"keys": [public]}).to_string()).unwrap();
+        let robot = create("robot", &["--jwks", file.to_str().unwrap()]);
+        let private = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "d": d, "kid": "1"});
+        vec![
+            ("PORTREEVE_AGENT", self.agent.id.clone()),
+            ("PORTREEVE_SERVICE", text(&service, "id")),
+            ("PORTREEVE_SERVICE_SECRET", text(&service, "clientSecret")),
+            ("PORTREEVE_ROBOT", text(&robot, "id")),
+            ("PORTREEVE_SIGNS_WITH", private.to_string()),
+        ]
+    }
+
+    /// Runs a program of this folder. Whenever it sends a browser somewhere, somebody says yes to what it asks.
+    fn runs(&mut self, program: &str, args: &[&str]) -> Value {
+        let mut command = match program.rsplit_once('.') {
+            Some((_, "py")) => Command::new(python()),
+            _ => Command::new(node()),
+        };
+        command.arg(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/clients")
+                .join(program),
+        );
+        command.args(args);
+        command
+            .env("PORTREEVE_CLIENTS", modules())
+            .env("PORTREEVE_ORIGIN", self.house.origin())
+            .env("PORTREEVE_KEY", &self.key)
+            // Whom to believe, as `docs/tls.md` says.
+            .env("NODE_EXTRA_CA_CERTS", self.house.home().join("tls/ca.pem"))
+            .env("SSL_CERT_FILE", self.house.home().join("tls/ca.pem"))
+            .envs(self.services());
+        let mut running = Running::start(command);
+        loop {
+            let said = running.says();
+            if let Some(url) = said["open"].as_str() {
+                let seen = self.browser.go(url);
+                assert_eq!(seen["heading"], "A program asks for access", "{seen:#}");
+                let seen = self.browser.press("Allow");
+                assert_eq!(seen["title"], "back", "{seen:#}");
+            } else {
+                assert!(said["failed"].is_null(), "{program}: {said:#}");
+                return said["done"].clone();
+            }
+        }
+    }
+}
+
+/// Where `cargo xtask test --stage tools` has put what pip provides.
+fn python() -> PathBuf {
+    modules().join("python/bin/python")
+}
+
+/// A program that says what it does line by line.
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        Self {
+            lines: BufReader::new(child.stdout.take().unwrap()).lines(),
+            child,
+        }
+    }
+
+    #[track_caller]
+    fn says(&mut self) -> Value {
+        let line = self
+            .lines
+            .next()
+            .unwrap_or_else(|| panic!("it ended without a word"))
+            .unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("it says: {line}"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a program saw of the wallet: by token, after the token was exchanged, and by key.
+#[track_caller]
+fn went_well(street: &Street, done: &Value) {
+    for way in ["byToken", "afterRefresh", "byKey"] {
+        let seen = &done[way];
+        assert_eq!(seen["isError"], false, "{way}: {done:#}");
+        assert_eq!(seen["balance"]["agentId"], json!(street.agent.id), "{way}: {done:#}");
+    }
+    let tools = done["byToken"]["tools"].as_array().unwrap();
+    assert!(tools.contains(&json!("execute_transaction")), "{done:#}");
+    assert!(!tools.contains(&json!("suspend_agent")), "{done:#}");
+    assert_eq!(done["byKey"]["tools"], json!(["get_balance"]), "{done:#}");
+    assert_eq!(done["refreshed"], true, "{done:#}");
+    let grants = street.house.cli(&["grant", "list", "--json"]).json();
+    assert_eq!(grants["items"][0]["agentId"], json!(street.agent.id));
+}
+
+#[test]
+fn the_typescript_sdk_of_the_older_kind_finds_its_way_in() {
+    let mut street = Street::open();
+    let done = street.runs("sdk.mjs", &["v1"]);
+    went_well(&street, &done);
+}
+
+#[test]
+fn the_typescript_sdk_finds_its_way_in() {
+    let mut street = Street::open();
+    let done = street.runs("sdk.mjs", &["v2"]);
+    went_well(&street, &done);
+}
+
+#[test]
+fn the_python_sdk_finds_its_way_in() {
+    let mut street = Street::open();
+    let done = street.runs("sdk.py", &[]);
+    went_well(&street, &done);
+}
+
+/// What a library did: registered, had somebody consent, refreshed, read, gave back; and acted by itself, by a secret and by
+/// what it signs.
+#[track_caller]
+fn did_all(street: &Street, done: &Value) {
+    let expected = json!({
+        "resource": format!("{}/mcp", street.house.origin()), "scope": "wallets:read", "balance": 200,
+        "afterRevocation": 401, "active": true,
+    });
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(done[name], *value, "{name}: {done:#}");
+    }
+    assert!(
+        done["bySignature"].as_str().unwrap().eq_ignore_ascii_case("bearer"),
+        "{done:#}"
+    );
+}
+
+#[test]
+fn oauth4webapi_does_all_that_the_metadata_promises() {
+    let mut street = Street::open();
+    let done = street.runs("oauth4webapi.mjs", &[]);
+    did_all(&street, &done);
+}
+
+#[test]
+fn openid_client_does_all_that_the_metadata_promises() {
+    let mut street = Street::open();
+    let done = street.runs("openid-client.mjs", &[]);
+    did_all(&street, &done);
+}
+
+#[test]
+fn authlib_does_all_that_the_metadata_promises() {
+    let mut street = Street::open();
+    let done = street.runs("authlib.py", &[]);
+    did_all(&street, &done);
+}
