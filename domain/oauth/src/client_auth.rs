@@ -18,7 +18,7 @@ use {
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// How far ahead an assertion may end: it is made for one request, and its `jti` is remembered as long.
-const ASSERTION_MAX: Seconds = Seconds(300);
+const ASSERTION_MAX: Seconds = Seconds(3600);
 
 /// How far a client's clock may be ahead of ours.
 const LEEWAY: Seconds = Seconds(60);
@@ -324,7 +324,7 @@ mod tests {
             ("aud", json!("https://p.example/")),
             ("aud", json!([])),
             ("exp", json!(1_800_000_000)),
-            ("exp", json!(1_800_000_361)),
+            ("exp", json!(1_800_003_661)),
             ("nbf", json!(1_800_000_061)),
             ("iat", json!(1_800_000_061)),
             ("jti", json!("")),

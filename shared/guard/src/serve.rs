@@ -3,19 +3,21 @@
 //! Our own loop, because `axum::serve` has no time limit on headers. Plain HTTP is for loopback only, and [`bind`] is the
 //! one way to a [`Listener`].
 
+mod rest;
+
 use {
     crate::tls::Tls,
     axum::{
         Router,
-        body::Body,
         extract::{ConnectInfo, Request},
+        http::{HeaderValue, header},
     },
     hyper::{body::Incoming, server::conn::http1, service::service_fn},
     hyper_util::{
         rt::{TokioIo, TokioTimer},
         server::graceful::{GracefulShutdown, Watcher},
     },
-    std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration},
+    std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, time::Duration},
     tokio::{
         io::{AsyncRead, AsyncWrite},
         net::{TcpListener, TcpStream},
@@ -144,9 +146,20 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
+        let (parts, body) = request.into_parts();
+        let waits_to_be_told = parts.headers.contains_key(header::EXPECT);
+        let (body, rest) = rest::lend(body);
+        let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        let answering = router.clone().oneshot(request);
+        async move {
+            let mut response = answering.await?;
+            if !rest.is_read(waits_to_be_told).await {
+                let headers = response.headers_mut();
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

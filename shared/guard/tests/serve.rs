@@ -190,3 +190,39 @@ async fn work_that_does_not_end_is_given_up_after_ten_seconds() {
     assert!(!server.ended.await.unwrap());
     assert!(before.elapsed() >= DRAIN);
 }
+
+/// A client may write head and body apart, and is answered by the head alone: what it has yet to send must not cost it the
+/// connection, which it goes on to use.
+#[tokio::test]
+async fn who_is_answered_before_its_body_came_goes_on_with_the_same_connection() {
+    let running = run().await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    for _ in 0..3 {
+        let head = "POST /none HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stream.write_all(b"hello").await.unwrap();
+        let told = read(&mut stream, "\r\n\r\n").await;
+        assert!(told.starts_with("HTTP/1.1 404"), "{told:?}");
+        assert!(!told.to_ascii_lowercase().contains("connection: close"), "{told}");
+    }
+}
+
+/// Nobody waits for what is too much, or never comes: the client is told that the connection ends.
+#[tokio::test]
+async fn who_is_answered_before_a_large_or_missing_body_is_told_that_the_connection_ends() {
+    let running = run().await;
+    for more in [
+        "Content-Length: 1000000",
+        "Content-Length: 5",
+        "Content-Length: 5\r\nExpect: 100-continue",
+    ] {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let head = format!("POST /none HTTP/1.1\r\nHost: localhost\r\n{more}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let told = read(&mut stream, "").await;
+        assert!(told.starts_with("HTTP/1.1 404"), "{told:?}");
+        assert!(told.to_ascii_lowercase().contains("connection: close"), "{told}");
+    }
+}

@@ -21,27 +21,22 @@ facts! {
     of_fifty_who_redeem_one_code_at_once_one_gets_tokens_and_the_rest_end_them;
     a_code_that_comes_back_ends_its_tokens_and_a_stranger_with_it_ends_nothing;
     a_code_is_bound_to_client_verifier_address_resource_and_its_minute;
-    a_refresh_token_is_exchanged_and_within_the_grace_the_same_successor_comes_again;
-    a_refresh_token_that_comes_back_after_the_grace_ends_the_family_and_a_stranger_ends_nothing;
-    of_fifty_who_refresh_at_once_all_get_the_same_successor;
-    a_refresh_never_widens_and_narrowing_does_not_shrink_the_grant;
     whatever_ends_person_client_agent_or_grant_ends_code_and_tokens_with_the_answer;
-    giving_a_refresh_token_back_ends_its_access_tokens_and_nobody_elses;
     codes_and_refresh_tokens_are_nowhere_in_the_database;
     what_nobody_can_use_any_more_is_forgotten;
     grants_are_listed_and_ended_by_their_owner_alone;
 }
 
-const WALLET: &str = "https://portreeve.test/mcp";
+pub(crate) const WALLET: &str = "https://portreeve.test/mcp";
 pub(crate) const BACK: &str = "https://planner.example/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const SCOPES: &str = "agents:read transactions:execute";
+pub(crate) const SCOPES: &str = "agents:read transactions:execute";
 
 fn challenge(verifier: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 
-fn form(pairs: &[(&str, &str)]) -> String {
+pub(crate) fn form(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish()
@@ -89,17 +84,17 @@ pub(crate) fn of<'a>(told: &'a [(String, String)], name: &str) -> &'a str {
 }
 
 /// A town with somebody signed in, and a program that its people use.
-struct Square<'a> {
-    town: &'a Town,
+pub(crate) struct Square<'a> {
+    pub(crate) town: &'a Town,
     user: String,
     browser: Browser<'a>,
     device: Authenticator,
-    client: String,
+    pub(crate) client: String,
     agent: AgentId,
 }
 
 impl<'a> Square<'a> {
-    async fn new(town: &'a Town) -> Self {
+    pub(crate) async fn new(town: &'a Town) -> Self {
         let (user, device, browser) = town.person(1, "owner").await;
         let client = program(town, "Travel planner").await;
         let agent = AgentId::new(START, &Seeded::new(4));
@@ -125,7 +120,7 @@ impl<'a> Square<'a> {
         of(&told(next.as_str().unwrap()), "code").to_owned()
     }
 
-    async fn ask(&self, pairs: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn ask(&self, pairs: &[(&str, &str)]) -> Answer {
         ask(&self.town.house, &self.client, pairs).await
     }
 
@@ -134,23 +129,23 @@ impl<'a> Square<'a> {
     }
 
     /// Tokens: the one for access, and the one for the next.
-    async fn tokens(&mut self) -> (String, String) {
+    pub(crate) async fn tokens(&mut self) -> (String, String) {
         let code = self.code(&[]).await;
         pair(&self.redeem(&code, &[]).await.expect(200))
     }
 
-    async fn refresh(&self, token: &str, change: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn refresh(&self, token: &str, change: &[(&str, &str)]) -> Answer {
         let mut pairs = vec![("grant_type", "refresh_token"), ("refresh_token", token)];
         pairs.extend(change);
         self.ask(&pairs).await
     }
 
     /// Who lacks the scope has been let in.
-    async fn is_good(&self, token: &str) {
+    pub(crate) async fn is_good(&self, token: &str) {
         self.town.house.look(token).await.is(Code::AuthScopeInsufficient);
     }
 
-    async fn is_dead(&self, token: &str) {
+    pub(crate) async fn is_dead(&self, token: &str) {
         self.town.house.look(token).await.is(Code::AuthTokenRevoked);
     }
 
@@ -211,12 +206,12 @@ pub(crate) fn pair(told: &Value) -> (String, String) {
     (text("access_token"), text("refresh_token"))
 }
 
-fn data(row: &AuditRow) -> Value {
+pub(crate) fn data(row: &AuditRow) -> Value {
     serde_json::from_str(&row.data).unwrap()
 }
 
 #[track_caller]
-fn refused(answer: Answer, error: &str) {
+pub(crate) fn refused(answer: Answer, error: &str) {
     assert_eq!(answer.headers["cache-control"], "no-store");
     let body = answer.expect(400);
     assert_eq!(body["error"], error, "{body}");
@@ -515,93 +510,6 @@ async fn a_code_is_bound_to_client_verifier_address_resource_and_its_minute(data
     square.redeem(&short, &[("redirect_uri", "")]).await.expect(200);
 }
 
-async fn a_refresh_token_is_exchanged_and_within_the_grace_the_same_successor_comes_again(database: &TestDatabase) {
-    let town = Town::new(database).await;
-    let mut square = Square::new(&town).await;
-    let (_, first) = square.tokens().await;
-    let (access, second) = pair(&square.refresh(&first, &[]).await.expect(200));
-    assert_ne!(first, second);
-    square.is_good(&access).await;
-    town.house.after(19);
-    let (again, same) = pair(&square.refresh(&first, &[]).await.expect(200));
-    assert_eq!(same, second, "an answer that was lost is given again");
-    assert_ne!(again, access);
-    let (_, third) = pair(&square.refresh(&second, &[]).await.expect(200));
-    town.house.after(7 * 86_400 - 1);
-    let (_, fourth) = pair(&square.refresh(&third, &[]).await.expect(200));
-    town.house.after(7 * 86_400);
-    refused(square.refresh(&fourth, &[]).await, "invalid_grant");
-}
-
-async fn a_refresh_token_that_comes_back_after_the_grace_ends_the_family_and_a_stranger_ends_nothing(
-    database: &TestDatabase,
-) {
-    let town = Town::new(database).await;
-    let mut square = Square::new(&town).await;
-    let another = program(&town, "Another").await;
-    let (_, first) = square.tokens().await;
-    let (access, second) = pair(&square.refresh(&first, &[]).await.expect(200));
-    town.house.after(20);
-    let stolen = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", &*first),
-        ("client_id", &another),
-    ];
-    refused(square.ask(&stolen).await, "invalid_grant");
-    square.is_good(&access).await;
-    refused(square.refresh("wrt_x", &[]).await, "invalid_grant");
-    refused(square.refresh(&first, &[]).await, "invalid_grant");
-    square.is_dead(&access).await;
-    refused(square.refresh(&second, &[]).await, "invalid_grant");
-    let log = town.house.audit().await;
-    let ended = log.iter().find(|row| row.kind == "oauth.grant_revoked").unwrap();
-    assert_eq!(data(ended)["why"], "refresh_reused");
-}
-
-async fn of_fifty_who_refresh_at_once_all_get_the_same_successor(database: &TestDatabase) {
-    let town = Town::new(database).await;
-    let mut square = Square::new(&town).await;
-    let (_, first) = square.tokens().await;
-    let house = std::sync::Arc::new(House::new(database, 2).await);
-    let mut all = JoinSet::new();
-    for _ in 0..50 {
-        let (house, client, first) = (house.clone(), square.client.clone(), first.clone());
-        all.spawn(async move {
-            let pairs = [("grant_type", "refresh_token"), ("refresh_token", &*first)];
-            let told = ask(&house, &client, &pairs).await.expect(200);
-            pair(&told).1
-        });
-    }
-    let mut successors = all.join_all().await;
-    successors.dedup();
-    assert_eq!(successors.len(), 1);
-    assert_eq!(town.count("SELECT COUNT(*) AS n FROM oauth_refresh_tokens").await, 2);
-}
-
-async fn a_refresh_never_widens_and_narrowing_does_not_shrink_the_grant(database: &TestDatabase) {
-    let town = Town::new(database).await;
-    let mut square = Square::new(&town).await;
-    let (_, first) = square.tokens().await;
-    for wider in [
-        "agents:write",
-        "agents:read agents:write",
-        "admin:all",
-        "Agents:read",
-        " ",
-    ] {
-        refused(square.refresh(&first, &[("scope", wider)]).await, "invalid_scope");
-    }
-    let other = [("resource", "https://portreeve.test/vault/mcp")];
-    refused(square.refresh(&first, &other).await, "invalid_target");
-    let narrow = square.refresh(&first, &[("scope", "agents:read")]).await.expect(200);
-    assert_eq!(narrow["scope"], "agents:read");
-    let whole = square
-        .refresh(&pair(&narrow).1, &[("resource", WALLET)])
-        .await
-        .expect(200);
-    assert_eq!(whole["scope"], SCOPES);
-}
-
 async fn whatever_ends_person_client_agent_or_grant_ends_code_and_tokens_with_the_answer(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;
@@ -650,29 +558,6 @@ async fn whatever_ends_person_client_agent_or_grant_ends_code_and_tokens_with_th
             refused(square.refresh(&refresh, &[]).await, "invalid_grant");
         }
     }
-}
-
-async fn giving_a_refresh_token_back_ends_its_access_tokens_and_nobody_elses(database: &TestDatabase) {
-    let town = Town::new(database).await;
-    let mut square = Square::new(&town).await;
-    let another = program(&town, "Another").await;
-    let (access, refresh) = square.tokens().await;
-    let (other, _) = square.tokens().await;
-    let give = async |client: &str, token: &str| {
-        let pairs = [
-            ("token", token),
-            ("client_id", client),
-            ("token_type_hint", "access_token"),
-        ];
-        town.house.form("/oauth/revoke", &form(&pairs), None).await.expect(200)
-    };
-    give(&another, &refresh).await;
-    give(&square.client, "wrt_nobodys").await;
-    square.is_good(&access).await;
-    give(&square.client, &refresh).await;
-    square.is_dead(&access).await;
-    square.is_good(&other).await;
-    refused(square.refresh(&refresh, &[]).await, "invalid_grant");
 }
 
 async fn codes_and_refresh_tokens_are_nowhere_in_the_database(database: &TestDatabase) {

@@ -18,6 +18,7 @@ mod house;
 mod oauth_contract;
 mod people;
 mod people_contract;
+mod refresh;
 mod registration;
 mod rotation;
 mod service;

@@ -46,7 +46,7 @@ pub(crate) struct TokenForm {
     client_secret: Option<String>,
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, when the client signs.
     client_assertion_type: Option<String>,
-    /// A JWT that the client signed (RFC 7523): `iss` and `sub` its id, `aud` the issuer, `exp` within five minutes, a new `jti`.
+    /// A JWT that the client signed (RFC 7523): `iss` and `sub` its id, `aud` the issuer, `exp` within an hour, a new `jti`.
     client_assertion: Option<String>,
 }
 
