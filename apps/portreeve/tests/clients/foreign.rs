@@ -12,9 +12,9 @@ use {
     serde_json::{Value, json},
     std::{
         fs,
-        io::{BufRead, BufReader, Lines},
+        io::{BufRead, BufReader, Lines, Write},
         path::{Path, PathBuf},
-        process::{Child, ChildStdout, Command, Stdio},
+        process::{Child, ChildStderr, ChildStdout, Command, Stdio},
     },
 };
 
@@ -233,4 +233,171 @@ fn authlib_does_all_that_the_metadata_promises() {
     let mut street = Street::open();
     let done = street.runs("authlib.py", &[]);
     did_all(&street, &done);
+}
+
+/// A program that npm provides, by the file that it begins with.
+fn provided(street: &Street, file: &str) -> Command {
+    let mut command = Command::new(node());
+    command
+        .arg(modules().join("node_modules").join(file))
+        .env("NODE_EXTRA_CA_CERTS", street.house.home().join("tls/ca.pem"))
+        .env("MCP_REMOTE_CONFIG_DIR", street.house.home().join("mcp-remote"))
+        .env("HOME", street.house.home());
+    command
+}
+
+#[test]
+fn the_inspector_lists_tools_and_calls_one_by_key() {
+    let street = Street::open();
+    let asks = |more: &[&str]| {
+        let mut command = provided(
+            &street,
+            "@modelcontextprotocol/inspector/clients/launcher/build/index.js",
+        );
+        let endpoint = format!("{}/mcp", street.house.origin());
+        let header = format!("Authorization: Bearer {}", street.key);
+        command.args(["--cli", &endpoint, "--transport", "http", "--header", &header]);
+        let output = command.args(more).output().unwrap();
+        let (out, err) = (
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        );
+        assert!(output.status.success(), "{out}{err}");
+        serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{out}{err}"))
+    };
+    let listed = asks(&["--method", "tools/list"]);
+    assert_eq!(listed["tools"][0]["name"], "get_balance", "{listed:#}");
+    let balance = asks(&["--method", "tools/call", "--tool-name", "get_balance"]);
+    assert_eq!(
+        balance["structuredContent"]["agentId"],
+        json!(street.agent.id),
+        "{balance:#}"
+    );
+}
+
+/// mcp-remote, which hands what a local program says to a server far away.
+struct Remote {
+    child: Child,
+    answers: Lines<BufReader<ChildStdout>>,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Remote {
+    fn start(street: &Street, args: &[&str]) -> Self {
+        let mut command = provided(street, "mcp-remote/dist/proxy.js");
+        command.arg(format!("{}/mcp", street.house.origin())).args(args);
+        let piped = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        Self {
+            answers: BufReader::new(child.stdout.take().unwrap()).lines(),
+            log: BufReader::new(child.stderr.take().unwrap()).lines(),
+            child,
+        }
+    }
+
+    /// The first line of its log that holds this.
+    #[track_caller]
+    fn logs(&mut self, what: &str) -> String {
+        let mut all = String::new();
+        for line in self.log.by_ref() {
+            let line = line.unwrap();
+            if line.contains(what) {
+                return line;
+            }
+            all.push_str(&line);
+            all.push('\n');
+        }
+        panic!("it never said `{what}`: {all}");
+    }
+
+    /// Says these, one after the other, and waits for the answer to the last.
+    #[track_caller]
+    fn answers(&mut self, lines: &[Value]) -> Value {
+        let last = lines.last().unwrap()["id"].clone();
+        for line in lines {
+            writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+        }
+        loop {
+            let Some(line) = self.answers.next() else {
+                self.logs("it ended, and so does its log");
+                return Value::Null;
+            };
+            let line = line.unwrap();
+            let answer: Value = serde_json::from_str(&line).unwrap();
+            if answer["id"] == last {
+                return answer;
+            }
+        }
+    }
+
+    /// Greets, and asks for the balance.
+    #[track_caller]
+    fn balance(&mut self) -> Value {
+        let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+        }});
+        let greeted = self.answers(&[hello]);
+        assert_eq!(
+            greeted["result"]["serverInfo"]["name"], "portreeve-wallet",
+            "{greeted:#}"
+        );
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        let call = json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "get_balance", "arguments": {}}});
+        self.answers(&[ready, call])["result"]["structuredContent"].clone()
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn mcp_remote_has_a_person_consent_in_the_browser() {
+    let mut street = Street::open();
+    let mut remote = Remote::start(&street, &[]);
+    let url = remote.logs("/oauth/authorize?");
+    let seen = street.browser.go(url.trim());
+    assert_eq!(seen["heading"], "A program asks for access", "{seen:#}");
+    street.browser.press("Allow");
+    assert_eq!(remote.balance()["agentId"], json!(street.agent.id));
+}
+
+#[test]
+fn mcp_remote_signs_in_as_a_service() {
+    let street = Street::open();
+    let services = street.services();
+    let of = |name: &str| services.iter().find(|(known, _)| *known == name).unwrap().1.clone();
+    let client = json!({"client_id": of("PORTREEVE_SERVICE"), "client_secret": of("PORTREEVE_SERVICE_SECRET")});
+    let args = [
+        "--client-credentials",
+        "--static-oauth-client-info",
+        &client.to_string(),
+    ];
+    assert_eq!(
+        Remote::start(&street, &args).balance()["agentId"],
+        json!(street.agent.id)
+    );
+}
+
+#[test]
+fn mcp_remote_has_a_person_consent_on_another_device() {
+    let mut street = Street::open();
+    let kiosk = street
+        .house
+        .cli(&["client", "create", "kiosk", "--device", "--public", "--json"])
+        .json();
+    let client = json!({"client_id": kiosk["id"]}).to_string();
+    let mut remote = Remote::start(&street, &["--device-code", "--static-oauth-client-info", &client]);
+    let line = remote.logs("/device?user_code=");
+    let (_, url) = line.rsplit_once(' ').unwrap();
+    let seen = street.browser.go(url);
+    assert_eq!(seen["heading"], "A program asks for access", "{seen:#}");
+    street.browser.press("Allow");
+    assert_eq!(remote.balance()["agentId"], json!(street.agent.id));
 }
