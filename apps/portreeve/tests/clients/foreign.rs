@@ -56,17 +56,16 @@ impl Street {
     fn services(&self) -> Vec<(&'static str, String)> {
         let text = |made: &Value, name: &str| made[name].as_str().unwrap().to_owned();
         let create = |name: &str, more: &[&str]| {
-            let args = [
-                "client",
-                "create",
-                name,
-                "--agent",
-                &self.agent.id,
-                "--scope",
-                "wallets:read",
-                "--json",
+            let args = ["client", "create", name, "--agent", &self.agent.id, "--json"];
+            // Programs that know nothing ask for all that the resource's document names.
+            let scopes = [
+                "--scope=agents:read",
+                "--scope=policies:read",
+                "--scope=transactions:execute",
+                "--scope=transactions:read",
+                "--scope=wallets:read",
             ];
-            self.house.cli(&[&args[..], more].concat()).json()
+            self.house.cli(&[&args[..], &scopes, more].concat()).json()
         };
         let service = create("service", &[]);
         let key = SigningKey::from_seed(&[5; 32]);
