@@ -101,6 +101,7 @@ codes! {
     AuthGrantNotFound "AUTH_GRANT_NOT_FOUND" 404 false - "Grant not found", "List the grants to see which exist.";
     AuthLinkInvalid "AUTH_LINK_INVALID" 403 false - "Link not valid", "It was used, is over, or was never made. Ask for a new one: the owner makes it with `portreeve user link`.";
     AuthPasskeyRefused "AUTH_PASSKEY_REFUSED" 403 false - "Passkey not accepted", "Begin again. If it stays, ask the owner for a link, and make another passkey.";
+    AuthPasskeyNotFound "AUTH_PASSKEY_NOT_FOUND" 404 false - "Passkey not found", "List the person's passkeys to see which exist.";
     AuthSessionOver "AUTH_SESSION_OVER" 403 true - "Signed out", "Sign in again, and begin anew where you came from.";
     AuthScopeInsufficient "AUTH_SCOPE_INSUFFICIENT" 403 false - "Scope missing", "Use a credential that holds the scope named in the answer.";
     AuthIpBlocked "AUTH_IP_BLOCKED" 403 false Low "Address not allowed", "Call from an address in the key's list, or ask the owner to change the list.";
