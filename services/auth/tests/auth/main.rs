@@ -21,6 +21,7 @@ mod people_contract;
 mod registration;
 mod rotation;
 mod service;
+mod speaking;
 mod strangers;
 mod token;
 mod token_access;
