@@ -143,7 +143,7 @@ codes! {
     PolicyAmountCritical "POLICY_AMOUNT_CRITICAL" 403 false Critical "Amount at or above an alarm threshold", "The agent is suspended. Only the owner can go on from here.";
     PolicyInvalid "POLICY_INVALID" 400 false - "Policy not valid", "Correct the fields listed in `violations`.";
     PolicyNotApproved "POLICY_NOT_APPROVED" 409 false - "Policy not approved by the owner", "The owner approves it with `portreeve policy approve`.";
-    PolicyProofInvalid "POLICY_PROOF_INVALID" 403 false High "Owner's approval not valid", "Sign the challenge of this very policy with the approval key that `portreeve init` made.";
+    PolicyProofInvalid "POLICY_PROOF_INVALID" 403 false High "Owner's approval not valid", "Sign the challenge of this very act with the approval key that `portreeve init` made, or with a passkey that it has pinned.";
     PolicyVersionConflict "POLICY_VERSION_CONFLICT" 412 false - "Policy has changed since", "Read the policy again and repeat the change on its newest version.";
 
     AgentNotFound "AGENT_NOT_FOUND" 404 false - "Agent not found", "List the agents to see which exist.";
