@@ -8,7 +8,9 @@ use {
     portreeve_kernel::{Address, AgentId, Entropy, OwnerProof, proof::Challenge},
     portreeve_policy::{AgentPolicy, approval_challenge},
     portreeve_signing::{
+        Passkey,
         key::SecretKey,
+        pins::pin_challenge,
         resume_challenge,
         sealed::{Cost, KeyFile, SealError},
     },
@@ -102,6 +104,12 @@ impl ApprovalKey {
         self.sign(resume_challenge(agent, suspension), asked)
     }
 
+    /// Consents to pin `passkey` beside what the signer has pinned at `revision`. Nobody asks for that signature: it is made
+    /// over what is shown here.
+    pub(crate) fn approve_pin(&self, revision: u64, passkey: &Passkey) -> OwnerProof {
+        self.0.approve(&pin_challenge(revision, passkey))
+    }
+
     fn sign(&self, computed: Challenge, asked: &str) -> Result<OwnerProof, OwnerError> {
         if computed.to_string() == asked {
             Ok(self.0.approve(&computed))
@@ -131,7 +139,7 @@ mod tests {
         super::*,
         portreeve_kernel::{Timestamp, entropy::Seeded},
         portreeve_policy::PolicyInput,
-        portreeve_signing::key::proves,
+        portreeve_signing::Pins,
     };
 
     fn key() -> ApprovalKey {
@@ -161,7 +169,7 @@ mod tests {
         let shown = policy(r#"{"preset": "standard"}"#);
         let challenge = approval_challenge(&agent(1), &shown);
         let proof = key().approve_policy(&agent(1), &shown, &challenge.to_string()).unwrap();
-        assert!(proves(&proof, key().public(), &challenge));
+        assert!(Pins::new(key().public()).prove(&proof, &challenge));
     }
 
     #[test]

@@ -321,6 +321,7 @@ impl House {
             faces: vec![wallet_server.face(&["/api/v1", "/mcp"])],
             https_only: origin.is_https() && !origin.is_loopback(),
         });
+        let people = Arc::new(People::new(&keys, seal));
         let wallet = Wallet::new(Parts {
             database,
             gate: gate.clone(),
@@ -331,10 +332,11 @@ impl House {
             signer,
             credentials: Arc::clone(&keys) as _,
             checks: Arc::clone(&keys) as _,
+            passkeys: Arc::clone(&people) as _,
+            visitors: Arc::clone(&people) as _,
             programs,
         });
         let agents: Arc<Agents> = Arc::new(wallet.clone());
-        let people = People::new(&keys, seal);
         if !people.can_sign_in() {
             tracing::warn!(%origin, "nobody can sign in: a passkey belongs to a name; set `server.origin` to one");
         }
@@ -344,7 +346,7 @@ impl House {
             keys: Arc::clone(&keys),
             agents,
             issuer: Arc::new(issuer),
-            people: Arc::new(people),
+            people,
         };
         let (ending, is_ending) = watch::channel(false);
         let offer = portreeve_wallet::mcp::offer(wallet.clone());

@@ -47,7 +47,7 @@ const RANKS: [(&str, u8); 15] = [
 
 /// What `domain` may use from outside: encodings, errors, hashes, signatures, civil time. Nothing that does I/O, waits,
 /// reads a clock or draws chance.
-const DOMAIN_HANDFUL: [&str; 15] = [
+const DOMAIN_HANDFUL: [&str; 16] = [
     "argon2",
     "base64",
     "bs58",
@@ -57,6 +57,7 @@ const DOMAIN_HANDFUL: [&str; 15] = [
     "form_urlencoded",
     "hmac",
     "jiff",
+    "p256",
     "serde",
     "serde_json",
     "sha2",

@@ -3,7 +3,7 @@
 use {
     crate::{Failure, cli::InspectArguments, clock::SystemClock, journal::Journal, keystore::Keystore, passphrase},
     portreeve_kernel::{Address, AgentId, Asset, Cluster, Now, Timestamp, Total},
-    portreeve_signing::{Agent, SignerState, protocol::Enrolment},
+    portreeve_signing::{Agent, Passkey, SignerState, protocol::Enrolment},
     serde::Serialize,
     std::io::{self, Write},
 };
@@ -13,6 +13,7 @@ use {
 #[serde(rename_all = "camelCase")]
 struct Report {
     enrolment: Enrolment,
+    passkeys: Vec<Passkey>,
     sequence: u64,
     /// The newest record's time.
     latest: Timestamp,
@@ -67,6 +68,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
 fn report(state: &SignerState, now: Now) -> Report {
     Report {
         enrolment: state.enrolment().clone(),
+        passkeys: state.pins().passkeys.clone(),
         sequence: state.sequence(),
         latest: state.latest(),
         as_of: now.for_release(),
@@ -113,6 +115,9 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "cluster       {cluster}")?;
     writeln!(out, "squads        {squads}")?;
     writeln!(out, "approval key  {approval_key}")?;
+    for passkey in &report.passkeys {
+        writeln!(out, "passkey       {} at {}", passkey.credential_id, passkey.origin)?;
+    }
     writeln!(out, "owner key     {owner_key}")?;
     writeln!(out, "fee payer     {fee_payer}")?;
     writeln!(

@@ -50,6 +50,15 @@ impl TokenProgram {
         }
     }
 
+    /// What people call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "SPL Token",
+            Self::Token2022 => "Token-2022",
+        }
+    }
+
     /// The token program at `address`, which is also the owner of its mints and token accounts.
     #[must_use]
     pub fn at(address: Address) -> Option<Self> {

@@ -101,6 +101,7 @@ codes! {
     AuthGrantNotFound "AUTH_GRANT_NOT_FOUND" 404 false - "Grant not found", "List the grants to see which exist.";
     AuthLinkInvalid "AUTH_LINK_INVALID" 403 false - "Link not valid", "It was used, is over, or was never made. Ask for a new one: the owner makes it with `portreeve user link`.";
     AuthPasskeyRefused "AUTH_PASSKEY_REFUSED" 403 false - "Passkey not accepted", "Begin again. If it stays, ask the owner for a link, and make another passkey.";
+    AuthPasskeyNotFound "AUTH_PASSKEY_NOT_FOUND" 404 false - "Passkey not found", "List the person's passkeys to see which exist.";
     AuthSessionOver "AUTH_SESSION_OVER" 403 true - "Signed out", "Sign in again, and begin anew where you came from.";
     AuthScopeInsufficient "AUTH_SCOPE_INSUFFICIENT" 403 false - "Scope missing", "Use a credential that holds the scope named in the answer.";
     AuthIpBlocked "AUTH_IP_BLOCKED" 403 false Low "Address not allowed", "Call from an address in the key's list, or ask the owner to change the list.";
@@ -142,7 +143,7 @@ codes! {
     PolicyAmountCritical "POLICY_AMOUNT_CRITICAL" 403 false Critical "Amount at or above an alarm threshold", "The agent is suspended. Only the owner can go on from here.";
     PolicyInvalid "POLICY_INVALID" 400 false - "Policy not valid", "Correct the fields listed in `violations`.";
     PolicyNotApproved "POLICY_NOT_APPROVED" 409 false - "Policy not approved by the owner", "The owner approves it with `portreeve policy approve`.";
-    PolicyProofInvalid "POLICY_PROOF_INVALID" 403 false High "Owner's approval not valid", "Sign the challenge of this very policy with the approval key that `portreeve init` made.";
+    PolicyProofInvalid "POLICY_PROOF_INVALID" 403 false High "Owner's approval not valid", "Sign the challenge of this very act with the approval key that `portreeve init` made, or with a passkey that it has pinned.";
     PolicyVersionConflict "POLICY_VERSION_CONFLICT" 412 false - "Policy has changed since", "Read the policy again and repeat the change on its newest version.";
 
     AgentNotFound "AGENT_NOT_FOUND" 404 false - "Agent not found", "List the agents to see which exist.";

@@ -5,7 +5,7 @@
 
 use {
     crate::{
-        id::{AgentId, KeyId, OwnerId, ProjectId},
+        id::{AgentId, KeyId, OwnerId, ProjectId, UserId},
         principal::Credential,
         scope::ScopeSet,
         secret::Secret,
@@ -80,6 +80,29 @@ pub trait CredentialCheck<Tx, E>: Send + Sync {
         credentials: &'a BTreeSet<Credential>,
         now: Now,
     ) -> Boxed<'a, Result<BTreeSet<Credential>, E>>;
+}
+
+/// A passkey that somebody made here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPasskey {
+    /// Whose people its holder is one of.
+    pub owner: OwnerId,
+    /// Who holds it.
+    pub user: UserId,
+    /// True while neither it nor its holder was removed, and its holder is an owner: only then may it speak for one.
+    pub speaks_for_owner: bool,
+    /// The credential's public key, in base64url: the uncompressed point.
+    pub public_key: String,
+    /// The site it is good for.
+    pub site: String,
+    /// Where the pages of that site are.
+    pub origin: String,
+}
+
+/// What the wallet may ask of the auth service about people.
+pub trait PasskeyControl<E>: Send + Sync {
+    /// The passkey with that credential id (base64url), also when it was removed; `None` when nobody made it here.
+    fn find<'a>(&'a self, passkey: &'a str) -> Boxed<'a, Result<Option<KnownPasskey>, E>>;
 }
 
 /// What the auth service may ask of the wallet.

@@ -3,7 +3,7 @@
 use {
     crate::{
         entropy::Entropy,
-        id::{AgentId, KeyId, OwnerId, ProjectId, UserId},
+        id::{AgentId, KeyId, OwnerId, ProjectId, SessionId, UserId},
         project::Environment,
         scope::ScopeSet,
         time::Timestamp,
@@ -85,6 +85,8 @@ pub enum Credential {
     ApiKey(KeyId),
     /// An access token.
     Token(TokenId),
+    /// A person's session in a browser. For pages alone: no bearer is one.
+    Session(SessionId),
 }
 
 impl fmt::Display for Credential {
@@ -92,6 +94,7 @@ impl fmt::Display for Credential {
         match self {
             Self::ApiKey(id) => id.fmt(f),
             Self::Token(id) => id.fmt(f),
+            Self::Session(id) => id.fmt(f),
         }
     }
 }
@@ -103,6 +106,8 @@ pub enum AuthMethod {
     ApiKey,
     /// An access token in the `Authorization` header.
     AccessToken,
+    /// The cookie of a session, on a page of ours.
+    Session,
 }
 
 /// Who is calling. Made by the guard and by nothing else; handlers read it.

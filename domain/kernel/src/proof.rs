@@ -43,7 +43,7 @@ impl fmt::Debug for Challenge {
     }
 }
 
-/// Evidence that the owner consented to one [`Challenge`]. An enum, because passkeys come as a second kind.
+/// Evidence that the owner consented to one [`Challenge`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
 pub enum OwnerProof {
@@ -53,6 +53,19 @@ pub enum OwnerProof {
         /// The approval key's public half, Base58.
         public_key: crate::address::Address,
         /// 64 bytes over [`Challenge::as_bytes`], Base58.
+        signature: String,
+    },
+    /// An assertion by a passkey (WebAuthn, 7.2) whose challenge is [`Challenge::as_bytes`]. Every part in base64url
+    /// without padding.
+    #[serde(rename_all = "camelCase")]
+    Passkey {
+        /// Which passkey.
+        credential_id: String,
+        /// What the authenticator says of the site, of the person and of itself.
+        authenticator_data: String,
+        /// What the browser says of the page: the bytes of its JSON.
+        client_data: String,
+        /// By the passkey's key over both, as DER has it.
         signature: String,
     },
 }
@@ -65,5 +78,29 @@ mod tests {
     fn consent_to_one_purpose_is_no_consent_to_another() {
         assert_ne!(Challenge::over("policy", b"x"), Challenge::over("intent", b"x"));
         assert_ne!(Challenge::over("a", b"bc"), Challenge::over("ab", b"c"));
+    }
+
+    #[test]
+    fn a_proof_that_was_kept_before_passkeys_came_reads_on() {
+        let key = crate::address::Address::SYSTEM_PROGRAM;
+        let kept = format!(r#"{{"kind":"ed25519","publicKey":"{key}","signature":"abc"}}"#);
+        let proof: OwnerProof = serde_json::from_str(&kept).unwrap();
+        assert_eq!(serde_json::to_string(&proof).unwrap(), kept);
+    }
+
+    #[test]
+    fn a_proof_of_one_kind_holds_nothing_of_another() {
+        let good =
+            r#"{"kind":"passkey","credentialId":"AQ","authenticatorData":"Ag","clientData":"Aw","signature":"BA"}"#;
+        let proof: OwnerProof = serde_json::from_str(good).unwrap();
+        assert_eq!(serde_json::to_string(&proof).unwrap(), good);
+        for bad in [
+            good.replace("passkey", "ed25519"),
+            good.replace("\"clientData\":\"Aw\",", ""),
+            good.replace("\"signature\"", "\"signature\":\"x\",\"signature\""),
+            good.replace('}', ",\"publicKey\":\"11111111111111111111111111111111\"}"),
+        ] {
+            assert!(serde_json::from_str::<OwnerProof>(&bad).is_err(), "{bad}");
+        }
     }
 }

@@ -20,6 +20,7 @@ mod canonical;
 mod change;
 mod compare;
 mod decision;
+mod describe;
 mod evaluate;
 mod input;
 mod lint;
@@ -35,6 +36,7 @@ pub use {
     change::{Effective, takes_effect},
     compare::loosens,
     decision::{Decision, Outcome, Violation},
+    describe::describe,
     evaluate::{Budget, GlobalUsage, SpendRequest, Usage, evaluate},
     input::{EscalationInput, LimitsInput, Override, PolicyInput, TimeControlInput, TokenInput, WhitelistInput},
     lint::{Warning, WarningCode, lint},

@@ -2,6 +2,7 @@
 
 use {
     crate::{
+        passkey::Passkey,
         protocol::{Enrolment, KeySignature},
         text::Hash,
     },
@@ -95,6 +96,18 @@ pub enum Event {
     Frozen {
         /// How many there were.
         proven: u64,
+    },
+    /// A passkey's word is the owner's from here on.
+    PasskeyPinned {
+        /// Which.
+        passkey: Passkey,
+        /// By who was pinned before.
+        proof: OwnerProof,
+    },
+    /// It is no longer.
+    PasskeyUnpinned {
+        /// The credential's id.
+        credential_id: String,
     },
 }
 

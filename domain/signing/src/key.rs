@@ -52,10 +52,12 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// True when `proof` is the consent of the holder of `pinned` to exactly `challenge`.
+/// True when `proof` is a signature by the holder of `pinned` over exactly `challenge`.
 #[must_use]
-pub fn proves(proof: &OwnerProof, pinned: Address, challenge: &Challenge) -> bool {
-    let OwnerProof::Ed25519 { public_key, signature } = proof;
+pub(crate) fn proves(proof: &OwnerProof, pinned: Address, challenge: &Challenge) -> bool {
+    let OwnerProof::Ed25519 { public_key, signature } = proof else {
+        return false;
+    };
     let signature: Option<Signature> = signature.parse().ok();
     *public_key == pinned && signature.is_some_and(|signature| verifies(pinned, challenge.as_bytes(), &signature))
 }
@@ -89,7 +91,9 @@ mod tests {
         let (owner, stranger) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
         let theirs = stranger.approve(&challenge(b"x"));
         assert!(!proves(&theirs, owner.public(), &challenge(b"x")));
-        let OwnerProof::Ed25519 { signature, .. } = theirs;
+        let OwnerProof::Ed25519 { signature, .. } = theirs else {
+            panic!()
+        };
         let dressed = OwnerProof::Ed25519 {
             public_key: owner.public(),
             signature,
@@ -98,7 +102,9 @@ mod tests {
             !proves(&dressed, owner.public(), &challenge(b"x")),
             "their signature under the owner's name"
         );
-        let OwnerProof::Ed25519 { signature, .. } = owner.approve(&challenge(b"x"));
+        let OwnerProof::Ed25519 { signature, .. } = owner.approve(&challenge(b"x")) else {
+            panic!()
+        };
         let misnamed = OwnerProof::Ed25519 {
             public_key: stranger.public(),
             signature,

@@ -13,6 +13,8 @@ mod event;
 pub mod frame;
 pub mod journal;
 pub mod key;
+pub mod passkey;
+pub mod pins;
 pub mod protocol;
 pub mod receipt;
 pub mod recovery;
@@ -24,6 +26,8 @@ mod text;
 
 pub use {
     event::{BookedSpend, Event, Record, Subject},
+    passkey::Passkey,
+    pins::Pins,
     receipt::Receipt,
     refusal::{Reason, Refusal},
     rules::{

@@ -2,7 +2,7 @@
 //! [frame](crate::frame) each. Nothing here can export a key, set a policy without the owner, or give budget back.
 
 use {
-    crate::{receipt::Receipt, refusal::Refusal, text::Bytes},
+    crate::{passkey::Passkey, pins::Pins, receipt::Receipt, refusal::Refusal, text::Bytes},
     portreeve_chain::Signature,
     portreeve_kernel::{Address, AgentId, Asset, Cluster, OwnerProof, Timestamp, Total, TransactionId},
     portreeve_policy::AgentPolicy,
@@ -120,6 +120,20 @@ pub enum Request {
         /// Of what.
         asset: Asset,
     },
+    /// Whose word is the owner's. Answer: [`Pins`].
+    Pins,
+    /// Takes a passkey's word for the owner's from here on. One that is pinned already is no error. Answer: [`Pins`].
+    PinPasskey {
+        /// Which.
+        passkey: Passkey,
+        /// Over [`crate::pins::pin_challenge`], by who is pinned already.
+        proof: OwnerProof,
+    },
+    /// Takes it no longer, which needs nobody's consent. One that is not pinned is no error. Answer: [`Pins`].
+    UnpinPasskey {
+        /// The credential's id.
+        credential_id: String,
+    },
 }
 
 /// The answer, and how far the journal has come. Once it is sent, what it says is on disk.
@@ -169,6 +183,8 @@ pub enum Answer {
     KeyDestroyed,
     /// To [`Request::Headroom`].
     Headroom(Headroom),
+    /// To [`Request::Pins`], [`Request::PinPasskey`] and [`Request::UnpinPasskey`]: as they are then.
+    Pins(Pins),
 }
 
 /// How the signer is.
@@ -335,6 +351,7 @@ mod tests {
             r#"{"kind":"suspend","agent":"agt_01ARYZ6S41TSV4RRFFQ69G5FAV","agent":"agt_01ARYZ6S41TSV4RRFFQ69G5FAV"}"#,
             r#"{"kind":"suspend","agent":"tx_01ARYZ6S41TSV4RRFFQ69G5FAV"}"#,
             r#"{"kind":"suspend"}"#,
+            r#"{"kind":"pinPasskey","passkey":{"credentialId":"AQ","publicKey":"AQ","rpId":"a","origin":"b"}}"#,
             r#"{"kind":"signRaw","message":"AQI="}"#,
             "[]",
             "null",

@@ -91,6 +91,10 @@ reasons! {
     NotApproved TransactionSigningFailed true;
     /// Too many different messages of this kind were signed for the agent.
     TooManyMessages TransactionSigningFailed true;
+    /// The passkey is none, or another one is pinned under its id.
+    PasskeyInvalid ValidationInvalidFormat true;
+    /// More passkeys than are pinned at once.
+    TooManyPasskeys ValidationOutOfRange true;
 }
 
 /// A refusal. Nothing was changed, booked or signed by this request.

@@ -1,12 +1,13 @@
 //! All the signer knows: its journal, folded.
 //!
 //! What must stay true: a spend that was signed counts until its windows have passed; one that was given up is never signed; a policy is replaced only by a
-//! newer one; a suspension ends only by its own number; a destroyed key never comes back; numbers and times of records
+//! newer one; a suspension ends only by its own number; a destroyed key never comes back; a passkey is pinned once at a time; numbers and times of records
 //! never go back.
 
 use {
     crate::{
         event::{BookedSpend, Event, Record, Subject},
+        pins::Pins,
         protocol::Enrolment,
         rules::CLOCKS_APART_MILLIS,
         text::Hash,
@@ -37,6 +38,7 @@ pub struct SignerState {
     pub(crate) sequence: u64,
     pub(crate) latest: Timestamp,
     pub(crate) enrolment: Enrolment,
+    pub(crate) pins: Pins,
     pub(crate) agents: BTreeMap<AgentId, Agent>,
     pub(crate) spends: HashMap<TransactionId, SpendEntry>,
     /// Transactions that will never be signed.
@@ -92,6 +94,7 @@ impl SignerState {
             Event::Enrolled { enrolment } if sequence == 1 => Ok(Self {
                 sequence,
                 latest: at,
+                pins: Pins::new(enrolment.approval_key),
                 enrolment,
                 agents: BTreeMap::new(),
                 spends: HashMap::new(),
@@ -173,6 +176,20 @@ impl SignerState {
                 let agent = self.agents.get_mut(&agent).ok_or(wrong("the agent is unknown"))?;
                 agent.destroyed = true;
             }
+            Event::PasskeyPinned { passkey, .. } => {
+                if self.pins.find(&passkey.credential_id).is_some() {
+                    return Err(wrong("the passkey is pinned already"));
+                }
+                self.pins.passkeys.push(passkey);
+                self.pins.revision = sequence;
+            }
+            Event::PasskeyUnpinned { credential_id } => {
+                if self.pins.find(&credential_id).is_none() {
+                    return Err(wrong("the passkey is not pinned"));
+                }
+                self.pins.passkeys.retain(|one| one.credential_id != credential_id);
+                self.pins.revision = sequence;
+            }
         }
         (self.sequence, self.latest) = (sequence, at);
         Ok(())
@@ -236,6 +253,12 @@ impl SignerState {
     #[must_use]
     pub const fn enrolment(&self) -> &Enrolment {
         &self.enrolment
+    }
+
+    /// Whose word is the owner's.
+    #[must_use]
+    pub const fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     /// True once a receipt has shown that the journal lost records.

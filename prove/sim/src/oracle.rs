@@ -10,7 +10,6 @@ use {
         wallet::{Order, Paid},
         world::{W, World, accounts_of},
     },
-    portreeve_kernel::OwnerProof,
     portreeve_ledger::ReservationState,
     portreeve_payment::Stage,
     portreeve_signing::{Event, Record},
@@ -398,7 +397,6 @@ pub(crate) fn on_signed(w: &W, record: &Record) {
             w.oracle.borrow_mut().suspensions.push((record.sequence, agent));
         }
         Event::Resumed { agent, proof } => {
-            let OwnerProof::Ed25519 { public_key, signature } = proof;
             let number = estate().number(agent);
             let oracle = w.oracle.borrow();
             let suspension = oracle
@@ -411,8 +409,7 @@ pub(crate) fn on_signed(w: &W, record: &Record) {
             let challenge = portreeve_signing::resume_challenge(agent, suspension.unwrap_or_default());
             // Ed25519 signs the same always the same, so the owner's word can be made again and compared.
             let genuine = estate().approval.approve(&challenge);
-            let OwnerProof::Ed25519 { signature: owners, .. } = &genuine;
-            if *public_key != estate().approval.public() || signature != owners {
+            if *proof != genuine {
                 w.broken(format!("agent {number} was resumed without the owner's consent"));
             }
         }

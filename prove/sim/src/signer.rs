@@ -330,6 +330,8 @@ fn told(event: &Event) -> String {
         Event::MessageSigned { .. } => "signs a change of limits".to_owned(),
         Event::KeyDestroyed { .. } => "destroys the agent's key".to_owned(),
         Event::Frozen { proven } => format!("freezes: {proven} records are proven"),
+        Event::PasskeyPinned { passkey, .. } => format!("pins passkey {}", passkey.credential_id),
+        Event::PasskeyUnpinned { credential_id } => format!("unpins passkey {credential_id}"),
         Event::Enrolled { .. } | Event::KeyCreated { .. } => "is set up".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use {
     crate::{
         keys::{self, Keys},
         oauth::{agent_clients, grants},
-        rows,
+        people, rows,
     },
     portreeve_kernel::{
         AgentId, Credential, KeyId, Now,
@@ -81,19 +81,25 @@ impl CredentialCheck<Tx, StoreError> for Keys {
         credentials: &'a BTreeSet<Credential>,
         now: Now,
     ) -> Boxed<'a, Result<BTreeSet<Credential>, StoreError>> {
-        let (mut api_keys, mut tokens) = (Vec::new(), Vec::new());
+        let (mut api_keys, mut tokens, mut sessions) = (Vec::new(), Vec::new(), Vec::new());
         for credential in credentials {
             match credential {
                 Credential::ApiKey(id) => api_keys.push(id),
                 Credential::Token(id) => tokens.push(id),
+                Credential::Session(id) => sessions.push(id),
             }
         }
         Box::pin(async move {
             let mut good = BTreeSet::new();
-            // Keys before grants, as everywhere: who locks in one order waits for nobody who waits for them.
+            // Keys before sessions before grants, as everywhere: who locks in one order waits for nobody who waits for them.
             if !api_keys.is_empty() {
                 let ids = keys::good_among(tx, api_keys, now).await?;
                 good.extend(ids.into_iter().map(Credential::ApiKey));
+            }
+            for id in sessions {
+                if people::sessions::lock(tx, id).await? {
+                    good.insert(Credential::Session(id.clone()));
+                }
             }
             if !tokens.is_empty() {
                 let ids = grants::good_among(tx, &tokens).await?;

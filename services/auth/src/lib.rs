@@ -96,6 +96,7 @@ pub fn router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::users::invite, http::users::list))
         .routes(routes!(http::users::change, http::users::remove))
         .routes(routes!(http::users::link))
+        .routes(routes!(http::passkeys::list))
         .routes(routes!(http::signing_keys::rotate))
         .routes(routes!(http::signing_keys::revoke))
 }

@@ -7,10 +7,12 @@
 
 pub(crate) mod ceremony;
 pub(crate) mod error;
+pub(crate) mod known;
 pub(crate) mod links;
 pub(crate) mod passkeys;
 pub(crate) mod sessions;
 pub(crate) mod users;
+mod visitor;
 
 use {
     crate::{SealKey, keys::Keys, people::ceremony::Ceremonies},

@@ -19,6 +19,7 @@ mod hands;
 mod http;
 pub mod mcp;
 mod migrations;
+mod passkeys;
 pub mod ports;
 pub mod rpc;
 pub mod scopes;
@@ -30,7 +31,7 @@ mod transactions;
 
 pub use {
     agents::{AgentStage, AgentStatus, ChainSync},
-    http::router,
+    http::{pages_router, router},
     migrations::SCHEMA,
     transactions::{Stage, Status},
 };
@@ -44,12 +45,13 @@ use {
         transactions::{Decider, Refusals},
     },
     portreeve_chain::{AgentKeys, AgentWallet, Programs},
-    portreeve_guard::{Gate, Problem},
+    portreeve_guard::{Gate, Origin, Problem},
     portreeve_jobs::Runner,
     portreeve_kernel::{
         AgentId, Clock, Code, Entropy, Now, OwnerId, TransactionId,
-        control::{AgentControl, Boxed, CredentialCheck, CredentialControl, NamedAgent, Standing},
+        control::{AgentControl, Boxed, CredentialCheck, CredentialControl, NamedAgent, PasskeyControl, Standing},
     },
+    portreeve_pages::Visitors,
     portreeve_signing::{Receipt, protocol::Enrolment},
     portreeve_store::{Batcher, Database, Fetch, Sql, StoreError, Tx},
     std::{
@@ -87,6 +89,10 @@ pub struct Parts {
     pub credentials: Arc<dyn CredentialControl<Tx, StoreError>>,
     /// Whether a credential is still good when an act commits.
     pub checks: Arc<dyn CredentialCheck<Tx, StoreError>>,
+    /// Whose passkeys may speak for an owner.
+    pub passkeys: Arc<dyn PasskeyControl<StoreError>>,
+    /// Who is signed in, for our pages.
+    pub visitors: Arc<dyn Visitors>,
     /// Where the programs are.
     pub programs: Programs,
 }
@@ -241,6 +247,14 @@ impl Wallet {
         &*self.0.parts.signer
     }
 
+    fn passkeys(&self) -> &dyn PasskeyControl<StoreError> {
+        &*self.0.parts.passkeys
+    }
+
+    fn visitors(&self) -> &dyn Visitors {
+        &*self.0.parts.visitors
+    }
+
     fn programs(&self) -> Programs {
         self.0.parts.programs
     }
@@ -346,6 +360,12 @@ impl AgentControl<Tx, StoreError> for Wallet {
                 AgentStatus::Creating | AgentStatus::Active => Standing::Going,
             }))
         })
+    }
+}
+
+impl axum::extract::FromRef<Wallet> for Origin {
+    fn from_ref(wallet: &Wallet) -> Self {
+        wallet.visitors().origin()
     }
 }
 

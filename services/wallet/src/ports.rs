@@ -8,7 +8,7 @@ use {
     portreeve_payment::Height,
     portreeve_policy::AgentPolicy,
     portreeve_signing::{
-        Bytes, Receipt, Refusal,
+        Bytes, Passkey, Pins, Receipt, Refusal,
         protocol::{self, Answer, Request},
     },
 };
@@ -242,6 +242,14 @@ asks! {
     /// What the signer has booked for an asset.
     headroom(agent: &AgentId, asset: Asset) -> protocol::Headroom =
         Request::Headroom { agent: agent.clone(), asset } => Answer::Headroom(headroom) => headroom;
+    /// Whose word is the owner's.
+    pins() -> Pins = Request::Pins => Answer::Pins(pins) => pins;
+    /// Takes a passkey's word for the owner's, on the word of who is pinned already.
+    pin_passkey(passkey: &Passkey, proof: &OwnerProof) -> Pins =
+        Request::PinPasskey { passkey: passkey.clone(), proof: proof.clone() } => Answer::Pins(pins) => pins;
+    /// Takes it no longer.
+    unpin_passkey(credential_id: &str) -> Pins =
+        Request::UnpinPasskey { credential_id: credential_id.to_owned() } => Answer::Pins(pins) => pins;
     /// Destroys the agent's key, for good.
     destroy_key(agent: &AgentId) -> () = Request::DestroyKey { agent: agent.clone() } => Answer::KeyDestroyed => ();
 }

@@ -215,6 +215,7 @@ const fn expired_code(credential: &Credential) -> Code {
     match credential {
         Credential::ApiKey(_) => Code::AuthKeyExpired,
         Credential::Token(_) => Code::AuthTokenExpired,
+        Credential::Session(_) => Code::AuthSessionOver,
     }
 }
 
@@ -224,6 +225,7 @@ pub const fn revoked_code(credential: &Credential) -> Code {
     match credential {
         Credential::ApiKey(_) => Code::AuthKeyRevoked,
         Credential::Token(_) => Code::AuthTokenRevoked,
+        Credential::Session(_) => Code::AuthSessionOver,
     }
 }
 

@@ -15,7 +15,7 @@ use {
         nanos::Nanos,
         state::keyed::DashMapStateStore,
     },
-    portreeve_kernel::{AgentId, Code, Credential, GrantId, KeyId, Timestamp},
+    portreeve_kernel::{AgentId, Code, Credential, GrantId, KeyId, SessionId, Timestamp},
     serde::Deserialize,
     std::{
         fmt,
@@ -241,6 +241,7 @@ enum Holder {
     Key(KeyId),
     /// All tokens of one grant: whoever has it makes as many as they like.
     Grant(GrantId),
+    Session(SessionId),
 }
 
 impl Holder {
@@ -248,6 +249,7 @@ impl Holder {
         match credential {
             Credential::ApiKey(id) => Self::Key(id.clone()),
             Credential::Token(id) => Self::Grant(id.grant().clone()),
+            Credential::Session(id) => Self::Session(id.clone()),
         }
     }
 }

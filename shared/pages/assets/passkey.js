@@ -1,4 +1,4 @@
-// Makes passkeys, signs in with them, signs out, and decides what programs may do: the forms of our pages, each known by its id.
+// Makes passkeys, signs in with them, signs out, approves policies with them, and decides what programs may do: the forms of our pages, each known by its id.
 "use strict";
 
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
@@ -66,6 +66,27 @@ async function device(form, pressed) {
   return ask("/device", { userCode: form.get("userCode"), ...decision(form, pressed) });
 }
 
+async function approve(form) {
+  const ids = form.get("passkeys").split(" ");
+  const shown = await navigator.credentials.get({
+    publicKey: {
+      challenge: bytes(form.get("challenge")),
+      rpId: form.get("site"),
+      allowCredentials: ids.map((id) => ({ type: "public-key", id: bytes(id) })),
+      userVerification: "required",
+    },
+  });
+  return ask("/approve", {
+    agentId: form.get("agent"),
+    policyVersion: Number(form.get("version")),
+    formToken: form.get("formToken"),
+    id: text(shown.rawId),
+    authenticatorData: text(shown.response.authenticatorData),
+    clientData: text(shown.response.clientDataJSON),
+    signature: text(shown.response.signature),
+  });
+}
+
 async function signout(form) {
   await ask("/signout", { formToken: form.get("formToken") });
   return { next: "/signin" };
@@ -86,7 +107,7 @@ function words(error) {
   }
 }
 
-for (const [id, act] of Object.entries({ enrol, signin, signout, consent, device })) {
+for (const [id, act] of Object.entries({ enrol, signin, signout, consent, device, approve })) {
   const form = document.getElementById(id);
   form?.addEventListener("submit", async (event) => {
     event.preventDefault();

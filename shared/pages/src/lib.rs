@@ -19,9 +19,14 @@ mod page;
 mod path;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod visitor;
 
 pub use {
     own::OwnPage,
-    page::{AgentChoice, Back, Consent, Device, Enrol, Notice, Page, SignIn, SignedIn, Target, Wish, notice},
+    page::{
+        AgentChoice, Approve, Approved, Back, Consent, Device, Enrol, Notice, Page, SignIn, SignedIn, Target, Wish,
+        notice,
+    },
     path::OwnPath,
+    visitor::{Visitor, Visitors},
 };

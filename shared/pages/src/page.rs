@@ -168,6 +168,40 @@ pub struct AgentChoice<'a> {
     pub is_chosen: bool,
 }
 
+/// Where an owner approves what an agent may spend.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "approve.html")]
+pub struct Approve<'a> {
+    /// Which agent, and what people call it.
+    pub agent: (&'a str, &'a str),
+    /// The policy in words: nothing of it is left out.
+    pub lines: &'a [(&'static str, String)],
+    /// What its owner should know about it.
+    pub warnings: &'a [String],
+    /// Which version it is.
+    pub version: u64,
+    /// What a passkey signs, in base64url.
+    pub challenge: &'a str,
+    /// The site that passkeys are good for.
+    pub site: &'a str,
+    /// The ids of those of this person's passkeys that the signer believes, with spaces between them.
+    pub passkeys: &'a str,
+    /// Who approves, by id and by name.
+    pub user: (&'a str, &'a str),
+    /// The token of the form.
+    pub token: &'a str,
+}
+
+/// Says that nothing waits for an owner any more.
+#[derive(Debug, Clone, Copy, Template)]
+#[template(path = "approved.html")]
+pub struct Approved<'a> {
+    /// Which agent, and what people call it.
+    pub agent: (&'a str, &'a str),
+    /// The version in force.
+    pub version: u64,
+}
+
 /// A request that goes nowhere until somebody follows the link.
 #[derive(Debug, Clone, Copy, Template)]
 #[template(path = "back.html")]
@@ -262,12 +296,36 @@ mod tests {
         }
     }
 
-    fn all() -> [String; 8] {
+    fn approve<'a>(text: &'a str, passkeys: &'a str) -> Approve<'a> {
+        Approve {
+            agent: (text, text),
+            lines: Box::leak(Box::new([("limits", text.to_owned())])),
+            warnings: Box::leak(Box::new([text.to_owned()])),
+            version: 1,
+            challenge: text,
+            site: text,
+            passkeys,
+            user: (text, text),
+            token: text,
+        }
+    }
+
+    const fn approved(text: &str) -> Approved<'_> {
+        Approved {
+            agent: (text, text),
+            version: 1,
+        }
+    }
+
+    fn all() -> [String; 11] {
         let (name, role, token) = ("Ada", "owner", "t");
         [
             text(consent("x")),
             text(on_device("x")),
             text(device("x")),
+            text(approve("x", "AQ")),
+            text(approve("x", "")),
+            text(approved("x")),
             text(back("https://a.example/cb")),
             text(Enrol),
             text(SignIn { next: "/x" }),
@@ -287,6 +345,9 @@ mod tests {
             text(consent(evil)),
             text(on_device(evil)),
             text(device(evil)),
+            text(approve(evil, evil)),
+            text(approve(evil, "")),
+            text(approved(evil)),
             text(back(evil)),
             text(SignIn { next: evil }),
             text(SignedIn {

@@ -106,6 +106,31 @@ impl Authenticator {
         [start, &[0x21], &cbor_bytes(x), &[0x22], &cbor_bytes(y)].concat()
     }
 
+    /// Its passkey, as the signer pins it.
+    #[must_use]
+    pub fn pinned(&self) -> Value {
+        let point = self.secret.verifying_key().to_sec1_point(false);
+        json!({
+            "credentialId": text(&self.id),
+            "publicKey": text(point.as_bytes()),
+            "rpId": self.site,
+            "origin": self.origin,
+        })
+    }
+
+    /// Its holder's consent to something exact, as the signer takes it.
+    #[must_use]
+    pub fn consent(&self, challenge: &[u8]) -> Value {
+        let shown = self.show(&json!({"options": {"challenge": text(challenge)}}));
+        json!({
+            "kind": "passkey",
+            "credentialId": shown["id"],
+            "authenticatorData": shown["authenticatorData"],
+            "clientData": shown["clientData"],
+            "signature": shown["signature"],
+        })
+    }
+
     /// Makes the passkey that is asked for: the body of `/enrol/finish`.
     pub fn make(&mut self, begun: &Value) -> Value {
         let options = &begun["options"];

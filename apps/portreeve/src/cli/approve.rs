@@ -10,12 +10,26 @@ use {
         owner::ApprovalKey,
     },
     serde_json::json,
+    std::io::{self, BufRead, IsTerminal},
 };
 
 /// The owner's approval key, opened.
 pub(super) fn key(context: &Context) -> Result<ApprovalKey, CliError> {
     let _progress = context.out.progress("opening the approval key");
     Ok(ApprovalKey::open(&context.owner)?)
+}
+
+/// Asks the person at the terminal; without one, `--yes` has to say it.
+pub(super) fn confirmed(context: &Context, question: &str) -> Result<bool, CliError> {
+    if !io::stdin().is_terminal() {
+        return Err(CliError::NotDone(
+            "there is nobody to ask; say --yes to sign without asking".to_owned(),
+        ));
+    }
+    context.out.note(question);
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 /// The policy that waits for the owner.

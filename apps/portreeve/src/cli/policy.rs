@@ -8,11 +8,10 @@ use {
         output::{View, fields, list},
     },
     clap::Subcommand,
-    portreeve_kernel::{Address, AgentId, Amount, Asset, Mint},
-    portreeve_policy::{AgentPolicy, Escalation, Limits},
+    portreeve_kernel::{Address, AgentId, Asset, Mint},
+    portreeve_policy::{AgentPolicy, describe},
     serde::Deserialize,
     serde_json::{Value, json},
-    std::io::{self, BufRead, IsTerminal},
 };
 
 #[derive(Debug, Subcommand)]
@@ -162,7 +161,7 @@ pub(super) async fn run(context: &Context, command: PolicyCommand) -> Result<(),
             let found = agent::fetch(&client, &agent).await?;
             let waiting = approve::waiting(&found.view)?;
             context.out.note(text(&waiting.policy));
-            if !yes && !confirmed(context)? {
+            if !yes && !approve::confirmed(context, "Sign this policy? Type yes:")? {
                 return Err(CliError::NotDone("nothing was signed".to_owned()));
             }
             let approved = approve::policy(context, &client, &found.view).await?;
@@ -193,112 +192,12 @@ impl Usage {
     }
 }
 
-/// Asks the person at the terminal; without one, `--yes` has to say it.
-fn confirmed(context: &Context) -> Result<bool, CliError> {
-    if !io::stdin().is_terminal() {
-        return Err(CliError::NotDone(
-            "there is nobody to ask; say --yes to sign without asking".to_owned(),
-        ));
-    }
-    context.out.note("Sign this policy? Type yes:");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
-}
-
 /// A policy in a few lines, nothing left out.
 fn text(policy: &AgentPolicy) -> String {
-    let AgentPolicy {
-        version,
-        limits,
-        escalation,
-        tokens,
-        whitelist,
-        time_control,
-        min_interval_seconds,
-        approval_may_exceed_per_transaction,
-        chain_destinations,
-    } = policy;
-    let mut lines = vec![("version", version.to_string())];
-    lines.push(("limits in SOL", limits_text(Unit::SOL, limits)));
-    lines.push(("alarms in SOL", escalation_text(Unit::SOL, escalation)));
-    for (mint, token) in tokens {
-        let unit = Unit::of(Asset::Token(*mint), token.pinned.map(|pinned| pinned.decimals));
-        lines.push(("token", mint.to_string()));
-        lines.push((
-            "  counted in",
-            token
-                .pinned
-                .as_ref()
-                .map_or_else(|| "base units".to_owned(), token::pinned_text),
-        ));
-        lines.push(("  limits", limits_text(unit, &token.limits)));
-        lines.push(("  alarms", escalation_text(unit, &token.escalation)));
-    }
-    lines.push(("destinations", any_or(whitelist.allowed_destinations.iter())));
-    lines.push(("programs", any_or(whitelist.allowed_programs.iter())));
-    lines.push(("tokens", any_or(whitelist.allowed_token_mints.iter())));
-    let hours = &time_control.operating_hours_utc;
-    let hours = hours.map_or_else(
-        || "around the clock".to_owned(),
-        |hours| format!("{}:00 to {}:00 UTC", hours.start, hours.end),
-    );
-    lines.push(("hours", hours));
-    lines.push(("weekdays", any_or(time_control.weekdays.iter())));
-    if !time_control.blackout_dates.is_empty() {
-        lines.push(("closed on", any_or(time_control.blackout_dates.iter())));
-    }
-    lines.push(("least interval", format!("{min_interval_seconds} s")));
-    if *approval_may_exceed_per_transaction {
-        lines.push(("approval", "may exceed the limit per transaction".to_owned()));
-    }
-    lines.push(("destinations on chain", chain_destinations.to_string()));
+    let lines = describe(policy, token::program_text);
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let lines = lines.iter().map(|(name, value)| format!("{name:<width$}  {value}"));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-fn limits_text(unit: Unit, limits: &Limits) -> String {
-    let Limits {
-        per_transaction,
-        daily,
-        weekly,
-        monthly,
-    } = limits;
-    let show = |amount: &Amount| unit.show(&amount.to_string());
-    format!(
-        "{} a payment, {} in 24 hours, {} in 7 days, {} in 30 days",
-        show(per_transaction),
-        show(daily),
-        show(weekly),
-        show(monthly)
-    )
-}
-
-fn escalation_text(unit: Unit, escalation: &Escalation) -> String {
-    let Escalation {
-        low,
-        medium,
-        high,
-        critical,
-    } = escalation;
-    let levels = [
-        ("tell from", low),
-        ("ask from", medium),
-        ("suspend from", high),
-        ("suspend and revoke from", critical),
-    ];
-    let levels = levels.into_iter().filter_map(|(word, amount)| {
-        let amount = amount.as_ref()?;
-        Some(format!("{word} {}", unit.show(&amount.to_string())))
-    });
-    let text = levels.collect::<Vec<_>>().join(", ");
-    if text.is_empty() { "none".to_owned() } else { text }
-}
-
-fn any_or(items: impl Iterator<Item = impl ToString>) -> String {
-    let text = items.map(|item| item.to_string()).collect::<Vec<_>>().join(" ");
-    if text.is_empty() { "any".to_owned() } else { text }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use {
         money::{Unit, Wish},
     },
     portreeve_chain::TokenProgram,
-    portreeve_kernel::{AgentId, Amount, Asset, Mint},
+    portreeve_kernel::{Address, AgentId, Amount, Asset, Mint},
     portreeve_policy::{AgentPolicy, PinnedToken},
     serde::Deserialize,
 };
@@ -62,12 +62,13 @@ async fn own(client: &Client) -> Result<AgentId, CliError> {
 
 /// What is pinned of a token, for people.
 pub(super) fn pinned_text(pinned: &PinnedToken) -> String {
-    let program = match TokenProgram::at(pinned.program) {
-        Some(TokenProgram::Token) => "SPL Token".to_owned(),
-        Some(TokenProgram::Token2022) => "Token-2022".to_owned(),
-        None => pinned.program.to_string(),
-    };
+    let program = program_text(pinned.program);
     format!("whole tokens of {} decimals, {program}", pinned.decimals)
+}
+
+/// A token program, for people.
+pub(super) fn program_text(program: Address) -> String {
+    TokenProgram::at(program).map_or_else(|| program.to_string(), |known| known.name().to_owned())
 }
 
 /// `meant` with what the server found out about its tokens, which whoever wrote it could not say.

@@ -1,5 +1,7 @@
 //! `portreeve user`: people who sign in.
 
+mod passkeys;
+
 use {
     super::{CliError, Context, Paging, encoded},
     crate::{
@@ -50,6 +52,36 @@ pub(super) enum UserCommand {
     Link {
         /// Their id, as `user list` shows it
         id: String,
+    },
+    /// List somebody's passkeys, and which of them the signer believes
+    #[command(after_help = "Example:\n  portreeve user passkeys usr_01ARYZ6S41TSV4RRFFQ69G5FAV")]
+    Passkeys {
+        /// Their id, as `user list` shows it
+        id: String,
+    },
+    /// Let an owner approve policies in a browser: pin their passkey at the signer, with the approval key
+    ///
+    /// From then on a click and a passkey count as much as the approval key. What the browser shows comes from the server:
+    /// who breaks into that can have an owner sign something else than they see. Without a pin it cannot.
+    #[command(after_help = "Example:\n  portreeve user pin usr_01ARYZ6S41TSV4RRFFQ69G5FAV AQEBAQEBAQEBAQEBAQEBAQEBAQE")]
+    Pin {
+        /// Their id, as `user list` shows it
+        id: String,
+
+        /// The passkey's id, as `user passkeys` shows it
+        #[arg(allow_hyphen_values = true)]
+        passkey: String,
+
+        /// Sign without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take a passkey's word no longer. The approval key goes on
+    #[command(after_help = "Example:\n  portreeve user unpin AQEBAQEBAQEBAQEBAQEBAQEBAQE")]
+    Unpin {
+        /// The passkey's id, as `user passkeys` shows it
+        #[arg(allow_hyphen_values = true)]
+        passkey: String,
     },
 }
 
@@ -165,6 +197,9 @@ pub(super) async fn run(context: &Context, command: UserCommand) -> Result<(), C
                 .then(ONCE)
             })?;
         }
+        UserCommand::Passkeys { id } => passkeys::list(context, &client, &path(&id)).await?,
+        UserCommand::Pin { id, passkey, yes } => passkeys::pin(context, &client, &path(&id), &passkey, yes).await?,
+        UserCommand::Unpin { passkey } => passkeys::unpin(context, &client, &passkey).await?,
     }
     Ok(())
 }

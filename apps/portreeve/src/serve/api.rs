@@ -53,6 +53,7 @@ struct Routes {
     wallet: OpenApiRouter<Wallet>,
     issuer: OpenApiRouter<Auth>,
     pages: OpenApiRouter<Auth>,
+    wallet_pages: OpenApiRouter<Wallet>,
     alive: OpenApiRouter,
     ready: OpenApiRouter<Needs>,
     metrics: OpenApiRouter<Metrics>,
@@ -65,6 +66,7 @@ impl Routes {
             wallet: portreeve_wallet::router(),
             issuer: portreeve_auth::issuer_router(),
             pages: portreeve_auth::pages_router(),
+            wallet_pages: portreeve_wallet::pages_router(),
             alive: OpenApiRouter::new().routes(routes!(health::alive)),
             ready: OpenApiRouter::new().routes(routes!(health::ready)),
             metrics: OpenApiRouter::new().routes(routes!(metrics::show)),
@@ -72,12 +74,13 @@ impl Routes {
     }
 
     /// What the services describe, and what there is at the root.
-    fn described(&self) -> ([&Description; 2], [&Description; 5]) {
+    fn described(&self) -> ([&Description; 2], [&Description; 6]) {
         let Self {
             auth,
             wallet,
             issuer,
             pages,
+            wallet_pages,
             alive,
             ready,
             metrics,
@@ -85,6 +88,7 @@ impl Routes {
         let at_root = [
             issuer.get_openapi(),
             pages.get_openapi(),
+            wallet_pages.get_openapi(),
             alive.get_openapi(),
             ready.get_openapi(),
             metrics.get_openapi(),
@@ -121,15 +125,17 @@ pub(super) fn router(state: Auth, own: Wallet, needs: Needs, counted: Metrics) -
         wallet,
         issuer,
         pages,
+        wallet_pages,
         alive,
         ready,
         metrics,
     } = routes;
-    let services = auth.with_state(state.clone()).merge(wallet.with_state(own));
+    let services = auth.with_state(state.clone()).merge(wallet.with_state(own.clone()));
     let (router, _) = OpenApiRouter::new()
         .nest(SERVICES, services)
         .merge(issuer.with_state(state.clone()))
         .merge(pages.with_state(state))
+        .merge(wallet_pages.with_state(own))
         .merge(alive)
         .merge(ready.with_state(needs))
         .merge(metrics.with_state(counted))

@@ -12,6 +12,7 @@
 
 use portreeve_house::house;
 
+mod approve;
 mod browser;
 mod consent;
 mod foreign;

@@ -171,6 +171,12 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
     assert_eq!(told(&house, &["user", "role", user, "auditor"])["role"], "auditor");
     assert_ne!(told(&house, &["user", "link", user])["link"], invited["link"]);
     assert_eq!(told(&house, &["user", "remove", user])["status"], "removed");
+    let holder = house.person(8, "owner");
+    let listed = told(&house, &["user", "passkeys", &holder.id]);
+    assert_eq!(listed["items"][0]["id"], holder.passkey());
+    let pins = told(&house, &["user", "pin", &holder.id, &holder.passkey(), "--yes"]);
+    assert_eq!(pins["passkeys"][0]["credentialId"], holder.passkey());
+    assert_eq!(told(&house, &["user", "unpin", &holder.passkey()])["pinned"], false);
     let grant = Program::granted(&house, 9, id);
     let other = Program::granted(&house, 10, id);
     let page = told(&house, &["grant", "list", "--limit", "1"]);

@@ -35,10 +35,18 @@ const FOR_CLIENTS: [&str; 4] = ["authorizeDevice", "introspectToken", "requestTo
 const FOR_ANYBODY: [&str; 1] = ["registerClient"];
 
 /// Pages, which have to be seen before anybody can be signed in, and their script. Who is signed in is in a cookie.
-const PAGES: [&str; 5] = ["deviceDonePage", "devicePage", "enrolPage", "getAsset", "signInPage"];
+const PAGES: [&str; 6] = [
+    "approvePage",
+    "deviceDonePage",
+    "devicePage",
+    "enrolPage",
+    "getAsset",
+    "signInPage",
+];
 
 /// What the script of pages asks for: asked by a page of ours, or not at all.
-const FOR_PAGES: [&str; 7] = [
+const FOR_PAGES: [&str; 8] = [
+    "approveByPasskey",
     "beginEnrolment",
     "beginSignIn",
     "consent",
@@ -138,6 +146,7 @@ struct Names {
     client: String,
     grant: String,
     user: String,
+    passkey: String,
     file: String,
 }
 
@@ -151,6 +160,7 @@ impl Names {
             client: "clt_0123456789AB".into(),
             grant: "grt_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             user: "usr_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
+            passkey: "AQEB".into(),
             file: "nothing".into(),
         }
     }
@@ -163,6 +173,7 @@ impl Names {
             ("{clientId}", &self.client),
             ("{grantId}", &self.grant),
             ("{userId}", &self.user),
+            ("{passkeyId}", &self.passkey),
             ("{file}", &self.file),
         ];
         let path = known
@@ -194,6 +205,11 @@ impl Names {
                 order["agentId"] = json!(self.agent);
                 order
             }
+            "pinPasskey" => json!({"passkeyId": self.passkey, "proof": proof}),
+            "approveByPasskey" => json!({
+                "agentId": self.agent, "policyVersion": 1, "formToken": "", "id": "", "authenticatorData": "",
+                "clientData": "", "signature": "",
+            }),
             "createClient" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             "createKey" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             "inviteUser" => json!({"name": "new", "role": "viewer"}),
@@ -299,6 +315,7 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     );
     let made = made.is(201).clone();
     let users = estate.owner().get("/api/v1/auth/users").is(200).clone();
+    let holder = estate.house.person(2, "owner");
     let granted = Program::granted(&estate.house, 1, &agent.id.to_string());
     let page = estate.house.api("").get("/enrol").is(200).as_str().unwrap().to_owned();
     let there = Names {
@@ -308,6 +325,7 @@ fn nobody_calls_what_is_not_theirs_to_call() {
         client: made["id"].as_str().unwrap().to_owned(),
         grant: granted,
         user: users["items"][0]["id"].as_str().unwrap().to_owned(),
+        passkey: holder.passkey(),
         file: page
             .split("/assets/")
             .nth(1)
@@ -421,9 +439,16 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     ] {
         let text = own.get(list).is(200).to_string();
         assert!(
-            ![&there.agent, &there.key, &there.client, &there.grant, &there.user]
-                .iter()
-                .any(|id| text.contains(id.as_str())),
+            ![
+                &there.agent,
+                &there.key,
+                &there.client,
+                &there.grant,
+                &there.user,
+                &there.passkey
+            ]
+            .iter()
+            .any(|id| text.contains(id.as_str())),
             "{list}: {text}"
         );
     }
@@ -532,7 +557,7 @@ fn what_is_for_pages_is_asked_by_a_page_of_ours_or_not_at_all() {
             "beginSignIn" => assert!(from_ours.is(200)["ceremony"].is_string()),
             "beginEnrolment" => drop(from_ours.is_problem(403, "AUTH_LINK_INVALID")),
             "signOut" => drop(from_ours.is(204)),
-            "consent" | "decideDevice" => drop(from_ours.is_problem(403, "AUTH_SESSION_OVER")),
+            "consent" | "decideDevice" | "approveByPasskey" => drop(from_ours.is_problem(403, "AUTH_SESSION_OVER")),
             _ => drop(from_ours.is_problem(403, "AUTH_PASSKEY_REFUSED")),
         }
     }

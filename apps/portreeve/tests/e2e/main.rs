@@ -28,6 +28,7 @@ mod limits;
 mod mcp;
 mod oauth;
 mod operators;
+mod passkeys;
 mod payments;
 mod people;
 mod postgres;

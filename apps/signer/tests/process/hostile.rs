@@ -227,7 +227,9 @@ fn no_policy_but_the_owners_is_believed() {
     client.done(&approved(1, &policy(3, 50, 100)));
     let rich = policy(4, 1_000_000, 1_000_000);
     let forged = |seed: u8, public: Address| {
-        let OwnerProof::Ed25519 { signature, .. } = secret(seed).approve(&approval_challenge(&agent(1), &rich));
+        let OwnerProof::Ed25519 { signature, .. } = secret(seed).approve(&approval_challenge(&agent(1), &rich)) else {
+            panic!()
+        };
         OwnerProof::Ed25519 {
             public_key: public,
             signature,

@@ -10,6 +10,7 @@ mod crash;
 mod hostile;
 mod life;
 mod local;
+mod passkeys;
 mod peers;
 mod race;
 mod story;

@@ -204,6 +204,12 @@ impl Place {
         give(self.folder.path(), uid);
     }
 
+    /// Puts a signer's data that was kept in place of this one's.
+    pub(crate) fn put(&self, kept: &Path) {
+        copy_folder(kept, &self.path("signer"));
+        close(&self.path("signer"));
+    }
+
     /// Copies the signer's data to another folder of that name, over what is there.
     pub(crate) fn copy(&self, from: &str, to: &str) {
         copy_folder(&self.path(from), &self.path(to));
@@ -215,6 +221,18 @@ fn give(path: &Path, uid: u32) {
     if path.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
             give(&entry.unwrap().path(), uid);
+        }
+    }
+}
+
+/// Takes from everybody else what Git gives to all.
+fn close(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            close(&path);
+        } else {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         }
     }
 }

@@ -4,7 +4,6 @@ use {
     super::{Context, Decided, Moment, refuse},
     crate::{
         event::Event,
-        key::proves,
         protocol::{AgentKey, Answer, Suspension},
         refusal::{Reason, Refusal},
         resume_challenge,
@@ -62,7 +61,7 @@ impl SignerState {
     pub(super) fn resume(&self, agent: &AgentId, proof: &OwnerProof) -> Decided {
         self.thawed()?;
         let challenge = resume_challenge(agent, self.suspension(agent)?);
-        if !proves(proof, self.enrolment.approval_key, &challenge) {
+        if !self.pins.prove(proof, &challenge) {
             return refuse(
                 Reason::ProofInvalid,
                 "the proof is not the owner's consent to end this very suspension",

@@ -4,6 +4,7 @@
 //! request gets its answer again whatever has changed since.
 
 mod agent;
+mod pins;
 mod policy;
 mod spend;
 mod wallet;
@@ -146,6 +147,9 @@ impl SignerState {
             Request::Resume { agent, proof } => self.resume(agent, proof),
             Request::DestroyKey { agent } => self.destroy(agent),
             Request::Headroom { agent, asset } => self.headroom(agent, asset, moment),
+            Request::Pins => Ok((None, Answer::Pins(self.pins.clone()))),
+            Request::PinPasskey { passkey, proof } => self.pin(passkey, proof, moment),
+            Request::UnpinPasskey { credential_id } => Ok(self.unpin(credential_id, moment)),
         }
     }
 

@@ -4,7 +4,6 @@ use {
     super::{Decided, refuse},
     crate::{
         event::Event,
-        key::proves,
         protocol::{Answer, Approved},
         refusal::Reason,
         state::SignerState,
@@ -47,7 +46,7 @@ impl SignerState {
         }
         match (proof, old) {
             (Some(proof), _) => {
-                if !proves(proof, self.enrolment.approval_key, &approval_challenge(agent, policy)) {
+                if !self.pins.prove(proof, &approval_challenge(agent, policy)) {
                     let detail = "the proof is not the owner's consent to this very policy for this agent";
                     return refuse(Reason::ProofInvalid, detail);
                 }

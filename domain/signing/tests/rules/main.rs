@@ -6,8 +6,11 @@
 )]
 
 mod agent;
+mod authenticator;
 mod hostile;
 mod lost;
+mod passkey;
+mod pins;
 mod policy;
 mod property;
 mod spend;

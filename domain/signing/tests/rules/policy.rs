@@ -63,7 +63,9 @@ fn a_forged_proof_is_refused_even_for_a_policy_that_would_need_none() {
     let mut world = World::ready();
     let good = approval_challenge(&agent(1), &tighter(2));
     let stranger = secret(9).approve(&good);
-    let OwnerProof::Ed25519 { signature, .. } = stranger.clone();
+    let OwnerProof::Ed25519 { signature, .. } = stranger.clone() else {
+        panic!()
+    };
     let dressed = OwnerProof::Ed25519 {
         public_key: address(APPROVAL),
         signature,

@@ -37,6 +37,56 @@ impl House {
 }
 
 impl Person {
+    /// The id of its passkey.
+    pub fn passkey(&self) -> String {
+        self.device.pinned()["credentialId"].as_str().unwrap().to_owned()
+    }
+
+    /// Its consent to something exact, by its passkey: what the API takes.
+    pub fn consents(&self, challenge: &[u8]) -> Value {
+        self.device.consent(challenge)
+    }
+
+    /// Has the signer take its passkey's word for the owner's, by the approval key.
+    pub fn is_pinned(&self, house: &House) {
+        house.cli(&["user", "pin", &self.id, &self.passkey(), "--yes"]).ok();
+    }
+
+    /// Opens the page on which a policy is approved: all of it, and what its form holds.
+    pub fn looks_at(&self, house: &House, agent: &str) -> (String, Vec<(String, String)>) {
+        let page = self.opens(house, &format!("/approve/{agent}"));
+        let page = page.is(200).as_str().unwrap().to_owned();
+        let field = |part: &str| {
+            let (name, rest) = part.split_once("\" value=\"")?;
+            Some((name.to_owned(), rest.split('"').next()?.to_owned()))
+        };
+        let fields = page
+            .split("<input type=\"hidden\" name=\"")
+            .skip(1)
+            .filter_map(field)
+            .collect();
+        (page, fields)
+    }
+
+    /// Approves the policy that waits: what the page's script sends.
+    pub fn approval(&self, house: &House, agent: &str) -> Value {
+        let (page, fields) = self.looks_at(house, agent);
+        let of = |name: &str| {
+            let found = fields.iter().find(|(known, _)| known == name);
+            found.unwrap_or_else(|| panic!("no `{name}` in {page}")).1.clone()
+        };
+        let shown = self.device.show(&json!({"options": {"challenge": of("challenge")}}));
+        json!({
+            "agentId": of("agent"),
+            "policyVersion": of("version").parse::<u64>().unwrap(),
+            "formToken": of("formToken"),
+            "id": shown["id"],
+            "authenticatorData": shown["authenticatorData"],
+            "clientData": shown["clientData"],
+            "signature": shown["signature"],
+        })
+    }
+
     /// What a page of the house's own is answered.
     pub fn asks(&mut self, house: &House, path: &str, body: &Value) -> Answer {
         let origin = house.origin();

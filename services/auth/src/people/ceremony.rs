@@ -52,6 +52,8 @@ pub(crate) struct Opened<S> {
 pub(crate) struct Ceremonies {
     /// `None` when the server's name is a number, for which no browser makes a passkey.
     site: Option<Webauthn>,
+    /// What that site is called; empty when there is none.
+    name: Box<str>,
     seal: SealKey,
 }
 
@@ -62,11 +64,16 @@ impl Ceremonies {
             let builder = WebauthnBuilder::new(url.domain()?, url).ok()?;
             builder.rp_name("Portreeve").build().ok()
         });
-        Self { site, seal }
+        let name = url.as_ref().and_then(Url::domain).unwrap_or_default().into();
+        Self { site, name, seal }
     }
 
     pub(crate) const fn has_site(&self) -> bool {
         self.site.is_some()
+    }
+
+    pub(crate) const fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn site(&self) -> Result<&Webauthn, PeopleError> {

@@ -50,6 +50,10 @@ impl SignedIn {
         form_token::of(&self.cookie, form)
     }
 
+    pub(crate) const fn cookie(&self) -> &Secret {
+        &self.cookie
+    }
+
     /// True when `shown` came out of that form, shown to this very session.
     #[must_use]
     pub fn filled_in(&self, form: &str, shown: &str) -> bool {

@@ -178,6 +178,7 @@ pub(crate) struct House {
     pub(crate) signing: Arc<SigningKeys>,
     pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) wallet: Arc<Wallet>,
+    pub(crate) people: Arc<People>,
     pub(crate) elsewhere: Arc<Elsewhere>,
     pub(crate) api: utoipa::openapi::OpenApi,
     router: Router,
@@ -277,7 +278,7 @@ impl House {
             keys: keys.clone(),
             agents: wallet.clone() as Arc<Agents>,
             issuer: Arc::new(Issuer::new(&keys, signing.clone(), vec![wallet_server], strangers)),
-            people,
+            people: people.clone(),
         };
         let (routes, api) = router().with_state(auth.clone()).split_for_parts();
         let at_root = issuer_router().merge(pages_router()).with_state(auth);
@@ -290,6 +291,7 @@ impl House {
             signing,
             refusals,
             wallet,
+            people,
             elsewhere,
             api,
             router,

@@ -22,6 +22,7 @@ mod refresh;
 mod registration;
 mod rotation;
 mod service;
+mod speaking;
 mod strangers;
 mod token;
 mod token_access;

@@ -25,17 +25,19 @@ use {
         error::{self, Failure},
         events,
         http::schema,
-        scopes,
+        passkeys, scopes,
         tokens::{self, TokenBalance},
     },
+    portreeve_chain::TokenProgram,
     portreeve_guard::{Page, Paging, Problem, not_found, text},
     portreeve_kernel::{
         AgentId, Code, Mint, Now, OwnerProof, Principal, Timestamp,
         control::{AgentClient, NewClientSecret},
         kill,
+        proof::Challenge,
     },
-    portreeve_policy::{AgentPolicy, lint},
-    portreeve_signing::{key::proves, resume_challenge},
+    portreeve_policy::{AgentPolicy, approval_challenge, describe, lint},
+    portreeve_signing::resume_challenge,
     portreeve_store::{Database, Fetch, Tx},
     serde::Serialize,
     serde_json::json,
@@ -294,6 +296,41 @@ async fn look(
     Ok(Seen::Whole(answer))
 }
 
+/// A policy for somebody who is to approve it.
+pub(crate) struct Waiting {
+    pub(crate) id: AgentId,
+    pub(crate) name: String,
+    pub(crate) version: u64,
+    /// What has to be signed; `None` when nothing waits.
+    pub(crate) challenge: Option<Challenge>,
+    /// All of it, in words.
+    pub(crate) lines: Vec<(&'static str, String)>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What of `id` waits for its owner; `None` when there is no such agent of the caller's.
+pub(crate) async fn waiting(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<Option<Waiting>, Problem> {
+    let mut read = wallet.database().read();
+    let found = row::find(&mut read, id).await.map_err(|error| error::store(&error))?;
+    let Some(agent) = found.filter(|agent| agent.is_seen_by(caller)) else {
+        return Ok(None);
+    };
+    let policy = policy_of(&mut read, &agent).await?;
+    let program =
+        |program| TokenProgram::at(program).map_or_else(|| program.to_string(), |known| known.name().to_owned());
+    Ok(Some(Waiting {
+        challenge: policy
+            .approved_at
+            .is_none()
+            .then(|| approval_challenge(&agent.id, &policy.body)),
+        lines: describe(&policy.body, program),
+        warnings: lint(&policy.body).into_iter().map(|warning| warning.detail).collect(),
+        version: policy.body.version,
+        id: agent.id,
+        name: agent.nickname,
+    }))
+}
+
 /// Hands the owner's approval to the signer, keeps it, and has the wallet made.
 pub(crate) async fn approve(
     wallet: &Wallet,
@@ -310,6 +347,7 @@ pub(crate) async fn approve(
             .detail(detail)
             .param("policyVersion"));
     }
+    passkeys::check_holder(wallet, caller, &proof).await?;
     // The signer judges the proof. Its key has to be there first; both calls can be repeated.
     wallet
         .signer()
@@ -399,10 +437,11 @@ pub(crate) async fn resume(
         .resume_challenge(id)
         .await
         .map_err(|error| error::signer(&error))?;
-    let approval_key = wallet.enrolment().await?.approval_key;
-    if !proves(&proof, approval_key, &resume_challenge(id, asked.suspension)) {
+    passkeys::check_holder(wallet, caller, &proof).await?;
+    let pins = wallet.signer().pins().await.map_err(|error| error::signer(&error))?;
+    if !pins.prove(&proof, &resume_challenge(id, asked.suspension)) {
         return Err(Problem::new(Code::PolicyProofInvalid)
-            .detail("not the owner's signature over this agent's present suspension")
+            .detail("not the owner's consent to end this agent's present suspension")
             .param("proof"));
     }
     let now = wallet.now().await?.for_expiry();

@@ -123,7 +123,7 @@ async fn resume(wallet: &Wallet, agent: &AgentRow, policy: &AgentPolicy) -> Resu
         Err(SignerError::Refused(refusal)) if refusal.reason == Reason::NotSuspended => {}
         // It was suspended again since: that is what holds.
         Err(SignerError::Refused(refusal)) if refusal.reason == Reason::ProofInvalid => {
-            return stop(wallet, agent, "suspended again before the resume took effect").await;
+            return stop(wallet, agent, "the consent to resume was void before it took effect").await;
         }
         Err(error) => return Err(Problem::internal(error)),
     }

@@ -179,7 +179,7 @@ pub(super) async fn show(
     agents::show(&wallet, &caller.principal, &agent).await
 }
 
-/// Approve the agent's policy with the owner's approval key. The first approval makes the wallet.
+/// Approve the agent's policy with the owner's approval key or a pinned passkey. The first approval makes the wallet.
 #[utoipa::path(
     post, path = "/agents/{agentId}/policy/approval", tag = "policies", operation_id = "approvePolicy",
     security(("bearer" = ["policies:write"])),
@@ -217,7 +217,7 @@ pub(super) async fn suspend(
         .map(Json)
 }
 
-/// Let a suspended agent pay again, with the owner's approval key. Its budgets go on where they were.
+/// Let a suspended agent pay again, with the owner's approval key or a pinned passkey. Its budgets go on where they were.
 #[utoipa::path(
     post, path = "/agents/{agentId}/resume", tag = "agents", operation_id = "resumeAgent",
     security(("bearer" = ["agents:write"])),

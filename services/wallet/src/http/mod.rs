@@ -1,6 +1,8 @@
 //! The wallet over HTTP: one file per noun.
 
 mod agents;
+mod approve;
+mod passkeys;
 mod policy;
 pub(crate) mod schema;
 mod transactions;
@@ -25,4 +27,13 @@ pub fn router() -> OpenApiRouter<Wallet> {
         .routes(routes!(transactions::create))
         .routes(routes!(transactions::show))
         .routes(routes!(transactions::list))
+        .routes(routes!(passkeys::list, passkeys::pin))
+        .routes(routes!(passkeys::unpin))
+}
+
+/// The pages of this resource server, which are at the root.
+pub fn pages_router() -> OpenApiRouter<Wallet> {
+    OpenApiRouter::new()
+        .routes(routes!(approve::page))
+        .routes(routes!(approve::approve))
 }

@@ -164,17 +164,51 @@ pub(crate) struct Limits {
     monthly: String,
 }
 
-/// The owner's consent, signed with the approval key that `portreeve init` made.
+/// The owner's consent: by the approval key that `portreeve init` made, or by a passkey that is pinned at the signer.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct OwnerProof {
-    /// `ed25519`.
+    /// `ed25519` or `passkey`.
     #[schema(example = "ed25519")]
     kind: String,
-    /// The approval key's public half, Base58.
-    public_key: String,
-    /// 64 bytes over the challenge, Base58.
+    /// `ed25519`: the approval key's public half, Base58.
+    public_key: Option<String>,
+    /// `ed25519`: 64 bytes over the challenge, Base58. `passkey`: as the authenticator made it, base64url.
     signature: String,
+    /// `passkey`: which, base64url.
+    credential_id: Option<String>,
+    /// `passkey`: what the authenticator says, base64url.
+    authenticator_data: Option<String>,
+    /// `passkey`: what the browser says, base64url. Its challenge is the challenge's 32 bytes.
+    client_data: Option<String>,
+}
+
+/// Whose word the signer takes for the owner's.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Pins {
+    /// Another one after each change; consent to a pin names it.
+    revision: u64,
+    /// The approval key's public half, Base58.
+    approval_key: String,
+    /// In the order in which they were pinned.
+    passkeys: Vec<PinnedPasskey>,
+}
+
+/// A passkey that the signer believes.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct PinnedPasskey {
+    /// The credential's id, base64url.
+    credential_id: String,
+    /// P-256, base64url: the uncompressed point.
+    public_key: String,
+    /// The site it is good for.
+    #[schema(example = "portreeve.example")]
+    rp_id: String,
+    /// Where the pages are that may ask for it.
+    #[schema(example = "https://portreeve.example")]
+    origin: String,
 }
 
 /// Where a payment is, in full detail.

@@ -54,7 +54,9 @@ pub(super) fn forge_policies(robber: &mut Robber<'_>, agent: &Agent, older: &Req
             monthly: all,
         };
     });
-    let OwnerProof::Ed25519 { signature, .. } = thief().approve(&approval_challenge(&agent.id, &rich));
+    let OwnerProof::Ed25519 { signature, .. } = thief().approve(&approval_challenge(&agent.id, &rich)) else {
+        panic!()
+    };
     let dressed = OwnerProof::Ed25519 {
         public_key: estate.approval.public(),
         signature,
