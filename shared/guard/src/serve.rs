@@ -154,7 +154,7 @@ where
         let answering = router.clone().oneshot(request);
         async move {
             let mut response = answering.await?;
-            if !rest.is_read(waits_to_be_told).await {
+            if !rest.read_up(waits_to_be_told).await {
                 let headers = response.headers_mut();
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

@@ -84,7 +84,7 @@ pub(super) fn lend(body: Incoming) -> (Body, Rest) {
 impl Rest {
     /// Reads what is left; false when the connection cannot go on. A client that waits to be told to send its body is not
     /// told so now.
-    pub(super) async fn is_read(self, waits_to_be_told: bool) -> bool {
+    pub(super) async fn read_up(self, waits_to_be_told: bool) -> bool {
         let left = |shelf: Shelf| shelf.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(body) = self.0.and_then(left) else {
             return true;
