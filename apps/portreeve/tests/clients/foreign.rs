@@ -13,6 +13,7 @@ use {
     std::{
         fs,
         io::{BufRead, BufReader, Lines, Write},
+        net::TcpListener,
         path::{Path, PathBuf},
         process::{Child, ChildStderr, ChildStdout, Command, Stdio},
     },
@@ -399,4 +400,57 @@ fn mcp_remote_has_a_person_consent_on_another_device() {
     assert_eq!(seen["heading"], "A program asks for access", "{seen:#}");
     street.browser.press("Allow");
     assert_eq!(remote.balance()["agentId"], json!(street.agent.id));
+}
+
+/// The official suite about authorization servers, one scenario after the other.
+#[test]
+fn the_conformance_suite_finds_the_authorization_server_as_it_should_be() {
+    let mut street = Street::open();
+    let create = [
+        "client",
+        "create",
+        "suite",
+        "--redirect",
+        "http://127.0.0.1/callback",
+        "--public",
+    ];
+    let made = street.house.cli(&[&create[..], &["--json"]].concat()).json();
+    // Free a moment ago; the suite wants to be told.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+        .to_string();
+    let origin = street.house.origin();
+    let resource = format!("{origin}/mcp");
+    for scenario in ["authorization-server-metadata-endpoint", "authorization-code-grant"] {
+        let mut command = provided(&street, "@modelcontextprotocol/conformance/dist/index.js");
+        command.args([
+            "authorization",
+            "--url",
+            &origin,
+            "--scenario",
+            scenario,
+            "--port",
+            &port,
+        ]);
+        command.args(["--client-id", made["id"].as_str().unwrap(), "--resource", &resource]);
+        command.current_dir(street.house.home());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if line.trim().starts_with(&format!("{origin}/oauth/authorize?")) {
+                let seen = street.browser.go(line.trim());
+                assert_eq!(seen["heading"], "A program asks for access", "{seen:#}");
+                street.browser.press("Allow");
+            }
+            said.push_str(&line);
+            said.push('\n');
+        }
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{scenario}: {said}");
+        assert!(said.contains("0 failed"), "{scenario}: {said}");
+    }
 }
