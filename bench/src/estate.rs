@@ -59,6 +59,16 @@ impl Entropy for Chance {
 struct AllAreTheirs;
 
 impl AgentControl<Tx, StoreError> for AllAreTheirs {
+    fn suspend<'a>(
+        &'a self,
+        _: &'a mut Tx,
+        _: &'a AgentId,
+        _: &'a OwnerId,
+        _: &'a str,
+    ) -> Boxed<'a, Result<bool, StoreError>> {
+        Box::pin(async { Ok(false) })
+    }
+
     fn of_owner<'a>(&'a self, _: &'a OwnerId, _: u32) -> Boxed<'a, Result<Vec<NamedAgent>, StoreError>> {
         Box::pin(async { Ok(Vec::new()) })
     }

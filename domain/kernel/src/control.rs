@@ -110,6 +110,16 @@ pub trait AgentControl<Tx, E>: Send + Sync {
     /// True when `agent` exists and belongs to `owner`, within `tx`.
     fn belongs_to<'a>(&'a self, tx: &'a mut Tx, agent: &'a AgentId, owner: &'a OwnerId) -> Boxed<'a, Result<bool, E>>;
 
+    /// Stops `agent` of `owner` within `tx`, because `actor` reported that a credential of it leaked: its clients, the signer
+    /// and the chain follow. False when there is nothing to stop: it is stopped already, or not made yet.
+    fn suspend<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        agent: &'a AgentId,
+        owner: &'a OwnerId,
+        actor: &'a str,
+    ) -> Boxed<'a, Result<bool, E>>;
+
     /// The agents of `owner` with what people call them, newest first, `most` at most.
     fn of_owner<'a>(&'a self, owner: &'a OwnerId, most: u32) -> Boxed<'a, Result<Vec<NamedAgent>, E>>;
 

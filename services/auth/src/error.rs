@@ -38,6 +38,12 @@ pub enum KeyError {
     /// There is no such key, or it is somebody else's.
     #[error("no such key")]
     NoSuchKey,
+    /// It was rotated before.
+    #[error("it was rotated before, to {0}; rotate that one")]
+    AlreadyRotated(KeyId),
+    /// It is not good any more: there is nothing to go on with.
+    #[error("it is expired or revoked; make a new one")]
+    KeyEnded,
     /// There is no such client, or it is somebody else's.
     #[error("no such client")]
     NoSuchClient,
@@ -77,6 +83,8 @@ impl From<KeyError> for Problem {
             KeyError::ExpiresInThePast(_) => Self::new(Code::ValidationOutOfRange).detail(detail).param("expiresAt"),
             KeyError::NoSuchAgent => not_found::<AgentId>().param("agentId"),
             KeyError::NoSuchKey => not_found::<KeyId>(),
+            KeyError::AlreadyRotated(_) => Self::new(Code::ValidationDuplicate).detail(detail),
+            KeyError::KeyEnded => not_found::<KeyId>().detail(detail),
             KeyError::NoSuchClient => Self::new(Code::AuthClientNotFound),
             KeyError::NoSuchGrant => not_found::<GrantId>(),
             KeyError::NoSecret => Self::new(Code::ValidationInvalidFormat)

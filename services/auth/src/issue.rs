@@ -72,6 +72,7 @@ pub(crate) fn make(entropy: &dyn Entropy, made: Made) -> CreatedKey {
         created_at: made.at,
         created_by: made.by,
         expires_at: made.new.expires_at,
+        successor: None,
         revoked_at: None,
         last_used_at: None,
     };

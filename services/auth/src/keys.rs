@@ -16,10 +16,11 @@ use {
     },
     portreeve_guard::{Page, Paging},
     portreeve_kernel::{
-        Clock, Credential, Entropy, KeyId, Now, OwnerId, Principal, ProjectId, Role, Timestamp,
+        AgentId, Clock, Credential, Entropy, EventId, KeyId, Now, OwnerId, Principal, ProjectId, Role, Seconds,
+        Timestamp,
         control::{AgentControl, CredentialCheck},
     },
-    portreeve_store::{AuditEntry, Database, StoreError, Tx},
+    portreeve_store::{AuditEntry, Database, OutboxEvent, StoreError, Tx},
     serde_json::json,
     std::{collections::BTreeSet, fmt, sync::Arc},
 };
@@ -42,6 +43,15 @@ impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keys")
     }
+}
+
+/// What ended with a key that leaked.
+#[derive(Debug, Clone)]
+pub(crate) struct Leak {
+    /// The agent it spoke for.
+    pub(crate) agent: Option<AgentId>,
+    /// True when that was stopped just now.
+    pub(crate) is_suspended: bool,
 }
 
 /// Whether an agent is the owner's, as the wallet knows.
@@ -149,6 +159,127 @@ impl Keys {
         let hash = self.db.write(unit).await?;
         self.cache.forget(Shard::of(&hash));
         Ok(())
+    }
+
+    /// Makes a key like `id`, which is good for `grace` more, or as long as it would have been if that is less: whoever uses
+    /// it can change to the new one meanwhile.
+    ///
+    /// # Errors
+    /// [`KeyError::NoSuchKey`], [`KeyError::KeyEnded`], [`KeyError::AlreadyRotated`]; when it is wider than `by`, who is
+    /// shown the new one; [`KeyError::CallerRevoked`], [`KeyError::Store`].
+    pub(crate) async fn replace(
+        self: &Arc<Self>,
+        by: &Principal,
+        id: &KeyId,
+        grace: Seconds,
+    ) -> Result<CreatedKey, KeyError> {
+        let now = self.clock.now();
+        let at = now.for_expiry();
+        let (keys, by, id) = (Arc::clone(self), by.clone(), id.clone());
+        let unit = async move |tx: &mut Tx| {
+            keys.still_good(tx, &by.credential, now).await?;
+            let (old, hash) = rows::lock(tx, &id, &by).await?.ok_or(KeyError::NoSuchKey)?;
+            if let Some(successor) = old.successor {
+                return Err(KeyError::AlreadyRotated(successor));
+            }
+            if old.revoked_at.is_some() || old.is_expired(at) {
+                return Err(KeyError::KeyEnded);
+            }
+            check_scopes(&old.scopes, &old.role, &by)?;
+            let made = Made {
+                project: old.project.clone(),
+                owner: old.owner.clone(),
+                environment: old.environment,
+                role: old.role,
+                by: by.credential.to_string(),
+                at,
+                new: NewKey {
+                    name: old.name,
+                    scopes: old.scopes,
+                    agent: old.agent,
+                    networks: old.networks,
+                    expires_at: old.expires_at,
+                    environment: None,
+                },
+            };
+            let created = make(&*keys.entropy, made);
+            write_down(tx, &created).await?;
+            // Whoever asked may be gone when this has been committed.
+            keys.cache.distrust(Shard::of(&hash));
+            let ends = at.plus(grace);
+            rows::succeed(tx, &id, &created.key.id, ends).await?;
+            tx.audit(AuditEntry {
+                at,
+                kind: "api_key.rotated".into(),
+                actor: by.credential.to_string(),
+                owner: Some(old.owner),
+                project: Some(old.project),
+                subject: id.to_string(),
+                data: json!({"successorId": created.key.id, "endsAt": ends}),
+            });
+            Ok((created, hash))
+        };
+        let (created, hash) = self.db.write(unit).await?;
+        self.cache.forget(Shard::of(&hash));
+        Ok(created)
+    }
+
+    /// Ends a key that somebody else knows, and stops the agent it speaks for, with its clients and their tokens: all of it
+    /// or nothing. When this returns, none of them gets in on this node. Whoever listens is told.
+    ///
+    /// # Errors
+    /// [`KeyError::NoSuchKey`], also for somebody else's; [`KeyError::CallerRevoked`], [`KeyError::Store`].
+    pub(crate) async fn report_leak(
+        self: &Arc<Self>,
+        by: &Principal,
+        id: &KeyId,
+        agents: Arc<Agents>,
+    ) -> Result<Leak, KeyError> {
+        let now = self.clock.now();
+        let (keys, by, id) = (Arc::clone(self), by.clone(), id.clone());
+        let unit = async move |tx: &mut Tx| {
+            let actor = by.credential.to_string();
+            let agent = rows::agent_of(tx, &id, &by).await?.ok_or(KeyError::NoSuchKey)?;
+            // Agents are locked before keys, as everywhere.
+            let is_suspended = match &agent {
+                Some(agent) => agents.suspend(tx, agent, &by.owner, &actor).await?,
+                None => false,
+            };
+            keys.still_good(tx, &by.credential, now).await?;
+            let life = rows::life_of(tx, &id, &by).await?.ok_or(KeyError::NoSuchKey)?;
+            if life.revoked_at.is_none() {
+                let whose = (by.owner.clone(), by.project.clone());
+                keys.end(tx, &id, &life.hash, now, actor.clone(), whose).await?;
+            }
+            let (at, data) = (
+                now.for_expiry(),
+                json!({"agentId": agent, "agentSuspended": is_suspended}),
+            );
+            tx.audit(AuditEntry {
+                at,
+                kind: "api_key.leaked".into(),
+                actor,
+                owner: Some(by.owner.clone()),
+                project: Some(by.project.clone()),
+                subject: id.to_string(),
+                data: data.clone(),
+            });
+            tx.emit(OutboxEvent {
+                id: EventId::new(at, &*keys.entropy),
+                kind: "credential.leaked".into(),
+                project: by.project.clone(),
+                owner: by.owner.clone(),
+                agent: agent.clone(),
+                subject: id.to_string(),
+                data,
+                at,
+            });
+            let leak = Leak { agent, is_suspended };
+            Ok::<_, KeyError>((leak, life.hash))
+        };
+        let (leak, hash) = self.db.write(unit).await?;
+        self.cache.forget(Shard::of(&hash));
+        Ok(leak)
     }
 
     /// Writes down when keys were last used; [`crate::upkeep()`] does so every half minute.

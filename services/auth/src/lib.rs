@@ -88,6 +88,8 @@ pub fn router() -> OpenApiRouter<Auth> {
     OpenApiRouter::new()
         .routes(routes!(http::keys::create, http::keys::list))
         .routes(routes!(http::keys::revoke))
+        .routes(routes!(http::keys::rotate))
+        .routes(routes!(http::keys::report_leak))
         .routes(routes!(http::clients::create, http::clients::list))
         .routes(routes!(http::clients::show, http::clients::revoke))
         .routes(routes!(http::clients::change_secret))

@@ -49,6 +49,11 @@ pub const SCHEMA: Schema = Schema {
             name: "oauth registration",
             sql: include_str!("registration.sql"),
         },
+        Migration {
+            id: 8,
+            name: "key rotation",
+            sql: include_str!("rotation.sql"),
+        },
     ],
 };
 
@@ -81,6 +86,8 @@ pub struct ApiKey {
     pub created_by: String,
     /// The moment from which on it is no longer good.
     pub expires_at: Option<Timestamp>,
+    /// What takes its place, since it was rotated.
+    pub successor: Option<KeyId>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, at most half a minute behind.
@@ -93,6 +100,13 @@ pub(crate) struct Found {
     pub(crate) hash: Hash,
     /// The chain of its project, which decides whether live or test keys act there.
     pub(crate) cluster: Cluster,
+}
+
+/// When a key ends: the moment it was given, or the end of its grace.
+fn end(row: &Row) -> Result<Option<Timestamp>, StoreError> {
+    let given: Option<Timestamp> = row.get_optional("expires_at")?;
+    let grace: Option<Timestamp> = row.get_optional("ends_at")?;
+    Ok(given.into_iter().chain(grace).min())
 }
 
 impl ApiKey {
@@ -110,7 +124,8 @@ impl ApiKey {
             networks: row.json("allowed_ips")?,
             created_at: row.get("created_at")?,
             created_by: row.get("created_by")?,
-            expires_at: row.get_optional("expires_at")?,
+            expires_at: end(row)?,
+            successor: row.get_optional("successor_id")?,
             revoked_at: row.get_optional("revoked_at")?,
             last_used_at: row.get_optional("last_used_at")?,
         })
@@ -218,7 +233,7 @@ impl Life {
         Ok(Self {
             id: row.get("id")?,
             hash: row.get("hash")?,
-            expires_at: row.get_optional("expires_at")?,
+            expires_at: end(row)?,
             revoked_at: row.get_optional("revoked_at")?,
         })
     }
@@ -226,7 +241,8 @@ impl Life {
 
 /// Locks those of `ids` that exist, in one order, so that two nodes that lock the same keys cannot wait for each other.
 pub(crate) async fn lives<'a>(tx: &mut Tx, ids: impl IntoIterator<Item = &'a KeyId>) -> Result<Vec<Life>, StoreError> {
-    let sql = Sql::new("SELECT id, hash, expires_at, revoked_at FROM api_keys WHERE id IN ({list}) ORDER BY id");
+    let sql =
+        Sql::new("SELECT id, hash, expires_at, ends_at, revoked_at FROM api_keys WHERE id IN ({list}) ORDER BY id");
     let rows = tx.fetch_all(sql.bind_list(ids).for_update()).await?;
     rows.iter().map(Life::read).collect()
 }
@@ -234,7 +250,7 @@ pub(crate) async fn lives<'a>(tx: &mut Tx, ids: impl IntoIterator<Item = &'a Key
 /// Locks a key of the owner whom `of` speaks for.
 pub(crate) async fn life_of(tx: &mut Tx, id: &KeyId, of: &Principal) -> Result<Option<Life>, StoreError> {
     let sql = Sql::new(
-        "SELECT id, hash, expires_at, revoked_at FROM api_keys WHERE id = $1 AND owner_id = $2 AND project_id = $3",
+        "SELECT id, hash, expires_at, ends_at, revoked_at FROM api_keys WHERE id = $1 AND owner_id = $2 AND project_id = $3",
     );
     let sql = sql.bind(id).bind(&of.owner).bind(&of.project);
     let row = tx.fetch_optional(sql.for_update()).await?;
@@ -264,6 +280,37 @@ pub(crate) async fn bound_to(tx: &mut Tx, agent: &AgentId) -> Result<Vec<Bound>,
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// Locks a key of the owner whom `of` speaks for, to make another one like it.
+pub(crate) async fn lock(tx: &mut Tx, id: &KeyId, of: &Principal) -> Result<Option<(ApiKey, Hash)>, StoreError> {
+    let sql = Sql::new(
+        "SELECT k.*, CAST(NULL AS BIGINT) AS last_used_at FROM api_keys k \
+         WHERE k.id = $1 AND k.owner_id = $2 AND k.project_id = $3",
+    );
+    let sql = sql.bind(id).bind(&of.owner).bind(&of.project);
+    let row = tx.fetch_optional(sql.for_update()).await?;
+    row.map(|row| Ok((ApiKey::read(&row)?, row.get("hash")?))).transpose()
+}
+
+/// The agent that a key of the owner whom `of` speaks for is bound to; `None` when there is no such key. Nothing is locked:
+/// agents come before keys, and a key is bound for good.
+pub(crate) async fn agent_of(
+    from: &mut (impl Fetch + Send),
+    id: &KeyId,
+    of: &Principal,
+) -> Result<Option<Option<AgentId>>, StoreError> {
+    let sql = Sql::new("SELECT agent_id FROM api_keys WHERE id = $1 AND owner_id = $2 AND project_id = $3");
+    let sql = sql.bind(id).bind(&of.owner).bind(&of.project);
+    let row = from.fetch_optional(sql).await?;
+    row.map(|row| row.get_optional("agent_id")).transpose()
+}
+
+/// Has a key end at `at`, in favour of `successor`.
+pub(crate) async fn succeed(tx: &mut Tx, id: &KeyId, successor: &KeyId, at: Timestamp) -> Result<(), StoreError> {
+    let update = Sql::new("UPDATE api_keys SET ends_at = $1, successor_id = $2 WHERE id = $3");
+    tx.execute(update.bind(at).bind(successor).bind(id)).await?;
+    Ok(())
 }
 
 pub(crate) async fn revoke(tx: &mut Tx, id: &KeyId, at: Timestamp) -> Result<(), StoreError> {

@@ -343,6 +343,25 @@ impl AgentControl<Tx, StoreError> for Wallet {
         })
     }
 
+    fn suspend<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        agent: &'a AgentId,
+        owner: &'a OwnerId,
+        actor: &'a str,
+    ) -> Boxed<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let agent = agents::lock(tx, agent).await?.filter(|agent| agent.owner == *owner);
+            let Some(mut agent) = agent.filter(agents::may_be_stopped) else {
+                return Ok(false);
+            };
+            let now = self.hands().clock.now().for_expiry();
+            let reason = Some("a credential leaked".to_owned());
+            self.hands().suspend(tx, &mut agent, reason, actor, now).await?;
+            Ok(true)
+        })
+    }
+
     fn of_owner<'a>(&'a self, owner: &'a OwnerId, most: u32) -> Boxed<'a, Result<Vec<NamedAgent>, StoreError>> {
         Box::pin(async move { agents::named(&mut self.database().read(), owner, most).await })
     }

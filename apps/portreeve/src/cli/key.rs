@@ -3,7 +3,7 @@
 use {
     super::{CliError, Context, Paging, encoded},
     crate::{
-        client::Page,
+        client::{Answer, Page},
         output::{fields, list},
     },
     clap::Subcommand,
@@ -45,6 +45,25 @@ Examples:
         #[command(flatten)]
         paging: Paging,
     },
+    /// Make a key like this one, which stays good for a while. The new one is shown once
+    #[command(after_help = "\
+Examples:
+  portreeve key rotate key_0123456789AB
+  portreeve key rotate key_0123456789AB --grace 3600")]
+    Rotate {
+        /// Its id, as `key list` shows it
+        id: String,
+
+        /// How many seconds the old one stays good, at most 259200 [default: 86400, a day]
+        #[arg(long, value_name = "SECONDS")]
+        grace: Option<u32>,
+    },
+    /// Say that somebody else knows a key: it is revoked, and its agent suspended with its clients
+    #[command(after_help = "Example:\n  portreeve key report-leak key_0123456789AB")]
+    ReportLeak {
+        /// Its id, as `key list` shows it
+        id: String,
+    },
     /// Revoke a key, at once and for good
     #[command(after_help = "Example:\n  portreeve key revoke key_0123456789AB")]
     Revoke {
@@ -69,6 +88,13 @@ struct Key {
     status: String,
     expires_at: Option<String>,
     last_used_at: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Leak {
+    agent_id: Option<String>,
+    agent_suspended: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,15 +125,12 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
             for warning in &made.view.warnings {
                 context.out.note(format!("warning: {}", warning.detail));
             }
-            context.out.result(&made.raw, || {
-                fields([
-                    ("id", Some(made.view.about.id.clone())),
-                    ("scopes", Some(made.view.about.scopes.join(" "))),
-                    ("agent", made.view.about.agent_id.clone()),
-                    ("key", Some(made.view.key.clone())),
-                ])
-                .then("The key is shown this once. Keep it.")
-            })?;
+            shown_once(context, &made)?;
+        }
+        KeyCommand::Rotate { id, grace } => {
+            let body = grace.map_or_else(|| json!({}), |seconds| json!({"graceSeconds": seconds}));
+            let path = format!("/auth/keys/{}/rotate", encoded(&id));
+            shown_once(context, &client.post::<NewKey>(&path, &body).await?)?;
         }
         KeyCommand::List { paging } => {
             let page = client
@@ -129,6 +152,21 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
                 list(header, rows, page.view.cursor.as_deref())
             })?;
         }
+        KeyCommand::ReportLeak { id } => {
+            let path = format!("/auth/keys/{}/report-leak", encoded(&id));
+            let done = client.post::<Leak>(&path, &json!({})).await?;
+            context
+                .out
+                .result(&done.raw, || match (&done.view.agent_id, done.view.agent_suspended) {
+                    (Some(agent), true) => {
+                        format!(
+                            "{id} is revoked, and {agent} suspended; `portreeve agent resume {agent}` lets it go on"
+                        )
+                    }
+                    (Some(agent), false) => format!("{id} is revoked; {agent} was not running"),
+                    (None, _) => format!("{id} is revoked"),
+                })?;
+        }
         KeyCommand::Revoke { id } => {
             client.delete(&format!("/auth/keys/{}", encoded(&id))).await?;
             let done = json!({"id": id, "status": "revoked"});
@@ -136,4 +174,16 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
         }
     }
     Ok(())
+}
+
+fn shown_once(context: &Context, made: &Answer<NewKey>) -> Result<(), CliError> {
+    Ok(context.out.result(&made.raw, || {
+        fields([
+            ("id", Some(made.view.about.id.clone())),
+            ("scopes", Some(made.view.about.scopes.join(" "))),
+            ("agent", made.view.about.agent_id.clone()),
+            ("key", Some(made.view.key.clone())),
+        ])
+        .then("The key is shown this once. Keep it.")
+    })?)
 }

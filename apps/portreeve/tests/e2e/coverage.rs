@@ -212,6 +212,7 @@ impl Names {
             }),
             "createClient" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             "createKey" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
+            "rotateKey" => json!({"graceSeconds": 60}),
             "inviteUser" => json!({"name": "new", "role": "viewer"}),
             "changeUser" => json!({"role": "viewer"}),
             "beginEnrolment" => json!({"link": "wlk_1"}),

@@ -171,3 +171,62 @@ fn an_error_is_json_when_json_is_asked_for() {
     let problem: serde_json::Value = serde_json::from_str(&error).unwrap();
     assert_eq!(problem["code"], "AUTH_KEY_NOT_FOUND");
 }
+
+#[test]
+fn a_rotated_key_works_beside_its_successor_and_a_leaked_one_stops_its_agent() {
+    let house = House::open();
+    let agent = house.agent(&["--daily", "1sol"]);
+    let create = [
+        "key",
+        "create",
+        "shopper",
+        "--agent",
+        &agent.id,
+        "--scope",
+        "agents:read",
+    ];
+    let made = house.cli(&[&create[..], &["--json"]].concat()).json();
+    let path = format!("/api/v1/agents/{}", agent.id);
+    let (id, old) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let text = house.cli(&["key", "rotate", id, "--grace", "3600"]).ok().to_owned();
+    assert!(text.contains("shown this once"), "{text}");
+    let new = text
+        .split_whitespace()
+        .find(|word| word.starts_with("wai_test_"))
+        .unwrap();
+    for key in [old, new] {
+        house.api(key).get(&path).is(200);
+    }
+    let list = house.cli(&["key", "list", "--json"]).json();
+    let rotated = item(&list, "id", id);
+    assert_eq!(rotated["status"], "rotating");
+    let successor = rotated["successorId"].as_str().unwrap();
+    let error = house.cli(&["key", "rotate", id]).fails_with(1).to_owned();
+    assert!(error.contains(successor), "{error}");
+
+    let service = [
+        "client",
+        "create",
+        "service",
+        "--agent",
+        &agent.id,
+        "--scope",
+        "agents:read",
+    ];
+    let client = house.cli(&[&service[..], &["--json"]].concat()).json();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        client["id"].as_str().unwrap(),
+        client["clientSecret"].as_str().unwrap()
+    );
+    let token = house.api("").form("/oauth/token", &form, &[]).is(200)["access_token"].clone();
+    let token = token.as_str().unwrap();
+    house.api(token).get(&path).is(200);
+    let text = house.cli(&["key", "report-leak", successor]).ok().to_owned();
+    assert!(text.contains("suspended"), "{text}");
+    house.api(new).get(&path).is_problem(401, "AUTH_KEY_REVOKED");
+    house.api(token).get(&path).is_problem(401, "AUTH_TOKEN_REVOKED");
+    assert_eq!(house.api(old).get(&path).is(200)["status"], "SUSPENDED");
+    let again = house.cli(&["key", "report-leak", id]).ok().to_owned();
+    assert!(again.contains("was not running"), "{again}");
+}

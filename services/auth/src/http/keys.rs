@@ -1,4 +1,4 @@
-//! `/auth/keys`: make, list and revoke API keys.
+//! `/auth/keys`: make, list, rotate and revoke API keys.
 
 use {
     crate::{
@@ -13,7 +13,7 @@ use {
         openapi::{BodyRefusals, Refusals},
         text,
     },
-    portreeve_kernel::{AgentId, Code, Environment, KeyId, Role, ScopeSet, Secret, Timestamp},
+    portreeve_kernel::{AgentId, Code, Environment, KeyId, Role, ScopeSet, Seconds, Secret, Timestamp},
     serde::{Deserialize, Serialize, Serializer},
     utoipa::ToSchema,
 };
@@ -24,6 +24,12 @@ const MAX_NETWORKS: usize = 20;
 /// Longest name, in characters.
 const MAX_NAME: usize = 100;
 
+/// How long a key is good after it was rotated, in seconds, unless something else is asked for: a day.
+const USUAL_GRACE: u32 = 86_400;
+
+/// The longest that can be asked for: three days.
+const LONGEST_GRACE: u32 = 3 * 86_400;
+
 portreeve_guard::problems! {
     /// When a key is made.
     pub(crate) CreateRefusals = [Code::AgentNotFound];
@@ -31,6 +37,8 @@ portreeve_guard::problems! {
     pub(crate) ListRefusals = [Code::ValidationInvalidFormat, Code::ValidationOutOfRange];
     /// When the key does not exist, or is somebody else's.
     pub(crate) NoKey = [Code::AuthKeyNotFound];
+    /// When a key is rotated.
+    pub(crate) RotationRefusals = [Code::AuthKeyNotFound, Code::ValidationDuplicate];
 }
 
 /// A key that is to be made.
@@ -64,6 +72,8 @@ pub(crate) struct NewKeyBody {
 pub(crate) enum KeyStatus {
     /// It does.
     Active,
+    /// It does for a while: another one takes its place.
+    Rotating,
     /// Its time is over.
     Expired,
     /// It was revoked, for good.
@@ -111,6 +121,10 @@ pub(crate) struct Key {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2027-01-31T00:00:00Z")]
     expires_at: Option<Timestamp>,
+    /// What takes its place, since it was rotated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "key_7Q2M4B9XWQ4R")]
+    successor_id: Option<KeyId>,
     /// When it was last used, up to half a minute behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-21T09:30:00Z")]
@@ -159,6 +173,7 @@ impl Key {
         let status = match key.revoked_at {
             Some(_) => KeyStatus::Revoked,
             None if key.is_expired(now) => KeyStatus::Expired,
+            None if key.successor.is_some() => KeyStatus::Rotating,
             None => KeyStatus::Active,
         };
         Self {
@@ -174,6 +189,7 @@ impl Key {
             created_at: key.created_at,
             created_by: key.created_by,
             expires_at: key.expires_at,
+            successor_id: key.successor,
             last_used_at: key.last_used_at,
             revoked_at: key.revoked_at,
         }
@@ -274,4 +290,85 @@ pub(crate) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     auth.keys.revoke(&caller.principal, &key).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// How a key is rotated.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RotationBody {
+    /// How many seconds the old key is still good: at most 259200, three days. Left out: a day.
+    #[schema(example = 86400, maximum = 259_200)]
+    grace_seconds: Option<u32>,
+}
+
+/// Make a key like this one, which is good for a while yet. The new one's text is in this answer and nowhere else.
+#[utoipa::path(
+    post, path = "/auth/keys/{keyId}/rotate", tag = "keys", operation_id = "rotateKey",
+    security(("bearer" = ["admin:all"])),
+    params(("keyId" = String, Path, description = "The key's id", example = "key_3V8K2M0QZ7TD")),
+    request_body = RotationBody,
+    responses((status = 201, description = "Rotated: the new key", body = NewKeyAnswer), Refusals, BodyRefusals, RotationRefusals),
+)]
+pub(crate) async fn rotate(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    Id(key): Id<KeyId>,
+    Json(body): Json<RotationBody>,
+) -> Result<(StatusCode, Json<NewKeyAnswer>), Problem> {
+    let grace = body.grace_seconds.unwrap_or(USUAL_GRACE);
+    if grace > LONGEST_GRACE {
+        let detail = format!("at most {LONGEST_GRACE} seconds, this is {grace}");
+        let problem = Problem::new(Code::ValidationOutOfRange).detail(detail);
+        return Err(problem.param("graceSeconds"));
+    }
+    let CreatedKey { text, key } = auth.keys.replace(&caller.principal, &key, Seconds(grace)).await?;
+    let warnings = warnings(&key.networks);
+    let about = Key::of(key, auth.keys.now());
+    Ok((
+        StatusCode::CREATED,
+        Json(NewKeyAnswer {
+            key: text,
+            about,
+            warnings,
+        }),
+    ))
+}
+
+/// What ended with a key that leaked.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LeakAnswer {
+    /// The key, which is revoked.
+    #[schema(value_type = String, example = "key_3V8K2M0QZ7TD")]
+    key_id: KeyId,
+    /// The agent it spoke for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "agt_01ARYZ6S41TSV4RRFFQ69G5FAV")]
+    agent_id: Option<AgentId>,
+    /// True when that agent was stopped by this; false when it was stopped before, is not made yet, or there is none.
+    agent_suspended: bool,
+}
+
+/// Say that somebody else knows a key: it is revoked, and the agent it speaks for is suspended with its clients and their
+/// tokens, all at once or not at all.
+#[utoipa::path(
+    post, path = "/auth/keys/{keyId}/report-leak", tag = "keys", operation_id = "reportLeak",
+    security(("bearer" = ["admin:all"])),
+    params(("keyId" = String, Path, description = "The key's id", example = "key_3V8K2M0QZ7TD")),
+    responses((status = 200, description = "Ended", body = LeakAnswer), Refusals, NoKey),
+)]
+pub(crate) async fn report_leak(
+    caller: Caller<AdminAll>,
+    State(auth): State<Auth>,
+    Id(key): Id<KeyId>,
+) -> Result<Json<LeakAnswer>, Problem> {
+    let leak = auth
+        .keys
+        .report_leak(&caller.principal, &key, auth.agents.clone())
+        .await?;
+    Ok(Json(LeakAnswer {
+        key_id: key,
+        agent_id: leak.agent,
+        agent_suspended: leak.is_suspended,
+    }))
 }

@@ -102,6 +102,22 @@ impl AgentControl<Tx, StoreError> for Wallet {
         Box::pin(async move { Ok(found) })
     }
 
+    fn suspend<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        agent: &'a AgentId,
+        owner: &'a OwnerId,
+        _: &'a str,
+    ) -> Boxed<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let standing = self.lock(tx, agent, owner).await?;
+            if standing == Some(Standing::Going) {
+                self.suspends(agent);
+            }
+            Ok(standing == Some(Standing::Going))
+        })
+    }
+
     fn of_owner<'a>(&'a self, owner: &'a OwnerId, most: u32) -> Boxed<'a, Result<Vec<NamedAgent>, StoreError>> {
         let agents = self.agents.lock().unwrap();
         let own = agents.iter().filter(|(_, of)| of == owner).map(|(id, _)| NamedAgent {

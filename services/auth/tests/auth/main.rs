@@ -15,6 +15,7 @@ mod contract;
 mod devices;
 mod documents;
 mod house;
+mod key_rotation;
 mod oauth_contract;
 mod people;
 mod people_contract;

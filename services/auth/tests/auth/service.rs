@@ -45,7 +45,7 @@ async fn every_operation_refuses_strangers_and_callers_without_its_scope() {
         .made(first.text.expose(), json!({ "name": "r", "scopes": ["audit:read"] }))
         .await;
     let operations = operations(&house);
-    assert_eq!(operations.len(), 18);
+    assert_eq!(operations.len(), 20);
     // Each from an address of its own, before one that fails too often has to pause.
     for ((line, about), last) in operations.into_iter().zip(1_u8..) {
         let peer = format!("192.0.2.{last}");

@@ -387,6 +387,11 @@ pub(crate) async fn approve(
     Ok(wallet.database().write(unit).await?)
 }
 
+/// True unless it is stopped already, or not made yet.
+pub(crate) fn may_be_stopped(agent: &AgentRow) -> bool {
+    agent.stage == Some(AgentStage::Resuming) || agent.status.may_be_suspended().is_ok()
+}
+
 /// Stops an agent: at once here, then in the signer and on chain.
 pub(crate) async fn suspend(
     wallet: &Wallet,
