@@ -226,7 +226,7 @@ fn name(asked: Option<String>, redirects: &[RedirectUri], id: &ClientId) -> Resu
     // Controls, and characters that turn the direction of what follows or take no room.
     let invisible = |letter: char| {
         letter.is_control()
-            || matches!(letter, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+            || matches!(letter, '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{180E}' | '\u{2028}' | '\u{2029}' | '\u{3164}' | '\u{E0000}'..='\u{E007F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
     };
     if name.chars().count() > NAME_MAX || name.chars().any(invisible) {
         return Err(NAME);

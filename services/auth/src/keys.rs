@@ -45,6 +45,9 @@ impl fmt::Debug for Keys {
     }
 }
 
+/// How often each table is swept at one time, some hundred rows each.
+const SWEEPS_AT_ONCE: u32 = 100;
+
 /// What ended with a key that leaked.
 #[derive(Debug, Clone)]
 pub(crate) struct Leak {
@@ -111,12 +114,13 @@ impl Keys {
         );
         let (keys, creator, work) = (Arc::clone(self), creator.clone(), created.clone());
         let unit = async move |tx: &mut Tx| {
-            keys.still_good(tx, &creator.credential, now).await?;
+            // Locked first, as everywhere: who ends its keys afterwards finds this one.
             if let Some(agent) = &work.key.agent
-                && !agents.belongs_to(tx, agent, &creator.owner).await?
+                && agents.lock(tx, agent, &creator.owner).await?.is_none()
             {
                 return Err(KeyError::NoSuchAgent);
             }
+            keys.still_good(tx, &creator.credential, now).await?;
             write_down(tx, &work).await?;
             Ok(())
         };
@@ -172,11 +176,16 @@ impl Keys {
         by: &Principal,
         id: &KeyId,
         grace: Seconds,
+        agents: Arc<Agents>,
     ) -> Result<CreatedKey, KeyError> {
         let now = self.clock.now();
         let at = now.for_expiry();
         let (keys, by, id) = (Arc::clone(self), by.clone(), id.clone());
         let unit = async move |tx: &mut Tx| {
+            // Locked first, as everywhere: who ends its keys afterwards finds this one.
+            if let Some(Some(agent)) = rows::agent_of(tx, &id, &by).await? {
+                agents.lock(tx, &agent, &by.owner).await?;
+            }
             keys.still_good(tx, &by.credential, now).await?;
             let (old, hash) = rows::lock(tx, &id, &by).await?.ok_or(KeyError::NoSuchKey)?;
             if let Some(successor) = old.successor {
@@ -240,17 +249,26 @@ impl Keys {
         let unit = async move |tx: &mut Tx| {
             let actor = by.credential.to_string();
             let agent = rows::agent_of(tx, &id, &by).await?.ok_or(KeyError::NoSuchKey)?;
-            // Agents are locked before keys, as everywhere.
+            // Agents are locked before keys, and those before what an agent's suspension locks.
+            if let Some(agent) = &agent {
+                agents.lock(tx, agent, &by.owner).await?;
+            }
+            keys.still_good(tx, &by.credential, now).await?;
+            let life = rows::life_of(tx, &id, &by).await?.ok_or(KeyError::NoSuchKey)?;
+            if life.revoked_at.is_some() {
+                // It has ended before; its agent may have been resumed since, and is not stopped by it again.
+                let leak = Leak {
+                    agent,
+                    is_suspended: false,
+                };
+                return Ok((leak, life.hash));
+            }
+            let whose = (by.owner.clone(), by.project.clone());
+            keys.end(tx, &id, &life.hash, now, actor.clone(), whose).await?;
             let is_suspended = match &agent {
                 Some(agent) => agents.suspend(tx, agent, &by.owner, &actor).await?,
                 None => false,
             };
-            keys.still_good(tx, &by.credential, now).await?;
-            let life = rows::life_of(tx, &id, &by).await?.ok_or(KeyError::NoSuchKey)?;
-            if life.revoked_at.is_none() {
-                let whose = (by.owner.clone(), by.project.clone());
-                keys.end(tx, &id, &life.hash, now, actor.clone(), whose).await?;
-            }
             let (at, data) = (
                 now.for_expiry(),
                 json!({"agentId": agent, "agentSuspended": is_suspended}),
@@ -303,9 +321,19 @@ impl Keys {
     /// # Errors
     /// The store's; the next time will do.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        revoke::sweep(&self.db, self.now()).await?;
-        refresh::sweep(&self.db, self.now()).await?;
-        assertion::sweep(&self.db, self.now()).await?;
+        // By the slowest clock: what is forgotten is what refuses.
+        let at = self.clock.now().for_release();
+        // Bounded, so that a flood does not keep the writer from everybody else.
+        for _ in 0..SWEEPS_AT_ONCE {
+            let more = [
+                revoke::sweep(&self.db, at).await?,
+                refresh::sweep(&self.db, at).await?,
+                assertion::sweep(&self.db, at).await?,
+            ];
+            if !more.contains(&true) {
+                break;
+            }
+        }
         register::sweep(&self.db, self.now()).await
     }
 

@@ -51,7 +51,13 @@ async function signin(form) {
   });
 }
 
-const decision = (form, pressed) => ({
+const decision = (form, pressed) => {
+  // Nothing chosen is not everything.
+  if (pressed.value === "allow" && !form.get("agent")) throw new Error("Choose for whom it acts.");
+  return choice(form, pressed);
+};
+
+const choice = (form, pressed) => ({
   formToken: form.get("formToken"),
   decision: pressed.value,
   scopes: form.getAll("scope"),

@@ -59,8 +59,8 @@ Examples:
         grace: Option<u32>,
     },
     /// Say that somebody else knows a key: it is revoked, and its agent suspended with its clients
-    #[command(after_help = "Example:\n  portreeve key report-leak key_0123456789AB")]
-    ReportLeak {
+    #[command(after_help = "Example:\n  portreeve key leaked key_0123456789AB")]
+    Leaked {
         /// Its id, as `key list` shows it
         id: String,
     },
@@ -152,7 +152,7 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
                 list(header, rows, page.view.cursor.as_deref())
             })?;
         }
-        KeyCommand::ReportLeak { id } => {
+        KeyCommand::Leaked { id } => {
             let path = format!("/auth/keys/{}/report-leak", encoded(&id));
             let done = client.post::<Leak>(&path, &json!({})).await?;
             context

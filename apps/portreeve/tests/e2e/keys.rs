@@ -222,11 +222,11 @@ fn a_rotated_key_works_beside_its_successor_and_a_leaked_one_stops_its_agent() {
     let token = house.api("").form("/oauth/token", &form, &[]).is(200)["access_token"].clone();
     let token = token.as_str().unwrap();
     house.api(token).get(&path).is(200);
-    let text = house.cli(&["key", "report-leak", successor]).ok().to_owned();
+    let text = house.cli(&["key", "leaked", successor]).ok().to_owned();
     assert!(text.contains("suspended"), "{text}");
     house.api(new).get(&path).is_problem(401, "AUTH_KEY_REVOKED");
     house.api(token).get(&path).is_problem(401, "AUTH_TOKEN_REVOKED");
     assert_eq!(house.api(old).get(&path).is(200)["status"], "SUSPENDED");
-    let again = house.cli(&["key", "report-leak", id]).ok().to_owned();
+    let again = house.cli(&["key", "leaked", id]).ok().to_owned();
     assert!(again.contains("was not running"), "{again}");
 }

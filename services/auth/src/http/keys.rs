@@ -321,7 +321,10 @@ pub(crate) async fn rotate(
         let problem = Problem::new(Code::ValidationOutOfRange).detail(detail);
         return Err(problem.param("graceSeconds"));
     }
-    let CreatedKey { text, key } = auth.keys.replace(&caller.principal, &key, Seconds(grace)).await?;
+    let CreatedKey { text, key } = auth
+        .keys
+        .replace(&caller.principal, &key, Seconds(grace), auth.agents.clone())
+        .await?;
     let warnings = warnings(&key.networks);
     let about = Key::of(key, auth.keys.now());
     Ok((

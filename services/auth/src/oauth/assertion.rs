@@ -104,18 +104,19 @@ fn has_signed(key: &ClientKey, algorithm: Algorithm, jwt: &str) -> bool {
     verified().unwrap_or(false)
 }
 
-/// Forgets assertions that are over by themselves. Nothing is written when there are none.
-pub(crate) async fn sweep(db: &Database, at: Timestamp) -> Result<(), StoreError> {
+/// Forgets assertions that are over by themselves. Nothing is written when there are none. True when there may be more.
+pub(crate) async fn sweep(db: &Database, at: Timestamp) -> Result<bool, StoreError> {
     let over = Sql::new("SELECT name FROM oauth_assertions WHERE expires_at <= $1 ORDER BY name LIMIT $2");
     let over = db.read().fetch_all(over.bind(at).bind(AT_ONCE)).await?;
     if over.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
+    let is_more = u32::try_from(over.len()).is_ok_and(|rows| rows >= AT_ONCE);
     let over: Vec<[u8; 32]> = over.iter().map(|row| row.get("name")).collect::<Result<_, _>>()?;
     let unit = async move |tx: &mut Tx| {
         let delete = Sql::new("DELETE FROM oauth_assertions WHERE name IN ({list})");
         tx.execute(delete.bind_list(&over)).await
     };
     db.write::<_, StoreError, _>(unit).await?;
-    Ok(())
+    Ok(is_more)
 }

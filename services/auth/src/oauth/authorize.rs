@@ -51,6 +51,7 @@ impl Wish {
             client: &self.client.client,
             resource: &self.asked.resource,
             scopes: &self.asked.scopes,
+            is_stranger: self.client.owner.is_none(),
         }
     }
 

@@ -75,17 +75,21 @@ impl From<ConsentError> for Problem {
     }
 }
 
-/// What `role` may grant of what was `asked` of `server`. What reaches only one's own agent is nobody's to hand on who has
-/// no agent of its own.
-pub(crate) fn grantable(asked: &ScopeSet, role: &Role, server: &ResourceServer) -> ScopeSet {
-    let may = |scope: &&Scope| server.scopes.holds(scope) && roles::reach(role, scope) == Reach::Project;
-    asked.iter().filter(may).cloned().collect()
+/// What `role` may grant of what is wanted of `server`. What reaches only one's own agent is nobody's to hand on who has no
+/// agent of its own; and a program that nobody here made known gets no more than the resource's document names to everybody
+/// (its click may come from somebody who was talked into it).
+pub(crate) fn grantable(wanted: &Wanted<'_>, role: &Role, server: &ResourceServer) -> ScopeSet {
+    let may = |scope: &&Scope| {
+        let is_named = server.offered.holds(scope) || !wanted.is_stranger;
+        is_named && server.scopes.holds(scope) && roles::reach(role, scope) == Reach::Project
+    };
+    wanted.scopes.iter().filter(may).cloned().collect()
 }
 
-/// Of these scopes, what one agent can hold.
+/// Of these scopes, what one agent can hold. What they imply is not among them: nobody was asked about that.
 pub(crate) fn for_one_agent(scopes: &ScopeSet) -> ScopeSet {
     let may = |scope: &&Scope| roles::reach(&Role::Agent, scope) > Reach::Nothing;
-    roles::expand(scopes).iter().filter(may).cloned().collect()
+    scopes.iter().filter(may).cloned().collect()
 }
 
 /// What a person is asked, whichever way the answer takes.
@@ -96,6 +100,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) resource: &'a Resource,
     /// All of it.
     pub(crate) scopes: &'a ScopeSet,
+    /// True when nobody here made the client known.
+    pub(crate) is_stranger: bool,
 }
 
 /// What came of a choice, before it is written down.
@@ -108,7 +114,7 @@ struct Decided {
 impl Choice {
     /// What comes of it in a grant.
     fn decided(self, wanted: &Wanted<'_>, user: &User, server: &ResourceServer) -> Result<Decided, ConsentError> {
-        let most = grantable(wanted.scopes, &user.role, server);
+        let most = grantable(wanted, &user.role, server);
         if let Some(beyond) = self.scopes.iter().find(|scope| !most.holds(scope)) {
             return Err(ConsentError::NotYours(beyond.clone()));
         }
@@ -220,7 +226,9 @@ impl Issuer {
         choice: Choice,
         agents: Arc<Agents>,
     ) -> Result<(), ConsentError> {
-        let waiting = self.waiting(code).await?.ok_or(ConsentError::NoDevice)?;
+        let waiting = self.waiting(code).await?;
+        let waiting = waiting.filter(|waiting| waiting.client.is_for(&who.user.owner));
+        let waiting = waiting.ok_or(ConsentError::NoDevice)?;
         let server = self.server(&waiting.resource).map_err(IssueError::from)?;
         let decided = choice.decided(&waiting.wanted(), &who.user, server)?;
         let (now, by) = (
@@ -247,7 +255,9 @@ impl Issuer {
     /// # Errors
     /// [`ConsentError::NoDevice`]; the store's.
     pub(crate) async fn deny_device(&self, who: &SignedIn, code: &UserCode) -> Result<(), ConsentError> {
-        let waiting = self.waiting(code).await?.ok_or(ConsentError::NoDevice)?;
+        let waiting = self.waiting(code).await?;
+        let waiting = waiting.filter(|waiting| waiting.client.is_for(&who.user.owner));
+        let waiting = waiting.ok_or(ConsentError::NoDevice)?;
         let (now, by) = (
             self.clock.now(),
             self.signing.user_code(code).map_err(IssueError::from)?,
@@ -307,30 +317,58 @@ fn told(client: &ClientId, user: &User, at: Timestamp, kind: &'static str, data:
 
 #[cfg(test)]
 mod tests {
-    use {super::*, crate::origin::Origin};
+    use {
+        super::*,
+        crate::origin::Origin,
+        portreeve_oauth::{AuthMethod, GrantSet},
+    };
 
-    fn may(asked: &str, role: &Role) -> String {
+    fn may(asked: &str, role: &Role, is_stranger: bool) -> String {
         let origin: Origin = "https://p.example".parse().unwrap();
-        grantable(&asked.parse().unwrap(), role, &ResourceServer::wallet(&origin)).to_string()
+        let server = ResourceServer::wallet(&origin);
+        let client = Client {
+            id: ClientId::parse("clt_1").unwrap(),
+            name: "x".to_owned(),
+            auth_method: AuthMethod::None,
+            grants: GrantSet::default(),
+            redirect_uris: Vec::new(),
+            scopes: ScopeSet::default(),
+            enabled: true,
+        };
+        let wanted = Wanted {
+            client: &client,
+            resource: &server.resource,
+            scopes: &asked.parse().unwrap(),
+            is_stranger,
+        };
+        grantable(&wanted, role, &server).to_string()
     }
 
     #[test]
     fn nobody_grants_what_their_role_may_not_hold_or_the_resource_does_not_know() {
         let all = "agents:read transactions:execute admin:all";
-        assert_eq!(may(all, &Role::Owner), "admin:all agents:read transactions:execute");
-        assert_eq!(may(all, &Role::Viewer), "agents:read");
-        assert_eq!(may(all, &Role::Member), "");
-        assert_eq!(may("mcp:read", &Role::Owner), "", "the wallet does not know it");
-        assert_eq!(may(all, &Role::Agent), "", "one's own is not handed on");
-        assert_eq!(may(all, &Role::Custom("x".into())), "");
+        assert_eq!(
+            may(all, &Role::Owner, false),
+            "admin:all agents:read transactions:execute"
+        );
+        assert_eq!(may(all, &Role::Viewer, false), "agents:read");
+        assert_eq!(may(all, &Role::Member, false), "");
+        assert_eq!(may("mcp:read", &Role::Owner, false), "", "the wallet does not know it");
+        assert_eq!(may(all, &Role::Agent, false), "", "one's own is not handed on");
+        assert_eq!(may(all, &Role::Custom("x".into()), false), "");
     }
 
     #[test]
-    fn what_one_agent_is_given_is_what_agents_hold() {
+    fn a_stranger_is_given_no_more_than_the_resource_names_to_everybody() {
+        let all = "admin:all agents:read agents:write policies:write transactions:execute";
+        assert_eq!(may(all, &Role::Owner, true), "agents:read transactions:execute");
+    }
+
+    #[test]
+    fn what_one_agent_is_given_is_what_agents_hold_and_was_asked() {
         let of = |text: &str| for_one_agent(&text.parse().unwrap()).to_string();
         assert_eq!(of("agents:read agents:write"), "agents:read");
-        assert!(of("admin:all").contains("transactions:execute"));
-        assert!(!of("admin:all").contains("admin:all"));
+        assert_eq!(of("admin:all"), "", "nobody was asked about what it implies");
         assert_eq!(of("policies:write"), "");
     }
 }

@@ -24,6 +24,9 @@ use {
     std::{net::IpAddr, sync::Arc},
 };
 
+/// How many codes of one client can be waited with: whoever knows its id may begin.
+const MOST: i64 = 1000;
+
 /// What a program is told that begins.
 pub(crate) struct Begun {
     /// For the program alone.
@@ -51,6 +54,7 @@ impl Waiting {
             client: &self.client.client,
             resource: &self.resource,
             scopes: &self.scopes,
+            is_stranger: self.client.owner.is_none(),
         }
     }
 }
@@ -127,8 +131,21 @@ impl Issuer {
         .bind_json(&scopes)
         .bind(device.issued_at)
         .bind(i64::from(interval.0));
-        let unit = async move |tx: &mut Tx| tx.execute(insert.clone()).await;
-        self.db.write::<_, StoreError, _>(unit).await?;
+        let (of, since) = (client.client.id.clone(), at.minus(Device::TTL));
+        let unit = async move |tx: &mut Tx| {
+            let waiting = Sql::new("SELECT COUNT(*) AS n FROM oauth_devices WHERE issued_at > $1 AND client_id = $2");
+            let waiting: i64 = tx.fetch_one(waiting.bind(since).bind(of.as_str())).await?.get("n")?;
+            if waiting >= MOST {
+                return Ok(false);
+            }
+            tx.execute(insert.clone()).await?;
+            Ok(true)
+        };
+        if !self.db.write::<_, StoreError, _>(unit).await? {
+            return Err(IssueError::Unavailable(
+                "too many devices of this client wait".to_owned(),
+            ));
+        }
         Ok(Begun {
             device_code,
             user_code,

@@ -23,7 +23,7 @@ use {
 const REMEMBERED: Seconds = Seconds(30 * 86_400);
 
 /// How long device codes are: longer than they are good.
-const DEVICES_REMEMBERED: Seconds = Seconds(86_400);
+const DEVICES_REMEMBERED: Seconds = Seconds(3_600);
 
 /// How many rows are swept in one write.
 const AT_ONCE: u32 = 500;
@@ -161,7 +161,9 @@ impl Shown {
 
 /// Forgets codes and refresh tokens that nobody can use any more, and ends the grants that nothing leads to. Nothing is
 /// written when there are none.
-pub(crate) async fn sweep(db: &Database, at: Timestamp) -> Result<(), StoreError> {
+/// True when there may be more.
+pub(crate) async fn sweep(db: &Database, at: Timestamp) -> Result<bool, StoreError> {
+    let mut is_more = false;
     let before = at.minus(REMEMBERED);
     for (before, select, delete) in [
         (
@@ -184,6 +186,7 @@ pub(crate) async fn sweep(db: &Database, at: Timestamp) -> Result<(), StoreError
         if over.is_empty() {
             continue;
         }
+        is_more |= is_full(over.len());
         let over: Vec<token::Hash> = over.iter().map(|row| row.get("hash")).collect::<Result<_, _>>()?;
         let unit = async move |tx: &mut Tx| tx.execute(Sql::new(delete).bind_list(&over)).await;
         db.write::<_, StoreError, _>(unit).await?;
@@ -195,9 +198,16 @@ pub(crate) async fn sweep(db: &Database, at: Timestamp) -> Result<(), StoreError
     );
     let over = db.read().fetch_all(over.bind(before).bind(AT_ONCE)).await?;
     if over.is_empty() {
-        return Ok(());
+        return Ok(is_more);
     }
+    is_more |= is_full(over.len());
     let over: Vec<GrantId> = over.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
     db.write::<_, StoreError, _>(async move |tx: &mut Tx| grants::end_unused(tx, &over, at).await)
-        .await
+        .await?;
+    Ok(is_more)
+}
+
+/// True for as many rows as are swept at once: there may be more.
+fn is_full(rows: usize) -> bool {
+    u32::try_from(rows).is_ok_and(|rows| rows >= AT_ONCE)
 }

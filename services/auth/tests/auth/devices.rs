@@ -7,7 +7,7 @@ use {
         house::{Answer, House, facts},
         people_contract::Town,
     },
-    portreeve_kernel::{Cluster, Code},
+    portreeve_kernel::{Cluster, Code, Secret},
     portreeve_store::testing::TestDatabase,
     serde_json::{Value, json},
     std::sync::Arc,
@@ -276,6 +276,13 @@ async fn nothing_is_decided_without_the_click_of_who_was_shown_that_code(databas
     };
     let foreign = begin(&town.house, &kiosk(&theirs).await).await;
     browser.page(&path(&foreign)).await.expect(404);
+    // Whoever makes the form's token themselves decides no more than who was shown the page.
+    let code = foreign["user_code"].as_str().unwrap();
+    let cookie = browser.cookie.split_once('=').unwrap().1.to_owned();
+    let token = portreeve_pages::form_token::of(&Secret::new(cookie), &format!("device {code}"));
+    let mut forged = body(&foreign["user_code"]);
+    forged["formToken"] = json!(token);
+    browser.ask("/device", &forged).await.is(Code::AuthDeviceNotFound);
 }
 
 async fn what_is_over_is_forgotten(database: &TestDatabase) {

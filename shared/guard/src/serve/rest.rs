@@ -39,10 +39,15 @@ impl HttpBody for Lent {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.body {
-            Some(body) => Pin::new(body).poll_frame(context),
-            None => Poll::Ready(None),
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(body).poll_frame(context);
+        if let Poll::Ready(None) = polled {
+            // Read to its end: nothing is left of it.
+            self.body = None;
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

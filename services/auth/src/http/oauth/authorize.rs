@@ -93,9 +93,11 @@ pub(crate) struct ConsentBody {
     agent_id: Option<AgentId>,
 }
 
-/// The form of one request: its token is good for no other.
-fn form(request: &str) -> String {
-    format!("consent {request}")
+/// The form of one request as it was shown: its token is good for no other, nor when the client calls itself something else
+/// meanwhile, or has its answers sent elsewhere.
+fn form(request: &str, wish: &Wish) -> String {
+    let (name, to) = (&wish.client.client.name, &wish.asked.redirect_uri);
+    format!("consent {} {} {to} {name} {request}", to.len(), name.len())
 }
 
 /// The page on which a person decides what a program may do (RFC 6749, 4.1.1). Who is not signed in signs in first.
@@ -170,7 +172,8 @@ async fn asked(auth: &Auth, who: &SignedIn, wish: &Wish, request: &str) -> Resul
         host: &host,
         is_loopback,
     };
-    question(auth, who, &wish.client, &wish.wanted(), target, &form(request)).await
+    let form = form(request, wish);
+    question(auth, who, &wish.client, &wish.wanted(), target, &form).await
 }
 
 /// The page on which `who` decides about what `client` wants.
@@ -183,7 +186,7 @@ pub(super) async fn question(
     form: &str,
 ) -> Result<Response, Problem> {
     let server = auth.issuer.server(wanted.resource).map_err(Problem::internal)?;
-    let scopes = consent::grantable(wanted.scopes, &who.user.role, server);
+    let scopes = consent::grantable(wanted, &who.user.role, server);
     let of_agents = consent::for_one_agent(&scopes);
     let rows: Vec<(String, bool)> = scopes
         .iter()
@@ -251,12 +254,12 @@ pub(crate) async fn decide(
     let who = auth.people.signed_in(&headers).await;
     let who = who.map_err(|error| Problem::because(error.code(), error))?;
     let who = who.ok_or(ConsentError::SignedOut)?;
-    if !who.filled_in(&form(&body.request), &body.form_token) {
-        return Err(Problem::new(Code::RequestOriginNotAllowed).param("formToken"));
-    }
+    let forged = || Problem::new(Code::RequestOriginNotAllowed).param("formToken");
     let next = match auth.issuer.weigh(&body.request).await.map_err(ConsentError::from)? {
+        // What was on the page was neither of these.
         Weighed::Page(_) => return Err(ConsentError::NoClient.into()),
-        Weighed::Back(back) => back.location,
+        Weighed::Back(_) => return Err(forged()),
+        Weighed::Ask(wish) if !who.filled_in(&form(&body.request, &wish), &body.form_token) => return Err(forged()),
         Weighed::Ask(wish) if !wish.client.is_for(&who.user.owner) => return Err(ConsentError::NoClient.into()),
         Weighed::Ask(wish) => {
             let wish: Arc<Wish> = wish.into();

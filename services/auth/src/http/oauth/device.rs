@@ -205,6 +205,7 @@ pub(crate) async fn page(
 )]
 pub(crate) async fn decide(
     _: OwnPage,
+    context: RequestContext,
     State(auth): State<Auth>,
     headers: HeaderMap,
     Json(body): Json<DeviceBody>,
@@ -216,17 +217,21 @@ pub(crate) async fn decide(
         return Err(Problem::new(Code::RequestOriginNotAllowed).param("formToken"));
     }
     let code = UserCode::typed(&body.user_code).ok_or(ConsentError::NoDevice)?;
-    match body.decision {
-        Decision::Deny => auth.issuer.deny_device(&who, &code).await?,
+    let decided = match body.decision {
+        Decision::Deny => auth.issuer.deny_device(&who, &code).await,
         Decision::Allow => {
             let choice = Choice {
                 scopes: body.scopes,
                 agent: body.agent_id,
             };
             let agents = Arc::clone(&auth.agents);
-            auth.issuer.approve_device(&who, &code, choice, agents).await?;
+            auth.issuer.approve_device(&who, &code, choice, agents).await
         }
+    };
+    if let Err(ConsentError::NoDevice) = &decided {
+        auth.gate.wrong_credential(&context)?;
     }
+    decided?;
     Ok(Json(NextAnswer::to("/device/done".to_owned())))
 }
 
