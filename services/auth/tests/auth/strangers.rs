@@ -16,6 +16,8 @@ facts! {
     whoever_registered_is_let_in_by_a_person_and_may_ask_for_more_later;
     a_document_is_judged_anew_at_every_step;
     a_consent_to_a_client_that_changed_meanwhile_is_none;
+    a_client_that_was_shown_under_another_name_or_address_gets_nothing;
+    a_stranger_is_given_nothing_that_the_document_does_not_name;
 }
 
 const CLIENT: &str = "https://planner.example/client.json";
@@ -150,4 +152,47 @@ async fn a_consent_to_a_client_that_changed_meanwhile_is_none(database: &TestDat
     assert_eq!(grants["items"], json!([]));
     town.house.elsewhere.put(CLIENT, &document(BACK), 0);
     browser.ask("/oauth/consent", &body).await.expect(200);
+}
+
+async fn a_client_that_was_shown_under_another_name_or_address_gets_nothing(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let (_, _, mut browser) = town.person(1, "owner").await;
+    town.house.elsewhere.put(CLIENT, &document(BACK), 0);
+    // It leaves out where the answer goes: the page says what the document has.
+    let request = wish(CLIENT, &[("scope", "agents:read"), ("redirect_uri", "-")]);
+    let page = browser.page(&format!("/oauth/authorize?{request}")).await.expect(200);
+    assert!(page.as_str().unwrap().contains("planner.example"), "{page}");
+    let body = json!({
+        "request": field(&page, "request"), "formToken": field(&page, "formToken"), "decision": "allow",
+        "scopes": ["agents:read"], "agentId": null,
+    });
+    let mut renamed = document(BACK);
+    renamed["client_name"] = json!("Your bank");
+    for other in [document("https://evil.example/callback"), renamed] {
+        town.house.elsewhere.put(CLIENT, &other, 0);
+        let refused = browser.ask("/oauth/consent", &body).await;
+        refused.is(Code::RequestOriginNotAllowed);
+    }
+    town.house.elsewhere.put(CLIENT, &document(BACK), 0);
+    browser.ask("/oauth/consent", &body).await.expect(200);
+}
+
+async fn a_stranger_is_given_nothing_that_the_document_does_not_name(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let (_, _, mut browser) = town.person(1, "owner").await;
+    town.house.elsewhere.put(CLIENT, &document(BACK), 0);
+    let request = wish(CLIENT, &[("scope", "agents:read admin:all policies:write")]);
+    let page = browser.page(&format!("/oauth/authorize?{request}")).await.expect(200);
+    let text = page.as_str().unwrap();
+    assert!(
+        text.contains("value=\"agents:read\"") && !text.contains("value=\"admin:all\""),
+        "{text}"
+    );
+    for wider in ["admin:all", "policies:write"] {
+        let refused = click(&mut browser, &request, json!({"scopes": ["agents:read", wider]})).await;
+        refused.is(Code::AuthScopeInsufficient);
+    }
+    click(&mut browser, &request, json!({"scopes": ["agents:read"]}))
+        .await
+        .expect(200);
 }
