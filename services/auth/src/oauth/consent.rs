@@ -226,8 +226,7 @@ impl Issuer {
         choice: Choice,
         agents: Arc<Agents>,
     ) -> Result<(), ConsentError> {
-        let waiting = self.waiting(code).await?;
-        let waiting = waiting.filter(|waiting| waiting.client.is_for(&who.user.owner));
+        let waiting = self.waiting(code, &who.user.owner).await?;
         let waiting = waiting.ok_or(ConsentError::NoDevice)?;
         let server = self.server(&waiting.resource).map_err(IssueError::from)?;
         let decided = choice.decided(&waiting.wanted(), &who.user, server)?;
@@ -255,8 +254,7 @@ impl Issuer {
     /// # Errors
     /// [`ConsentError::NoDevice`]; the store's.
     pub(crate) async fn deny_device(&self, who: &SignedIn, code: &UserCode) -> Result<(), ConsentError> {
-        let waiting = self.waiting(code).await?;
-        let waiting = waiting.filter(|waiting| waiting.client.is_for(&who.user.owner));
+        let waiting = self.waiting(code, &who.user.owner).await?;
         let waiting = waiting.ok_or(ConsentError::NoDevice)?;
         let (now, by) = (
             self.clock.now(),

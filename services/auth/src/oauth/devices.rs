@@ -15,7 +15,7 @@ use {
         },
         token,
     },
-    portreeve_kernel::{GrantId, Now, ScopeSet, Seconds, Secret},
+    portreeve_kernel::{GrantId, Now, OwnerId, ScopeSet, Seconds, Secret},
     portreeve_oauth::{
         ClientId, Device, DeviceState, Grant, OAuthError, Params, Polled, Resource, UNKNOWN_DEVICE, UserCode,
         asked_scopes, polled,
@@ -153,11 +153,11 @@ impl Issuer {
         })
     }
 
-    /// What a person decides about who types `code`; `None` when nobody waits with it.
+    /// What a person of `owner` decides about who types `code`; `None` when no program waits with it that is for them.
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub(crate) async fn waiting(&self, code: &UserCode) -> Result<Option<Waiting>, IssueError> {
+    pub(crate) async fn waiting(&self, code: &UserCode, owner: &OwnerId) -> Result<Option<Waiting>, IssueError> {
         let sql = Sql::new("SELECT * FROM oauth_devices WHERE user_hash = $1");
         let row = self
             .db
@@ -172,7 +172,8 @@ impl Issuer {
             return Ok(None);
         }
         let client = self.registered(&kept.device.client).await?;
-        Ok(client.filter(|client| client.client.enabled).map(|client| Waiting {
+        let client = client.filter(|client| client.client.enabled && client.is_for(owner));
+        Ok(client.map(|client| Waiting {
             client,
             resource: kept.device.resource,
             scopes: kept.scopes,

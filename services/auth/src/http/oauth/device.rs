@@ -176,10 +176,13 @@ pub(crate) async fn page(
         return Ok(Page::new(empty).into_response());
     };
     let waiting = match &typed {
-        Some(code) => auth.issuer.waiting(code).await.map_err(ConsentError::from)?,
+        Some(code) => {
+            let waiting = auth.issuer.waiting(code, &who.user.owner).await;
+            waiting.map_err(ConsentError::from)?
+        }
         None => None,
     };
-    let (Some(code), Some(waiting)) = (typed, waiting.filter(|one| one.client.is_for(&who.user.owner))) else {
+    let (Some(code), Some(waiting)) = (typed, waiting) else {
         // Who tries codes is not listened to for a while.
         auth.gate.refused(&Refusal::new(&context, &headers, Reason::Invalid));
         auth.gate.wrong_credential(&context)?;
