@@ -8,7 +8,7 @@ use {
         cache::{Entry, Recent, Shard},
         error::KeyError,
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
-        oauth::{RecentOauth, assertion, issued::Issues, refresh, register, revoke},
+        oauth::{RecentOauth, issued::Issues, register, sweep},
         origin::{Addresses, Origin},
         rows::{self, ApiKey, Life, Position},
         token,
@@ -44,9 +44,6 @@ impl fmt::Debug for Keys {
         f.write_str("Keys")
     }
 }
-
-/// How often each table is swept at one time, some hundred rows each.
-const SWEEPS_AT_ONCE: u32 = 100;
 
 /// What ended with a key that leaked.
 #[derive(Debug, Clone)]
@@ -321,19 +318,7 @@ impl Keys {
     /// # Errors
     /// The store's; the next time will do.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        // By the slowest clock: what is forgotten is what refuses.
-        let at = self.clock.now().for_release();
-        // Bounded, so that a flood does not keep the writer from everybody else.
-        for _ in 0..SWEEPS_AT_ONCE {
-            let more = [
-                revoke::sweep(&self.db, at).await?,
-                refresh::sweep(&self.db, at).await?,
-                assertion::sweep(&self.db, at).await?,
-            ];
-            if !more.contains(&true) {
-                break;
-            }
-        }
+        sweep::sweep(&self.db, self.clock.now().for_release()).await?;
         register::sweep(&self.db, self.now()).await
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod codes;
 pub(crate) mod consent;
 pub(crate) mod devices;
 pub(crate) mod documents;
+pub(crate) mod exchange;
 pub(crate) mod given;
 pub(crate) mod grants;
 pub(crate) mod introspect;
@@ -23,6 +24,7 @@ pub(crate) mod register;
 pub(crate) mod revoke;
 pub(crate) mod rotation;
 pub(crate) mod signing;
+pub(crate) mod sweep;
 pub(crate) mod tokens;
 
 pub(crate) use issue::{IssueError, Issued};

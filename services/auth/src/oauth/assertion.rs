@@ -15,7 +15,7 @@ use {
     jsonwebtoken::{Algorithm as JwtAlgorithm, DecodingKey, jwk::Jwk},
     portreeve_kernel::Timestamp,
     portreeve_oauth::{Algorithm, AssertionClaims, ClientId, ClientKey, NOT_BELIEVED, TokenHeader},
-    portreeve_store::{Database, Fetch, Sql, StoreError, Tx},
+    portreeve_store::{Sql, StoreError, Tx},
     sha2::{Digest, Sha256},
     std::sync::Arc,
 };
@@ -25,9 +25,6 @@ const LENGTH_MAX: usize = 8 * 1024;
 
 /// What an assertion may call itself; the empty one stands for nothing at all.
 const TYPES: &[&str] = &["jwt", "client-authentication+jwt", ""];
-
-/// How many rows are swept in one write.
-const AT_ONCE: u32 = 500;
 
 impl Issuer {
     /// The client that signed `jwt`; the request may say beside it who that is.
@@ -102,21 +99,4 @@ fn has_signed(key: &ClientKey, algorithm: Algorithm, jwt: &str) -> bool {
         jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, algorithm).ok()
     };
     verified().unwrap_or(false)
-}
-
-/// Forgets assertions that are over by themselves. Nothing is written when there are none. True when there may be more.
-pub(crate) async fn sweep(db: &Database, at: Timestamp) -> Result<bool, StoreError> {
-    let over = Sql::new("SELECT name FROM oauth_assertions WHERE expires_at <= $1 ORDER BY name LIMIT $2");
-    let over = db.read().fetch_all(over.bind(at).bind(AT_ONCE)).await?;
-    if over.is_empty() {
-        return Ok(false);
-    }
-    let is_more = u32::try_from(over.len()).is_ok_and(|rows| rows >= AT_ONCE);
-    let over: Vec<[u8; 32]> = over.iter().map(|row| row.get("name")).collect::<Result<_, _>>()?;
-    let unit = async move |tx: &mut Tx| {
-        let delete = Sql::new("DELETE FROM oauth_assertions WHERE name IN ({list})");
-        tx.execute(delete.bind_list(&over)).await
-    };
-    db.write::<_, StoreError, _>(unit).await?;
-    Ok(is_more)
 }

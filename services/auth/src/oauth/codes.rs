@@ -8,15 +8,14 @@ use {
         oauth::{
             IssueError, Issued, Issuer,
             clients::Registered,
-            grants::{self, Ended, Given},
+            exchange::Exchanged,
+            grants::{self, Ended},
             refresh,
         },
         token,
     },
     portreeve_kernel::{GrantId, ScopeSet, Secret, Timestamp},
-    portreeve_oauth::{
-        Asked, Challenge, ClientId, Code, Grant, OAuthError, Params, Redeemed, Resource, UNKNOWN_CODE, redeem,
-    },
+    portreeve_oauth::{Asked, Challenge, ClientId, Code, Grant, Params, Redeemed, Resource, UNKNOWN_CODE, redeem},
     portreeve_store::{Fetch, Row, Sql, StoreError, Tx},
     std::{net::IpAddr, sync::Arc},
 };
@@ -77,14 +76,6 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// What came of it, and is committed either way: what a replay ends stays ended.
-enum Outcome {
-    Granted(Box<Given>, ScopeSet, Option<Secret>),
-    /// It ended this grant.
-    Ended(GrantId, OAuthError),
-    Refused(OAuthError),
-}
-
 impl Issuer {
     /// Redeems a code for `client`, which has proven who it is and asks from `address`.
     ///
@@ -102,22 +93,11 @@ impl Issuer {
             hash: token::hash(code.expose()),
             client: client.client.id.clone(),
             params: params.clone(),
-            first: client
-                .client
-                .grants
-                .has(Grant::RefreshToken)
-                .then(|| token::refresh(&*self.entropy)),
+            first: self.first_refresh(client),
         };
         let issuer = Arc::clone(self);
         let unit = async move |tx: &mut Tx| shown.redeem(tx, &issuer).await;
-        match self.db.write::<_, StoreError, _>(unit).await? {
-            Outcome::Granted(given, scopes, refresh) => self.for_person(&given, &scopes, refresh, address),
-            Outcome::Refused(error) => Err(error.into()),
-            Outcome::Ended(grant, error) => {
-                self.recent.forget_grant(&grant);
-                Err(error.into())
-            }
-        }
+        self.settle(self.db.write::<_, StoreError, _>(unit).await?, address)
     }
 }
 
@@ -131,34 +111,38 @@ struct Shown {
 }
 
 impl Shown {
-    async fn redeem(&self, tx: &mut Tx, issuer: &Issuer) -> Result<Outcome, StoreError> {
+    async fn redeem(&self, tx: &mut Tx, issuer: &Issuer) -> Result<Exchanged, StoreError> {
         let now = issuer.clock.now();
         let at = now.for_expiry();
         let sql = Sql::new("SELECT * FROM oauth_codes WHERE hash = $1").bind(&self.hash);
         let Some(row) = tx.fetch_optional(sql.for_update()).await? else {
-            return Ok(Outcome::Refused(UNKNOWN_CODE));
+            return Ok(Exchanged::Refused(UNKNOWN_CODE));
         };
         let kept = Kept::read(&row)?;
         let judged = redeem(&kept.code, &self.client, &self.params, now);
         if let Redeemed::Refused(error) = judged {
-            return Ok(Outcome::Refused(error));
+            return Ok(Exchanged::Refused(error));
         }
         let Some(given) = grants::lock(tx, &kept.grant).await? else {
-            return Ok(Outcome::Refused(UNKNOWN_CODE));
+            return Ok(Exchanged::Refused(UNKNOWN_CODE));
         };
         if let Redeemed::Replayed(error) = judged {
             let by = self.client.to_string();
             given.end(tx, &issuer.recent, at, Ended::CodeReplayed, by).await?;
-            return Ok(Outcome::Ended(given.id, error));
+            return Ok(Exchanged::Ended(given.id, error));
         }
         if given.is_revoked {
-            return Ok(Outcome::Refused(UNKNOWN_CODE));
+            return Ok(Exchanged::Refused(UNKNOWN_CODE));
         }
         let used = Sql::new("UPDATE oauth_codes SET used_at = $1 WHERE hash = $2 AND used_at IS NULL");
         tx.execute(used.bind(at).bind(&self.hash)).await?;
         if let Some(first) = &self.first {
             refresh::insert(tx, first, &given.id, at).await?;
         }
-        Ok(Outcome::Granted(Box::new(given), kept.code.scopes, self.first.clone()))
+        Ok(Exchanged::Granted(
+            Box::new(given),
+            kept.code.scopes,
+            self.first.clone(),
+        ))
     }
 }

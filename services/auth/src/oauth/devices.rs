@@ -7,18 +7,13 @@
 use {
     crate::{
         oauth::{
-            IssueError, Issued, Issuer,
-            clients::Registered,
-            consent::Wanted,
-            grants::{self, Given},
-            refresh,
+            IssueError, Issued, Issuer, clients::Registered, consent::Wanted, exchange::Exchanged, grants, refresh,
         },
         token,
     },
     portreeve_kernel::{GrantId, Now, OwnerId, ScopeSet, Seconds, Secret},
     portreeve_oauth::{
-        ClientId, Device, DeviceState, Grant, OAuthError, Params, Polled, Resource, UNKNOWN_DEVICE, UserCode,
-        asked_scopes, polled,
+        ClientId, Device, DeviceState, Grant, Params, Polled, Resource, UNKNOWN_DEVICE, UserCode, asked_scopes, polled,
     },
     portreeve_store::{Fetch, Row, Sql, StoreError, Tx},
     std::{net::IpAddr, sync::Arc},
@@ -95,12 +90,6 @@ impl Kept {
             grant: row.get_optional("grant_id")?,
         })
     }
-}
-
-/// What came of a question, and is committed either way.
-enum Outcome {
-    Granted(Box<Given>, Option<Secret>),
-    Refused(OAuthError),
 }
 
 impl Issuer {
@@ -192,14 +181,10 @@ impl Issuer {
     ) -> Result<Issued, IssueError> {
         client.client.grants.allow(Grant::DeviceCode)?;
         let (hash, of) = (token::hash(code.expose()), client.client.id.clone());
-        let first = client.client.grants.has(Grant::RefreshToken);
-        let first = first.then(|| token::refresh(&*self.entropy));
+        let first = self.first_refresh(client);
         let now = self.clock.now();
         let unit = async move |tx: &mut Tx| poll(tx, &hash, &of, first.as_ref(), now).await;
-        match self.db.write::<_, StoreError, _>(unit).await? {
-            Outcome::Granted(given, refresh) => self.for_person(&given, &given.scopes, refresh, address),
-            Outcome::Refused(error) => Err(error.into()),
-        }
+        self.settle(self.db.write::<_, StoreError, _>(unit).await?, address)
     }
 }
 
@@ -209,14 +194,14 @@ async fn poll(
     client: &ClientId,
     first: Option<&Secret>,
     now: Now,
-) -> Result<Outcome, StoreError> {
+) -> Result<Exchanged, StoreError> {
     let sql = Sql::new("SELECT * FROM oauth_devices WHERE hash = $1").bind(hash);
     let Some(row) = tx.fetch_optional(sql.for_update()).await? else {
-        return Ok(Outcome::Refused(UNKNOWN_DEVICE));
+        return Ok(Exchanged::Refused(UNKNOWN_DEVICE));
     };
     let kept = Kept::read(&row)?;
     match polled(&kept.device, client, now) {
-        Polled::Refused(error) => Ok(Outcome::Refused(error)),
+        Polled::Refused(error) => Ok(Exchanged::Refused(error)),
         Polled::Wait(device, error) => {
             let update = Sql::new("UPDATE oauth_devices SET polled_at = $1, interval_s = $2 WHERE hash = $3");
             let update = update
@@ -224,7 +209,7 @@ async fn poll(
                 .bind(i64::from(device.interval.0))
                 .bind(hash);
             tx.execute(update).await?;
-            Ok(Outcome::Refused(error))
+            Ok(Exchanged::Refused(error))
         }
         Polled::Grant(_) => {
             let given = match &kept.grant {
@@ -232,14 +217,15 @@ async fn poll(
                 None => None,
             };
             let Some(given) = given.filter(|given| !given.is_revoked) else {
-                return Ok(Outcome::Refused(UNKNOWN_DEVICE));
+                return Ok(Exchanged::Refused(UNKNOWN_DEVICE));
             };
             let used = Sql::new("UPDATE oauth_devices SET state = 'used' WHERE hash = $1");
             tx.execute(used.bind(hash)).await?;
             if let Some(first) = first {
                 refresh::insert(tx, first, &given.id, now.for_expiry()).await?;
             }
-            Ok(Outcome::Granted(Box::new(given), first.cloned()))
+            let scopes = given.scopes.clone();
+            Ok(Exchanged::Granted(Box::new(given), scopes, first.cloned()))
         }
     }
 }

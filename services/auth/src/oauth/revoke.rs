@@ -7,13 +7,10 @@ use {
     crate::oauth::{IssueError, Issuer, clients::Registered},
     portreeve_kernel::{Timestamp, TokenId},
     portreeve_oauth::AccessClaims,
-    portreeve_store::{AuditEntry, Database, Fetch, Sql, StoreError, Tx},
+    portreeve_store::{AuditEntry, Fetch, Sql, StoreError, Tx},
     serde_json::json,
     std::sync::Arc,
 };
-
-/// How many rows are swept in one write.
-const AT_ONCE: u32 = 500;
 
 impl Issuer {
     /// Ends `token` if it is one that `client` holds. Anything else is no error (RFC 7009, 2.2): the client wants it to be
@@ -74,21 +71,4 @@ impl Ended {
         });
         Ok(())
     }
-}
-
-/// Takes tokens off the list that are over by themselves. Nothing is written when there are none. True when there may be more.
-pub(crate) async fn sweep(db: &Database, at: Timestamp) -> Result<bool, StoreError> {
-    let over = Sql::new("SELECT jti FROM oauth_revoked_tokens WHERE expires_at <= $1 ORDER BY jti LIMIT $2");
-    let over = db.read().fetch_all(over.bind(at).bind(AT_ONCE)).await?;
-    if over.is_empty() {
-        return Ok(false);
-    }
-    let is_more = u32::try_from(over.len()).is_ok_and(|rows| rows >= AT_ONCE);
-    let over: Vec<TokenId> = over.iter().map(|row| row.get("jti")).collect::<Result<_, _>>()?;
-    let unit = async move |tx: &mut Tx| {
-        let delete = Sql::new("DELETE FROM oauth_revoked_tokens WHERE jti IN ({list})");
-        tx.execute(delete.bind_list(&over)).await
-    };
-    db.write::<_, StoreError, _>(unit).await?;
-    Ok(is_more)
 }

@@ -13,6 +13,7 @@ facts! {
     revoking_somebody_elses_token_changes_nothing_and_says_200;
     whoever_is_no_client_ends_nothing_and_asks_nothing;
     revoked_tokens_are_forgotten_when_they_are_over;
+    a_flood_of_what_is_over_is_forgotten_at_one_time;
     a_client_is_told_what_its_own_token_is_good_for;
     what_is_not_good_or_not_ones_to_know_is_one_answer;
     an_owners_service_is_told_of_the_owners_keys_and_tokens_and_of_no_other;
@@ -347,4 +348,22 @@ async fn tokens_that_were_made_are_in_the_audit_log_once_a_minute_for_all_that_a
     assert!(!told.iter().any(|row| row.data.contains(client.secret.expose())));
     house.keys.flush_issues().await.unwrap();
     assert_eq!(issued().await.len(), 2, "and not twice");
+}
+
+async fn a_flood_of_what_is_over_is_forgotten_at_one_time(database: &TestDatabase) {
+    let house = House::new(database, 1).await;
+    let unit = async move |tx: &mut Tx| {
+        for number in 0..1201 {
+            let insert = Sql::new("INSERT INTO oauth_revoked_tokens (jti, expires_at) VALUES ($1, $2)");
+            tx.execute(insert.bind(format!("t{number}").as_str()).bind(START))
+                .await?;
+        }
+        Ok(())
+    };
+    house.db.write::<_, StoreError, _>(unit).await.unwrap();
+    house.after(1);
+    house.keys.sweep().await.unwrap();
+    let sql = Sql::new("SELECT COUNT(*) AS n FROM oauth_revoked_tokens");
+    let left: i64 = house.db.read().fetch_one(sql).await.unwrap().get("n").unwrap();
+    assert_eq!(left, 0);
 }
