@@ -1,4 +1,5 @@
-//! Credentials: API keys made, checked, listed and revoked; OAuth clients, and the access tokens that are issued to them.
+//! Who may do what: API keys; people, their passkeys and sessions; OAuth clients, what people and owners grant them, and the
+//! tokens that come of it.
 //!
 //! What must stay true: a key's text leaves the process once and is stored nowhere; garbage is refused without asking the
 //! database; a revocation holds when it is answered; every change of a credential commits with its audit entry.

@@ -1,6 +1,7 @@
 //! The authorization server: its signing keys, its clients, what they were granted, and the tokens that are made of it.
 //!
-//! Locks are taken in one order: agents, API keys, clients, grants.
+//! Locks are taken in one order: agents, API keys, people and their sessions, clients, what is shown (codes, refresh tokens,
+//! device codes), grants.
 
 pub(crate) mod agent_clients;
 pub(crate) mod assertion;

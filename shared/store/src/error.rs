@@ -73,6 +73,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A column that does not hold what its writer puts there.
+    #[must_use]
+    pub fn unreadable(column: &str) -> Self {
+        Self::Column {
+            column: column.to_owned(),
+            reason: "not what was written".to_owned(),
+        }
+    }
+
     /// The code of the registry that tells a client as much as it may know.
     #[must_use]
     pub const fn code(&self) -> Code {

@@ -57,6 +57,14 @@ impl Row {
             .map(|text| text.parse().map_err(|error| unreadable(column, error)))
             .transpose()
     }
+
+    /// A column of text that `read` reads, for types that are no column by themselves.
+    ///
+    /// # Errors
+    /// [`StoreError::Column`] when it is `NULL`, or `read` makes nothing of it.
+    pub fn text_as<T>(&self, column: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+        read(&self.get::<String>(column)?).ok_or_else(|| StoreError::unreadable(column))
+    }
 }
 
 /// An error about one column.

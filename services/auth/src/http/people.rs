@@ -9,7 +9,11 @@ pub(crate) mod signin;
 use {
     crate::{
         Auth,
-        people::{error::PeopleError, passkeys::Begun, sessions},
+        people::{
+            error::PeopleError,
+            passkeys::Begun,
+            sessions::{self, SignedIn},
+        },
     },
     axum::{
         extract::FromRef,
@@ -95,6 +99,12 @@ fn with_cookie(answer: impl IntoResponse, cookie: HeaderValue) -> Response {
     let mut response = answer.into_response();
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
+}
+
+/// Who is signed in, by the request's cookie.
+pub(crate) async fn who(auth: &Auth, headers: &HeaderMap) -> Result<Option<SignedIn>, Problem> {
+    let who = auth.people.signed_in(headers).await;
+    who.map_err(|error| Problem::because(error.code(), error))
 }
 
 /// What the browser is told; and the audit log, when somebody was turned away.

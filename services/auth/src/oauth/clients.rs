@@ -72,10 +72,6 @@ impl Registered {
             }),
             _ => None,
         };
-        let unreadable = |column: &str| StoreError::Column {
-            column: column.to_owned(),
-            reason: "not what was written".to_owned(),
-        };
         let redirects: Vec<String> = row.json("redirect_uris")?;
         let redirects = redirects.iter().map(|text| RedirectUri::register(text));
         let signs = match (
@@ -83,8 +79,10 @@ impl Registered {
             row.get_optional::<String>("jwks_uri")?,
         ) {
             (Some(text), _) => {
-                let set = serde_json::from_str(&text).map_err(|_| unreadable("jwks"))?;
-                Signs::With(Arc::new(ClientKeys::parse(&set).map_err(|_| unreadable("jwks"))?))
+                let set = serde_json::from_str(&text).map_err(|_| StoreError::unreadable("jwks"))?;
+                Signs::With(Arc::new(
+                    ClientKeys::parse(&set).map_err(|_| StoreError::unreadable("jwks"))?,
+                ))
             }
             (None, Some(address)) => Signs::WithThoseAt(address.into()),
             (None, None) => Signs::Never,
@@ -93,14 +91,13 @@ impl Registered {
         let revoked: Option<Timestamp> = row.get_optional("revoked_at")?;
         Ok(Self {
             client: Client {
-                id: ClientId::parse(&row.get::<String>("id")?).ok_or_else(|| unreadable("id"))?,
+                id: row.text_as("id", ClientId::parse)?,
                 name: row.get("name")?,
-                auth_method: AuthMethod::parse(&row.get::<String>("auth_method")?)
-                    .ok_or_else(|| unreadable("auth_method"))?,
+                auth_method: row.text_as("auth_method", AuthMethod::parse)?,
                 grants: row.json("grants")?,
                 redirect_uris: redirects
                     .collect::<Result<_, _>>()
-                    .map_err(|_| unreadable("redirect_uris"))?,
+                    .map_err(|_| StoreError::unreadable("redirect_uris"))?,
                 scopes: row.json("scopes")?,
                 enabled: stopped.is_none() && revoked.is_none(),
             },

@@ -28,15 +28,11 @@ struct Kept {
 
 impl Kept {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let unreadable = |column: &str| StoreError::Column {
-            column: column.to_owned(),
-            reason: "not what was written".to_owned(),
-        };
         let used: Option<Timestamp> = row.get_optional("used_at")?;
         let sent: i64 = row.get("redirect_uri_sent")?;
         Ok(Self {
             code: Code {
-                client: ClientId::parse(&row.get::<String>("client_id")?).ok_or_else(|| unreadable("client_id"))?,
+                client: row.text_as("client_id", ClientId::parse)?,
                 redirect_uri: row.get("redirect_uri")?,
                 redirect_uri_sent: sent != 0,
                 challenge: Challenge::from_bytes(row.get("challenge")?),

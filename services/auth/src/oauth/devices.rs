@@ -63,10 +63,6 @@ struct Kept {
 
 impl Kept {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let unreadable = |column: &str| StoreError::Column {
-            column: column.to_owned(),
-            reason: "not what was written".to_owned(),
-        };
         let scopes: ScopeSet = row.json("scopes")?;
         let state = match &*row.get::<String>("state")? {
             "waiting" => DeviceState::Waiting,
@@ -74,15 +70,15 @@ impl Kept {
             "approved" => DeviceState::Approved(scopes.clone()),
             "denied" => DeviceState::Denied,
             "used" => DeviceState::Used,
-            _ => return Err(unreadable("state")),
+            _ => return Err(StoreError::unreadable("state")),
         };
         let interval: i64 = row.get("interval_s")?;
         Ok(Self {
             device: Device {
-                client: ClientId::parse(&row.get::<String>("client_id")?).ok_or_else(|| unreadable("client_id"))?,
+                client: row.text_as("client_id", ClientId::parse)?,
                 resource: Resource::configured(&row.get::<String>("resource")?),
                 issued_at: row.get("issued_at")?,
-                interval: Seconds(u32::try_from(interval).map_err(|_| unreadable("interval_s"))?),
+                interval: Seconds(u32::try_from(interval).map_err(|_| StoreError::unreadable("interval_s"))?),
                 polled_at: row.get_optional("polled_at")?,
                 state,
             },

@@ -143,13 +143,9 @@ pub(crate) struct Given {
 impl Given {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let revoked: Option<Timestamp> = row.get_optional("revoked_at")?;
-        let client = ClientId::parse(&row.get::<String>("client_id")?);
         Ok(Self {
             id: row.get("id")?,
-            client: client.ok_or_else(|| StoreError::Column {
-                column: "client_id".to_owned(),
-                reason: "not what was written".to_owned(),
-            })?,
+            client: row.text_as("client_id", ClientId::parse)?,
             project: row.get("project_id")?,
             owner: row.get("owner_id")?,
             user: row.get("user_id")?,

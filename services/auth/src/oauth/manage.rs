@@ -59,16 +59,12 @@ pub(crate) struct ClientRow {
 
 impl ClientRow {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let method = AuthMethod::parse(&row.get::<String>("auth_method")?);
         Ok(Self {
             id: row.get("id")?,
             name: row.get("name")?,
             agent: row.get_optional("agent_id")?,
             role: row.get("role")?,
-            method: method.ok_or_else(|| StoreError::Column {
-                column: "auth_method".to_owned(),
-                reason: "not what was written".to_owned(),
-            })?,
+            method: row.text_as("auth_method", AuthMethod::parse)?,
             scopes: row.json("scopes")?,
             redirects: row.json("redirect_uris")?,
             created_at: row.get("created_at")?,

@@ -3,7 +3,7 @@
 use {
     crate::{
         Auth,
-        http::people::{NextAnswer, PageRefusals},
+        http::people::{NextAnswer, PageRefusals, who},
         oauth::{
             authorize::{Back, Weighed, Wish},
             clients::Registered,
@@ -122,8 +122,7 @@ pub(crate) async fn page(
     if let Weighed::Page(error) = weighed {
         return Ok(refused(error, &context));
     }
-    let who = auth.people.signed_in(&headers).await;
-    let Some(who) = who.map_err(|error| Problem::because(error.code(), error))? else {
+    let Some(who) = who(&auth, &headers).await? else {
         // Before an answer goes anywhere: a link to us must not lead on by itself.
         let next = format!("/oauth/authorize?{request}");
         return Ok(Page::new(SignIn { next: &next }).into_response());
@@ -251,9 +250,7 @@ pub(crate) async fn decide(
     headers: HeaderMap,
     Json(body): Json<ConsentBody>,
 ) -> Result<Json<NextAnswer>, Problem> {
-    let who = auth.people.signed_in(&headers).await;
-    let who = who.map_err(|error| Problem::because(error.code(), error))?;
-    let who = who.ok_or(ConsentError::SignedOut)?;
+    let who = who(&auth, &headers).await?.ok_or(ConsentError::SignedOut)?;
     let forged = || Problem::new(Code::RequestOriginNotAllowed).param("formToken");
     let next = match auth.issuer.weigh(&body.request).await.map_err(ConsentError::from)? {
         // What was on the page was neither of these.

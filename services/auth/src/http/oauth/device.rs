@@ -8,7 +8,7 @@ use {
     },
     crate::{
         Auth,
-        http::people::{NextAnswer, PageRefusals},
+        http::people::{NextAnswer, PageRefusals, who},
         oauth::consent::{Choice, ConsentError},
     },
     axum::{
@@ -160,8 +160,7 @@ pub(crate) async fn page(
     Query(DeviceQuery { user_code }): Query<DeviceQuery>,
 ) -> Result<Response, Problem> {
     let typed = user_code.as_deref().map(UserCode::typed);
-    let who = auth.people.signed_in(&headers).await;
-    let Some(who) = who.map_err(|error| Problem::because(error.code(), error))? else {
+    let Some(who) = who(&auth, &headers).await? else {
         let next = match typed {
             Some(Some(code)) => format!("/device?user_code={code}"),
             _ => "/device".to_owned(),
@@ -213,9 +212,7 @@ pub(crate) async fn decide(
     headers: HeaderMap,
     Json(body): Json<DeviceBody>,
 ) -> Result<Json<NextAnswer>, Problem> {
-    let who = auth.people.signed_in(&headers).await;
-    let who = who.map_err(|error| Problem::because(error.code(), error))?;
-    let who = who.ok_or(ConsentError::SignedOut)?;
+    let who = who(&auth, &headers).await?.ok_or(ConsentError::SignedOut)?;
     if !who.filled_in(&form(&body.user_code), &body.form_token) {
         return Err(Problem::new(Code::RequestOriginNotAllowed).param("formToken"));
     }

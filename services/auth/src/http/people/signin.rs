@@ -1,7 +1,7 @@
 //! `/signin` and `/signout`.
 
 use {
-    super::{BegunAnswer, NextAnswer, PageRefusals, refuse, signed_in, with_cookie},
+    super::{BegunAnswer, NextAnswer, PageRefusals, refuse, signed_in, who, with_cookie},
     crate::{Auth, people::passkeys::ShownPasskey},
     axum::{
         extract::State,
@@ -89,8 +89,7 @@ pub(crate) async fn page(
         );
         return Ok(page.into_response());
     };
-    let who = auth.people.signed_in(&headers).await;
-    let who = who.map_err(|error| Problem::because(error.code(), error))?;
+    let who = who(&auth, &headers).await?;
     Ok(match (who, next) {
         (Some(_), Some(next)) => Redirect::to(next.as_str()).into_response(),
         (Some(who), None) => Page::new(SignedIn {
@@ -162,8 +161,7 @@ pub(crate) async fn sign_out(
     headers: HeaderMap,
     Json(body): Json<SignOutBody>,
 ) -> Result<Response, Problem> {
-    let who = auth.people.signed_in(&headers).await;
-    let who = who.map_err(|error| Problem::because(error.code(), error))?;
+    let who = who(&auth, &headers).await?;
     if let Some(who) = who {
         if !who.filled_in(SIGN_OUT, &body.form_token) {
             return Err(Problem::new(Code::RequestOriginNotAllowed).param("formToken"));
