@@ -20,6 +20,10 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 /// How long to wait for a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long to wait until nobody reads an old state of the file any more: a node that starts beside this one on a busy disk
+/// takes a moment, somebody who copies the database takes longer, and is told to end.
+const LOG_LIMIT: Duration = Duration::from_secs(30);
+
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
@@ -199,7 +203,7 @@ impl Backend {
             }
         };
         let why = "another program keeps reading the database; the log can be emptied when it has ended";
-        tokio::time::timeout(CONNECT_LIMIT, emptied)
+        tokio::time::timeout(LOG_LIMIT, emptied)
             .await
             .unwrap_or_else(|_| Err(StoreError::Setup(why.to_owned())))
     }
