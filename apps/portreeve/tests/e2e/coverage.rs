@@ -76,13 +76,13 @@ fn without_bearer() -> Vec<&'static str> {
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// One operation of the description.
-struct Operation {
-    method: String,
-    path: String,
-    id: String,
+pub(crate) struct Operation {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) id: String,
     /// `None` when anybody may call it.
-    scope: Option<Scope>,
-    takes_body: bool,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) takes_body: bool,
     statuses: BTreeSet<String>,
 }
 
@@ -92,7 +92,7 @@ impl fmt::Display for Operation {
     }
 }
 
-fn operations(document: &Value) -> Vec<Operation> {
+pub(crate) fn operations(document: &Value) -> Vec<Operation> {
     let mut all = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, described) in methods.as_object().unwrap() {
@@ -139,8 +139,8 @@ fn operations(document: &Value) -> Vec<Operation> {
 }
 
 /// Ids to put into a request.
-struct Names {
-    agent: String,
+pub(crate) struct Names {
+    pub(crate) agent: String,
     transaction: String,
     key: String,
     client: String,
@@ -152,7 +152,7 @@ struct Names {
 
 impl Names {
     /// Well-formed ids of nothing.
-    fn of_nothing() -> Self {
+    pub(crate) fn of_nothing() -> Self {
         Self {
             agent: "agt_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             transaction: "tx_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
@@ -165,7 +165,7 @@ impl Names {
         }
     }
 
-    fn path(&self, operation: &Operation) -> String {
+    pub(crate) fn path(&self, operation: &Operation) -> String {
         let known = [
             ("{agentId}", &self.agent),
             ("{transactionId}", &self.transaction),
@@ -245,7 +245,7 @@ impl Names {
     }
 }
 
-fn call(api: &Api, method: &str, path: &str, body: Option<&Value>) -> Answer {
+pub(crate) fn call(api: &Api, method: &str, path: &str, body: Option<&Value>) -> Answer {
     let method = minreq::Method::Custom(method.to_uppercase());
     api.send(method, path, body, &[("Idempotency-Key", "coverage")])
 }
