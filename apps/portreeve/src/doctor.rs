@@ -107,6 +107,7 @@ pub(crate) async fn examine(patient: &Patient, now_looking_at: impl Fn(&str)) ->
         return found;
     };
     found.extend(certificate::look(patient, config));
+    found.push(parts::clients(config));
     now_looking_at("programs");
     found.push(parts::programs(config).await);
     now_looking_at("the database");

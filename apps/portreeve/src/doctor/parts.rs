@@ -110,6 +110,24 @@ pub(super) async fn database(patient: &Patient, config: &Config) -> (Option<Proj
     (project, Some(finding))
 }
 
+/// Who may make OAuth clients known: what is open is open by default, and somebody who puts a server on the internet should
+/// have read it once.
+pub(super) fn clients(config: &Config) -> Finding {
+    let (registers, documents) = (config.oauth.anonymous_registration, config.oauth.client_documents);
+    let who = match (registers, documents) {
+        (false, false) => "only those that an owner made are let in",
+        (true, false) => "anybody may register a program; people decide what it gets (`oauth.anonymous_registration`)",
+        (false, true) => {
+            "a program may be called by its document; people decide what it gets (`oauth.client_documents`)"
+        }
+        (true, true) => {
+            "anybody may register a program or have it called by its document; people decide what it gets \
+             (`oauth.anonymous_registration`, `oauth.client_documents`)"
+        }
+    };
+    Finding::ok("oauth clients", who)
+}
+
 /// Whether the issuer's key file belongs to the database. Nothing when the one or the other is missing, which is told already.
 pub(super) async fn signing_keys(patient: &Patient, config: &Config) -> Option<Finding> {
     const CHECK: &str = "signing keys";

@@ -52,6 +52,18 @@ fn it_works_when_nothing_is_set_up_and_makes_nothing() {
             .contains("portreeve init")
     );
     assert_eq!(about(&told, "settings")["status"], "ok");
+    let open = &about(&told, "oauth clients")["detail"];
+    assert!(open.as_str().unwrap().contains("anybody may register"), "{open}");
+    let closed = [
+        ("PORTREEVE__OAUTH__ANONYMOUS_REGISTRATION", "false"),
+        ("PORTREEVE__OAUTH__CLIENT_DOCUMENTS", "false"),
+    ];
+    let closed = self::told(&house.cli_with(&["doctor", "--json"], &closed), 1);
+    let closed = &about(&closed, "oauth clients")["detail"];
+    assert!(
+        closed.as_str().unwrap().contains("only those that an owner made"),
+        "{closed}"
+    );
     assert_eq!(about(&told, "chain")["status"], "fail");
     assert!(!house.home().exists(), "it changes nothing");
     let text = house.cli(&["doctor"]).fails_with(1).to_owned();
