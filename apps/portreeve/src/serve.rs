@@ -25,7 +25,7 @@ use {
     metrics::Metrics,
     node::{Node, NodeError},
     portreeve_auth::{
-        Agents, Auth, Bearers, Issuer, Keys, People, RefusalLog, ResourceServer, SealKey, SigningError, SigningKeys,
+        Agents, Auth, AuthLog, Bearers, Issuer, Keys, People, ResourceServer, SealKey, SigningError, SigningKeys,
         Strangers, Tokens,
     },
     portreeve_chain::Programs,
@@ -219,7 +219,7 @@ async fn go_on(
     background.spawn(house.wallet.payment_jobs(runner("payments")).run(stopped(&stop)));
     background.spawn(house.wallet.agent_jobs(runner("agents")).run(stopped(&stop)));
     background.spawn(house.wallet.clone().upkeep(stopped(&stop)));
-    background.spawn(portreeve_auth::upkeep(house.keys, house.refusals, stopped(&stop)));
+    background.spawn(portreeve_auth::upkeep(house.keys, house.audit_log, stopped(&stop)));
     background.spawn(house.signing.upkeep(stopped(&stop)));
     background.spawn(limit::upkeep(house.limiter, stopped(&stop)));
     if let Some((shown, clock)) = certificate {
@@ -265,7 +265,7 @@ struct HouseParts {
 struct House {
     wallet: Wallet,
     keys: Arc<Keys>,
-    refusals: Arc<RefusalLog>,
+    audit_log: Arc<AuthLog>,
     signing: Arc<SigningKeys>,
     limiter: Arc<Limiter>,
     chain: Arc<portreeve_wallet::rpc::RpcChain>,
@@ -297,7 +297,7 @@ impl House {
             Arc::clone(&entropy),
             origin.clone(),
         ));
-        let refusals = Arc::new(RefusalLog::new(time.clock()));
+        let audit_log = Arc::new(AuthLog::new(time.clock()));
         let needs = Needs {
             database: database.clone(),
             chain: Arc::clone(&chain),
@@ -311,7 +311,7 @@ impl House {
                 keys: Arc::clone(&keys),
                 tokens: Tokens::new(&keys, Arc::clone(&signing)),
             }),
-            audit: Arc::clone(&refusals) as _,
+            audit: Arc::clone(&audit_log) as _,
             answers: Some(metrics.counts() as _),
             limiter: Arc::clone(&limiter),
             clock: time.clock(),
@@ -356,7 +356,7 @@ impl House {
         Ok(Self {
             wallet,
             keys,
-            refusals,
+            audit_log,
             signing,
             limiter,
             chain,

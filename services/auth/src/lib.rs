@@ -11,6 +11,8 @@
     )
 )]
 
+mod admissions;
+mod auth_log;
 mod bearers;
 mod cache;
 mod control;
@@ -30,6 +32,7 @@ mod uses;
 mod verify;
 
 pub use {
+    auth_log::AuthLog,
     bearers::Bearers,
     error::KeyError,
     issue::{CreatedKey, NewKey, first_key},
@@ -45,7 +48,6 @@ pub use {
         sessions::SignedIn,
         users::{Invited, ListedUser, User, first_person},
     },
-    refusals::RefusalLog,
     rows::{ApiKey, SCHEMA},
     upkeep::upkeep,
 };

@@ -4,13 +4,13 @@
 //! [`MOST`] different ones wait, and beyond that they are only counted. Never the token.
 
 use {
-    portreeve_guard::{AuditSink, Reason, Refusal},
-    portreeve_kernel::{Clock, OwnerId, ProjectId, Timestamp},
+    portreeve_guard::{Reason, Refusal},
+    portreeve_kernel::{OwnerId, ProjectId, Timestamp},
     portreeve_store::{AuditEntry, Database, StoreError},
     serde_json::json,
     std::{
         collections::HashMap,
-        fmt, mem,
+        mem,
         net::IpAddr,
         sync::{Arc, Mutex, MutexGuard, PoisonError},
     },
@@ -32,6 +32,8 @@ struct Kind {
     method: String,
     route: Option<String>,
     required_scope: Option<String>,
+    /// The OAuth client that asked.
+    client_id: Option<String>,
 }
 
 /// The first of them, and how many they are.
@@ -52,20 +54,13 @@ struct Waiting {
     beyond: u64,
 }
 
-/// The [`AuditSink`] that writes to the store's audit log, once a second.
-pub struct RefusalLog {
-    waiting: Mutex<Waiting>,
-    clock: Arc<dyn Clock>,
-}
+/// What waits to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<Waiting>);
 
-impl fmt::Debug for RefusalLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RefusalLog")
-    }
-}
-
-impl AuditSink for RefusalLog {
-    fn refused(&self, refusal: &Refusal<'_>) {
+impl Refusals {
+    /// Somebody was not let in.
+    pub(crate) fn note(&self, refusal: &Refusal<'_>, now: Timestamp) {
         let context = refusal.context;
         let kind = Kind {
             reason: refusal.reason.as_str(),
@@ -77,13 +72,14 @@ impl AuditSink for RefusalLog {
                 Reason::ScopeInsufficient(scope) => Some(scope.to_string()),
                 _ => None,
             },
+            client_id: refusal.client.map(str::to_owned),
         };
         let mut waiting = self.lock();
         if let Some(alike) = waiting.different.get_mut(&kind) {
             alike.count = alike.count.saturating_add(1);
         } else if waiting.different.len() < MOST {
             let failures = Failures {
-                first_at: self.clock.now().for_expiry(),
+                first_at: now,
                 first_request: context.id().to_string(),
                 user_agent: refusal
                     .user_agent
@@ -97,29 +93,18 @@ impl AuditSink for RefusalLog {
             waiting.beyond = waiting.beyond.saturating_add(1);
         }
     }
-}
-
-impl RefusalLog {
-    /// An empty one.
-    #[must_use]
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            waiting: Mutex::default(),
-            clock,
-        }
-    }
 
     /// Writes down what waits. What could not be written is kept, as far as there is room.
     ///
     /// # Errors
     /// Why it could not be written.
-    pub async fn flush(&self, db: &Database) -> Result<(), StoreError> {
+    pub(crate) async fn flush(&self, db: &Database, now: Timestamp) -> Result<(), StoreError> {
         let waiting = mem::take(&mut *self.lock());
         if waiting.different.is_empty() && waiting.beyond == 0 {
             return Ok(());
         }
         let waiting = Arc::new(waiting);
-        let (written, now) = (Arc::clone(&waiting), self.clock.now().for_expiry());
+        let written = Arc::clone(&waiting);
         let done = db
             .write(async move |tx| {
                 for entry in entries(&written, now) {
@@ -151,7 +136,7 @@ impl RefusalLog {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -178,7 +163,11 @@ fn entry((kind, failures): (&Kind, &Failures)) -> AuditEntry {
     AuditEntry {
         at: failures.first_at,
         kind: "auth.failed".into(),
-        actor: kind.credential.clone().unwrap_or_else(|| "anonymous".to_owned()),
+        actor: kind
+            .credential
+            .as_ref()
+            .or(kind.client_id.as_ref())
+            .map_or_else(|| "anonymous".to_owned(), Clone::clone),
         owner: failures.owner.clone(),
         project: failures.project.clone(),
         subject: kind.credential.clone().unwrap_or_else(|| kind.client.to_string()),
@@ -188,6 +177,7 @@ fn entry((kind, failures): (&Kind, &Failures)) -> AuditEntry {
             "method": kind.method,
             "endpoint": kind.route,
             "requiredScope": kind.required_scope,
+            "clientId": kind.client_id,
             "userAgent": failures.user_agent,
             "requestId": failures.first_request,
             "count": failures.count,

@@ -1,7 +1,7 @@
-//! What has to be written now and then: uses of keys, tokens that were made, and failures to authenticate.
+//! What has to be written now and then: uses of keys, tokens that were made, who was let in and who was not.
 
 use {
-    crate::{keys::Keys, refusals::RefusalLog},
+    crate::{auth_log::AuthLog, keys::Keys},
     std::{future::Future, pin::pin, sync::Arc, time::Duration},
     tokio::time::{MissedTickBehavior, interval},
 };
@@ -12,14 +12,14 @@ const FAILURES: Duration = Duration::from_secs(1);
 /// Uses are written down every so many times failures are: at most half a minute late.
 const USES: u32 = 30;
 
-/// Tokens that were made are written down every so many times: at most a minute late.
+/// Tokens that were made, and who was let in, are written down every so many times: at most a minute late.
 const ISSUES: u32 = 60;
 
 /// What is over by itself is forgotten every so many times: once an hour.
 const SWEEPS: u32 = 3600;
 
 /// Writes until `shutdown`, and once more then. One task per process.
-pub async fn upkeep(keys: Arc<Keys>, refusals: Arc<RefusalLog>, shutdown: impl Future<Output = ()>) {
+pub async fn upkeep(keys: Arc<Keys>, log: Arc<AuthLog>, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     let mut ticks = interval(FAILURES);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -31,24 +31,30 @@ pub async fn upkeep(keys: Arc<Keys>, refusals: Arc<RefusalLog>, shutdown: impl F
             _ = ticks.tick() => {}
         }
         tick = tick.wrapping_add(1);
-        write(&keys, &refusals, tick.is_multiple_of(USES), tick.is_multiple_of(ISSUES)).await;
+        write(&keys, &log, tick.is_multiple_of(USES), tick.is_multiple_of(ISSUES)).await;
         if tick.is_multiple_of(SWEEPS)
             && let Err(error) = keys.sweep().await
         {
             tracing::warn!(%error, "revoked tokens, used assertions and unused clients that are over are still remembered");
         }
     }
-    write(&keys, &refusals, true, true).await;
+    write(&keys, &log, true, true).await;
 }
 
-async fn write(keys: &Keys, refusals: &RefusalLog, uses_too: bool, issues_too: bool) {
-    if let Err(error) = refusals.flush(&keys.db).await {
+async fn write(keys: &Keys, log: &AuthLog, uses_too: bool, issues_too: bool) {
+    if let Err(error) = log.flush(&keys.db).await {
         tracing::warn!(%error, "failures to authenticate are not in the audit log yet");
     }
     if uses_too && let Err(error) = keys.flush_uses().await {
         tracing::warn!(%error, "uses of keys are not written down yet");
     }
-    if issues_too && let Err(error) = keys.flush_issues().await {
+    if !issues_too {
+        return;
+    }
+    if let Err(error) = keys.flush_issues().await {
         tracing::warn!(%error, "tokens that were made are not in the audit log yet");
+    }
+    if let Err(error) = log.flush_admissions(&keys.db).await {
+        tracing::warn!(%error, "who was let in is not in the audit log yet");
     }
 }

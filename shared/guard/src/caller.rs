@@ -6,7 +6,7 @@
 use {
     crate::{
         context::RequestContext,
-        gate::{Gate, Reason, Refusal},
+        gate::{Admission, Gate, Reason, Refusal},
         problem::Problem,
     },
     axum::{
@@ -171,6 +171,7 @@ pub(crate) async fn authenticate(
     };
     let principal = principal.map_err(|failure| refuse(gate, context, headers, failure, required))?;
     context.authenticated(&principal);
+    gate.admitted(&Admission::new(context, headers, &principal));
     Ok(principal)
 }
 

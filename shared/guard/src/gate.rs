@@ -14,8 +14,8 @@ use {
         Router,
         http::{HeaderMap, StatusCode, header},
     },
-    portreeve_kernel::{AgentId, Clock, Code, Entropy, Principal, Scope},
-    std::{fmt, sync::Arc, time::Duration},
+    portreeve_kernel::{AgentId, Clock, Code, Entropy, Principal, RequestId, Scope},
+    std::{fmt, net::IpAddr, sync::Arc, time::Duration},
 };
 
 /// Why a request failed, of an answer that is no problem document: for the log, beside the request's id.
@@ -25,16 +25,47 @@ pub(crate) struct Cause {
     pub(crate) cause: String,
 }
 
-/// Where refusals to authenticate go: the audit log. Called on the request's own task, so it must not block or wait.
+/// Where it goes who was let in and who was not: the audit log. Called on the request's own task, so it must not block or wait.
 pub trait AuditSink: Send + Sync {
     /// Somebody was not let in.
     fn refused(&self, refusal: &Refusal<'_>);
+
+    /// Somebody was let in, whatever became of what they asked. Every request comes by here.
+    fn admitted(&self, admission: &Admission<'_>);
 }
 
 /// Who counts answers. Called on the request's own task, so it must not block or wait.
 pub trait AnswerSink: Send + Sync {
     /// A request was answered with this status, which took so long.
     fn answered(&self, status: StatusCode, took: Duration);
+}
+
+/// Somebody was let in.
+#[derive(Debug)]
+pub struct Admission<'a> {
+    /// With which request.
+    pub request: &'a RequestId,
+    /// From where.
+    pub address: IpAddr,
+    /// Who.
+    pub holder: &'a Principal,
+    /// What the client calls itself. Its own words, of any length.
+    pub user_agent: Option<&'a str>,
+}
+
+impl<'a> Admission<'a> {
+    pub(crate) fn new(context: &'a RequestContext, headers: &'a HeaderMap, holder: &'a Principal) -> Self {
+        Self {
+            request: context.id(),
+            address: context.client(),
+            holder,
+            user_agent: user_agent(headers),
+        }
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok())
 }
 
 /// Somebody was not let in. Never carries the token.
@@ -46,6 +77,8 @@ pub struct Refusal<'a> {
     pub reason: Reason,
     /// Whose credential it was, when its secret was right.
     pub holder: Option<&'a Principal>,
+    /// The OAuth client that asked, when it proved to be itself.
+    pub client: Option<&'a str>,
     /// What the client calls itself. Its own words, of any length.
     pub user_agent: Option<&'a str>,
 }
@@ -67,6 +100,8 @@ pub enum Reason {
     ScopeInsufficient(Scope),
     /// Right, but used too often.
     LimitExceeded,
+    /// A client showed a code or a refresh token that is not good, or not its own.
+    GrantRefused,
 }
 
 impl Reason {
@@ -81,6 +116,7 @@ impl Reason {
             Self::AddressNotAllowed => "address_not_allowed",
             Self::ScopeInsufficient(_) => "scope_insufficient",
             Self::LimitExceeded => "limit_exceeded",
+            Self::GrantRefused => "grant_refused",
         }
     }
 }
@@ -93,8 +129,16 @@ impl<'a> Refusal<'a> {
             context,
             reason,
             holder: None,
-            user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()),
+            client: None,
+            user_agent: user_agent(headers),
         }
+    }
+
+    /// The same, of this OAuth client.
+    #[must_use]
+    pub const fn of_client(mut self, id: &'a str) -> Self {
+        self.client = Some(id);
+        self
     }
 
     pub(crate) fn by(mut self, holder: &'a Principal) -> Self {
@@ -223,6 +267,11 @@ impl Gate {
     /// Tells the audit log of somebody who was not let in. [`crate::Caller`] does so by itself.
     pub fn refused(&self, refusal: &Refusal<'_>) {
         self.0.audit.refused(refusal);
+    }
+
+    /// Tells the audit log of somebody who was.
+    pub(crate) fn admitted(&self, admission: &Admission<'_>) {
+        self.0.audit.admitted(admission);
     }
 }
 

@@ -18,8 +18,8 @@ use {
     futures_util::stream,
     http_body_util::BodyExt,
     portreeve_guard::{
-        AuditSink, AuthFailure, Authenticate, Caller, Face, Gate, GateParts, Id, Json, Limiter, Limits, Page, Paging,
-        Problem, Proxies, Query, Refusal, RequestContext, not_found,
+        Admission, AuditSink, AuthFailure, Authenticate, Caller, Face, Gate, GateParts, Id, Json, Limiter, Limits,
+        Page, Paging, Problem, Proxies, Query, Refusal, RequestContext, not_found,
     },
     portreeve_kernel::{AgentId, Code, Credential, KeyId, ManualClock, Principal, Role, Timestamp, entropy::Seeded},
     serde::Deserialize,
@@ -90,6 +90,8 @@ impl AuditSink for Notes {
         let note = format!("{} {holder} {}", refusal.reason.as_str(), refusal.context.client());
         self.0.lock().unwrap().push(note);
     }
+
+    fn admitted(&self, _: &Admission<'_>) {}
 }
 
 /// Two resources, one within the other's paths.

@@ -15,7 +15,8 @@ use {
         routing::get,
     },
     portreeve_guard::{
-        AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Problem, Proxies, Refusal,
+        Admission, AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Problem, Proxies,
+        Refusal,
     },
     portreeve_kernel::{Credential, ManualClock, Principal, Timestamp, entropy::Seeded},
     std::{
@@ -50,6 +51,7 @@ struct Nowhere;
 
 impl AuditSink for Nowhere {
     fn refused(&self, _: &Refusal<'_>) {}
+    fn admitted(&self, _: &Admission<'_>) {}
 }
 
 #[derive(Clone)]

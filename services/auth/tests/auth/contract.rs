@@ -585,7 +585,7 @@ async fn the_last_use_is_written_down(database: &TestDatabase) {
     house.after(60);
     house.get("/auth/keys", &key).await.expect(200);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let upkeep = portreeve_auth::upkeep(house.keys.clone(), house.refusals.clone(), async {
+    let upkeep = portreeve_auth::upkeep(house.keys.clone(), house.audit_log.clone(), async {
         let _ = stopped.await;
     });
     drop(stop);

@@ -9,7 +9,7 @@ use {
     },
     http_body_util::BodyExt,
     portreeve_auth::{
-        Agents, Auth, Bearers, CreatedKey, Issuer, Keys, People, RefusalLog, ResourceServer, SealKey, SigningKeys,
+        Agents, Auth, AuthLog, Bearers, CreatedKey, Issuer, Keys, People, ResourceServer, SealKey, SigningKeys,
         Strangers, Tokens, first_key, issuer_router, pages_router, router,
     },
     portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
@@ -192,7 +192,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) signing: Arc<SigningKeys>,
-    pub(crate) refusals: Arc<RefusalLog>,
+    pub(crate) audit_log: Arc<AuthLog>,
     pub(crate) wallet: Arc<Wallet>,
     pub(crate) people: Arc<People>,
     pub(crate) elsewhere: Arc<Elsewhere>,
@@ -266,7 +266,7 @@ impl House {
         ));
         let signing = SigningKeys::open(&db, seen.clone(), entropy.clone(), SealKey::new([7; 32])).await;
         let signing = Arc::new(signing.unwrap());
-        let refusals = Arc::new(RefusalLog::new(seen.clone()));
+        let audit_log = Arc::new(AuthLog::new(seen.clone()));
         let gate = Gate::new(GateParts {
             answers: None,
             limiter: Arc::new(Limiter::new(Limits {
@@ -279,7 +279,7 @@ impl House {
                 keys: keys.clone(),
                 tokens: Tokens::new(&keys, signing.clone()),
             }),
-            audit: refusals.clone(),
+            audit: audit_log.clone(),
             clock: seen,
             entropy,
             proxies: Proxies::default(),
@@ -305,7 +305,7 @@ impl House {
             clock,
             keys,
             signing,
-            refusals,
+            audit_log,
             wallet,
             people,
             elsewhere,
@@ -432,7 +432,7 @@ impl House {
 
     /// The audit log, oldest first, once it was shown to be whole.
     pub(crate) async fn audit(&self) -> Vec<AuditRow> {
-        self.refusals.flush(&self.db).await.unwrap();
+        self.audit_log.flush(&self.db).await.unwrap();
         audit::verify_chain(&mut self.db.read()).await.unwrap();
         let query = audit::Query {
             limit: 10_000,

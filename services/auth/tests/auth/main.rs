@@ -7,6 +7,7 @@
 )]
 
 mod assertions;
+mod auth_log;
 mod authenticator;
 mod authorize;
 mod clients;

@@ -130,7 +130,7 @@ async fn a_body_that_is_wrong_is_told_where() {
         ),
         (
             json!({ "name": "x", "scopes": ["admin:all"], "tier": "gold" }),
-            Code::ValidationInvalidFormat,
+            Code::ValidationInvalidEnum,
             "tier",
         ),
     ] {
@@ -161,7 +161,7 @@ async fn garbage_and_typos_are_refused_without_asking_the_database() {
     assert!(answer.headers.contains_key("retry-after"));
     answer.is(Code::SystemDatabaseError);
     assert!(
-        house.refusals.flush(&house.db).await.is_err(),
+        house.audit_log.flush(&house.db).await.is_err(),
         "the failures wait for the database"
     );
 }

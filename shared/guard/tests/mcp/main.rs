@@ -23,8 +23,8 @@ use {
     futures_util::stream,
     http_body_util::BodyExt,
     portreeve_guard::{
-        AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Origins, Problem, Proxies,
-        Refusal,
+        Admission, AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Origins, Problem,
+        Proxies, Refusal,
         mcp::{self, About, Call, Changes, Effect, Offer, Place},
     },
     portreeve_kernel::{AgentId, Code, ManualClock, Principal, Timestamp, entropy::Seeded},
@@ -95,6 +95,8 @@ impl AuditSink for Notes {
     fn refused(&self, refusal: &Refusal<'_>) {
         self.0.lock().unwrap().push(refusal.reason.as_str());
     }
+
+    fn admitted(&self, _: &Admission<'_>) {}
 }
 
 /// What to say.

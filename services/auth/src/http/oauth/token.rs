@@ -2,17 +2,20 @@
 
 use {
     super::{OAuthErrorBody, client},
-    crate::{Auth, oauth::Issued},
+    crate::{
+        Auth,
+        oauth::{IssueError, Issued},
+    },
     axum::{
         extract::State,
         http::{HeaderMap, header},
         response::{IntoResponse, Response},
     },
     portreeve_guard::{
-        Json, ProblemDocument, RequestContext,
+        Json, ProblemDocument, Reason, Refusal, RequestContext,
         oauth::{Form, OAuthRefusal},
     },
-    portreeve_oauth::{AccessClaims, TokenRequest, token_request},
+    portreeve_oauth::{AccessClaims, ErrorCode, TokenRequest, token_request},
     serde::{Deserialize, Serialize},
     utoipa::ToSchema,
 };
@@ -110,7 +113,13 @@ pub(crate) async fn request(
         TokenRequest::Code(code) => issuer.redeem(&client, &code, &params, from).await,
         TokenRequest::Refresh(shown) => issuer.refresh(&client, &shown, &params, from).await,
         TokenRequest::Device(code) => issuer.poll_device(&client, &code, from).await,
-    }?;
+    };
+    let issued = issued.inspect_err(|error| {
+        if matches!(error, IssueError::Refused(error) if error.code() == ErrorCode::InvalidGrant) {
+            let refusal = Refusal::new(&context, &headers, Reason::GrantRefused);
+            auth.gate.refused(&refusal.of_client(client.client.id.as_str()));
+        }
+    })?;
     let answer = Json(TokenAnswer::from(issued));
     Ok((
         [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")],
