@@ -7,7 +7,7 @@ use {
     portreeve_auth::{Agents, Keys, NewKey, first_key},
     portreeve_kernel::{
         Address, AgentId, Asset, AuthMethod, Clock, Cluster, Credential, Entropy, KeyId, Now, OwnerId, Principal,
-        ProjectId, Role, Scope, Timestamp,
+        ProjectId, Role, Scope, Tier, Timestamp,
         control::{AgentControl, Boxed, NamedAgent, Standing},
     },
     portreeve_ledger::AccountKey,
@@ -281,6 +281,8 @@ async fn make_key(keys: Arc<Keys>, owner: Principal, agent: AgentId) -> Tenant {
             .collect(),
         agent: Some(agent.clone()),
         networks: Vec::new(),
+        tier: Tier::Default,
+        hours: None,
         expires_at: None,
         environment: None,
     };
@@ -312,6 +314,7 @@ fn principal(owner: &Owner, role: Role, key: &KeyId, agent: Option<AgentId>) -> 
         agent,
         user: None,
         client: None,
+        tier: Tier::Default,
     }
 }
 

@@ -103,8 +103,10 @@ codes! {
     AuthPasskeyRefused "AUTH_PASSKEY_REFUSED" 403 false - "Passkey not accepted", "Begin again. If it stays, ask the owner for a link, and make another passkey.";
     AuthPasskeyNotFound "AUTH_PASSKEY_NOT_FOUND" 404 false - "Passkey not found", "List the person's passkeys to see which exist.";
     AuthSessionOver "AUTH_SESSION_OVER" 403 true - "Signed out", "Sign in again, and begin anew where you came from.";
+    AuthAssertionRequired "AUTH_ASSERTION_REQUIRED" 403 true - "Signed in too long ago", "Sign in with the passkey again, and then decide: what moves money or changes who may needs a person who is there.";
     AuthScopeInsufficient "AUTH_SCOPE_INSUFFICIENT" 403 false - "Scope missing", "Use a credential that holds the scope named in the answer.";
     AuthIpBlocked "AUTH_IP_BLOCKED" 403 false Low "Address not allowed", "Call from an address in the key's list, or ask the owner to change the list.";
+    AuthOutsideHours "AUTH_OUTSIDE_HOURS" 403 true Low "Outside the key's hours", "Call again at the moment named in `opensAt`, or ask the owner for a key with other hours.";
 
     RequestNotFound "REQUEST_NOT_FOUND" 404 false - "No such route", "Look the path up in /openapi.json.";
     RequestMethodNotAllowed "REQUEST_METHOD_NOT_ALLOWED" 405 false - "Method not allowed", "Use one of the methods in the `Allow` header.";

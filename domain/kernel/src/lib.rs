@@ -47,7 +47,7 @@ pub use id::{
 };
 pub use money::{Amount, AmountError, Asset, Total};
 pub use network::{Network, NetworkError};
-pub use principal::{AuthMethod, Credential, Principal, Role};
+pub use principal::{AuthMethod, Credential, Principal, Role, Tier};
 pub use project::{Cluster, Environment};
 pub use proof::OwnerProof;
 pub use scope::{RequiredScope, Scope, ScopeSet};

@@ -4,7 +4,7 @@ use {
     crate::{
         entropy::Entropy,
         id::{AgentId, KeyId, OwnerId, ProjectId, SessionId, UserId},
-        project::Environment,
+        project::{Environment, UnknownName},
         scope::ScopeSet,
         time::Timestamp,
         token::TokenId,
@@ -78,6 +78,50 @@ impl<'de> Deserialize<'de> for Role {
     }
 }
 
+/// How much a credential may ask in a minute; how much that is, the server's settings say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// As much as everybody.
+    #[default]
+    Default,
+    /// More.
+    Premium,
+    /// As much as there is.
+    Enterprise,
+}
+
+impl Tier {
+    /// Each of them, the narrowest first.
+    pub const ALL: [Self; 3] = [Self::Default, Self::Premium, Self::Enterprise];
+
+    /// Its name in requests and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Premium => "premium",
+            Self::Enterprise => "enterprise",
+        }
+    }
+}
+
+impl FromStr for Tier {
+    type Err = UnknownName;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|tier| tier.as_str() == text)
+            .ok_or_else(|| UnknownName::new(text, "default, premium, enterprise"))
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// What the caller showed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Credential {
@@ -133,6 +177,8 @@ pub struct Principal {
     pub user: Option<UserId>,
     /// The OAuth client through which somebody acts, when there is one.
     pub client: Option<Box<str>>,
+    /// How much it may ask in a minute.
+    pub tier: Tier,
     /// What the credential may do: asked ∩ role ∩ creator, with `admin:all` already expanded.
     pub scopes: ScopeSet,
 }
@@ -152,6 +198,7 @@ impl Principal {
             agent: None,
             user: None,
             client: None,
+            tier: Tier::Default,
             scopes: ScopeSet::default(),
         }
     }

@@ -27,10 +27,17 @@ pub enum Environment {
     Test,
 }
 
-/// The text names neither.
+/// The text names none of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not one of {1}")]
 pub struct UnknownName(String, &'static str);
+
+impl UnknownName {
+    /// `text`, as far as it is worth repeating, beside the names there are.
+    pub(crate) fn new(text: &str, names: &'static str) -> Self {
+        Self(text.chars().take(64).collect(), names)
+    }
+}
 
 impl Cluster {
     /// Each of them.
@@ -89,7 +96,7 @@ impl FromStr for Cluster {
         Self::ALL
             .into_iter()
             .find(|cluster| cluster.as_str() == text)
-            .ok_or_else(|| UnknownName(text.chars().take(64).collect(), "mainnet, devnet, local"))
+            .ok_or_else(|| UnknownName::new(text, "mainnet, devnet, local"))
     }
 }
 
@@ -99,7 +106,7 @@ impl FromStr for Environment {
         [Self::Live, Self::Test]
             .into_iter()
             .find(|environment| environment.as_str() == text)
-            .ok_or_else(|| UnknownName(text.chars().take(64).collect(), "live, test"))
+            .ok_or_else(|| UnknownName::new(text, "live, test"))
     }
 }
 

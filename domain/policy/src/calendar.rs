@@ -4,11 +4,14 @@
 //! A moment outside the calendar is never open when there is a rule about time.
 
 use {
-    crate::words::words,
+    crate::{
+        validate::{FieldError, out_of_range},
+        words::words,
+    },
     jiff::civil::Date,
     portreeve_kernel::{Now, Timestamp},
     serde::{Deserialize, Deserializer, Serialize, Serializer},
-    std::{borrow::Cow, collections::BTreeSet},
+    std::{borrow::Cow, collections::BTreeSet, fmt},
 };
 
 /// How many days ahead the next opening is looked for. More than a year, so that a yearly pattern is found.
@@ -70,6 +73,50 @@ impl Hours {
         } else {
             self.start <= hour || hour < self.end
         }
+    }
+
+    /// True when both clocks are in an hour that is open.
+    #[must_use]
+    pub fn open_now(self, now: Now) -> bool {
+        let (slowest, fastest) = (now.for_release(), now.for_expiry());
+        let control = self.alone();
+        control.in_hours(slowest) && (slowest == fastest || control.in_hours(fastest))
+    }
+
+    /// The first moment from now on, as the slowest clock will say, at which both are in an hour that is open.
+    #[must_use]
+    pub fn open_from(self, now: Now) -> Option<Timestamp> {
+        self.alone().opens_for(now.for_release(), now)
+    }
+
+    fn alone(self) -> TimeControl {
+        TimeControl {
+            operating_hours_utc: Some(self),
+            ..TimeControl::default()
+        }
+    }
+
+    /// What is wrong with these hours, which stand at `path`.
+    #[must_use]
+    pub fn check(self, path: &str) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        for (name, hour) in [("start", self.start), ("end", self.end)] {
+            if hour > 23 {
+                errors.push(out_of_range(format!("{path}.{name}"), "an hour is 0 to 23"));
+            }
+        }
+        if self.start == self.end {
+            let name = path.rsplit('.').next().unwrap_or(path);
+            let detail = format!("`start` and `end` are the same hour; leave `{name}` out for all hours");
+            errors.push(out_of_range(path, detail));
+        }
+        errors
+    }
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:00 to {}:00 UTC", self.start, self.end)
     }
 }
 

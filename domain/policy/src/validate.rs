@@ -47,7 +47,7 @@ pub(crate) fn missing(param: impl Into<String>, detail: impl Into<String>) -> Fi
     }
 }
 
-fn out_of_range(param: impl Into<String>, detail: impl Into<String>) -> FieldError {
+pub(crate) fn out_of_range(param: impl Into<String>, detail: impl Into<String>) -> FieldError {
     FieldError {
         param: param.into(),
         detail: detail.into(),
@@ -147,16 +147,7 @@ fn check_whitelist(whitelist: &Whitelist, on_chain: ChainDestinations, errors: &
 
 fn check_time(time: &TimeControl, errors: &mut Vec<FieldError>) {
     if let Some(hours) = time.operating_hours_utc {
-        let path = "timeControl.operatingHoursUtc";
-        for (name, hour) in [("start", hours.start), ("end", hours.end)] {
-            if hour > 23 {
-                errors.push(out_of_range(format!("{path}.{name}"), "an hour is 0 to 23"));
-            }
-        }
-        if hours.start == hours.end {
-            let detail = "`start` and `end` are the same hour; leave `operatingHoursUtc` out for all hours";
-            errors.push(out_of_range(path, detail));
-        }
+        errors.extend(hours.check("timeControl.operatingHoursUtc"));
     }
     check_length(
         "timeControl.blackoutDates",

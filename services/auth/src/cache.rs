@@ -8,7 +8,8 @@ use {
     crate::token::Hash,
     moka::sync::Cache,
     portreeve_guard::Network,
-    portreeve_kernel::{Principal, Timestamp},
+    portreeve_kernel::{Now, Principal, Timestamp},
+    portreeve_policy::Hours,
     sha2::{Digest, Sha256},
     std::{
         fmt,
@@ -40,12 +41,19 @@ pub(crate) struct Entry {
     pub(crate) principal: Arc<Principal>,
     /// Empty for anywhere.
     pub(crate) networks: Box<[Network]>,
+    /// `None` for all.
+    pub(crate) hours: Option<Hours>,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
 impl Entry {
     pub(crate) fn is_expired(&self, at: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| at >= end)
+    }
+
+    /// The hours that it is used outside of.
+    pub(crate) fn closed(&self, now: Now) -> Option<Hours> {
+        self.hours.filter(|hours| !hours.open_now(now))
     }
 
     pub(crate) fn allows(&self, client: IpAddr) -> bool {

@@ -8,9 +8,10 @@ use {
     },
     portreeve_guard::Network,
     portreeve_kernel::{
-        AgentId, Entropy, Environment, KeyId, OwnerId, Principal, ProjectId, Role, Scope, ScopeSet, Secret, Timestamp,
+        AgentId, Entropy, Environment, KeyId, OwnerId, Principal, ProjectId, Role, Scope, ScopeSet, Secret, Tier,
+        Timestamp,
     },
-    portreeve_policy::roles,
+    portreeve_policy::{Hours, roles},
     portreeve_store::{
         AuditEntry, StoreError, Tx,
         tenancy::{Owner, Project},
@@ -29,6 +30,10 @@ pub struct NewKey {
     pub agent: Option<AgentId>,
     /// From where it may be used; empty for anywhere.
     pub networks: Vec<Network>,
+    /// How much it may ask in a minute.
+    pub tier: Tier,
+    /// The hours of the day in which it may be used; `None` for all.
+    pub hours: Option<Hours>,
     /// From when on it is no longer good.
     pub expires_at: Option<Timestamp>,
     /// For which half of the world; the project's when left out.
@@ -69,6 +74,8 @@ pub(crate) fn make(entropy: &dyn Entropy, made: Made) -> CreatedKey {
         hint: token::hint(made.environment, &text),
         scopes: made.new.scopes,
         networks: made.new.networks,
+        tier: made.new.tier,
+        hours: made.new.hours,
         created_at: made.at,
         created_by: made.by,
         expires_at: made.new.expires_at,
@@ -96,6 +103,8 @@ pub(crate) async fn write_down(tx: &mut Tx, created: &CreatedKey) -> Result<(), 
             "scopes": key.scopes,
             "agentId": key.agent,
             "allowedIps": key.networks,
+            "tier": key.tier,
+            "allowedHoursUtc": key.hours,
             "expiresAt": key.expires_at,
         }),
     });
@@ -145,6 +154,8 @@ pub async fn first_key(
                 scopes: admin.iter().chain(beside).cloned().collect(),
                 agent: None,
                 networks: Vec::new(),
+                tier: Tier::Default,
+                hours: None,
                 expires_at: None,
                 environment: None,
             },

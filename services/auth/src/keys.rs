@@ -204,6 +204,8 @@ impl Keys {
                     scopes: old.scopes,
                     agent: old.agent,
                     networks: old.networks,
+                    tier: old.tier,
+                    hours: old.hours,
                     expires_at: old.expires_at,
                     environment: None,
                 },

@@ -4,8 +4,9 @@ use {
     crate::token::Hash,
     portreeve_guard::Network,
     portreeve_kernel::{
-        AgentId, Cluster, Environment, KeyId, OwnerId, Principal, ProjectId, Role, ScopeSet, Timestamp,
+        AgentId, Cluster, Environment, KeyId, OwnerId, Principal, ProjectId, Role, ScopeSet, Tier, Timestamp,
     },
+    portreeve_policy::Hours,
     portreeve_store::{Fetch, Migration, Row, Schema, Sql, StoreError, Tx},
     std::collections::HashMap,
 };
@@ -54,6 +55,11 @@ pub const SCHEMA: Schema = Schema {
             name: "key rotation",
             sql: include_str!("rotation.sql"),
         },
+        Migration {
+            id: 9,
+            name: "key tiers and hours",
+            sql: include_str!("tiers.sql"),
+        },
     ],
 };
 
@@ -80,6 +86,10 @@ pub struct ApiKey {
     pub scopes: ScopeSet,
     /// From where it may be used; empty for anywhere.
     pub networks: Vec<Network>,
+    /// How much it may ask in a minute.
+    pub tier: Tier,
+    /// The hours of the day in which it may be used; `None` for all.
+    pub hours: Option<Hours>,
     /// When it was made.
     pub created_at: Timestamp,
     /// By which credential.
@@ -122,6 +132,8 @@ impl ApiKey {
             hint: row.get("hint")?,
             scopes: row.json("scopes")?,
             networks: row.json("allowed_ips")?,
+            tier: row.get("tier")?,
+            hours: row.json("allowed_hours")?,
             created_at: row.get("created_at")?,
             created_by: row.get("created_by")?,
             expires_at: end(row)?,
@@ -141,8 +153,8 @@ impl ApiKey {
 pub(crate) async fn insert(tx: &mut Tx, key: &ApiKey, hash: &Hash) -> Result<(), StoreError> {
     let insert = Sql::new(
         "INSERT INTO api_keys (id, project_id, owner_id, agent_id, environment, role, name, hint, hash, scopes, \
-         allowed_ips, created_at, created_by, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         allowed_ips, created_at, created_by, expires_at, tier, allowed_hours) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(&key.id)
     .bind(&key.project)
@@ -157,7 +169,9 @@ pub(crate) async fn insert(tx: &mut Tx, key: &ApiKey, hash: &Hash) -> Result<(),
     .bind_json(&key.networks)
     .bind(key.created_at)
     .bind(key.created_by.as_str())
-    .bind(key.expires_at);
+    .bind(key.expires_at)
+    .bind(&key.tier)
+    .bind_json(&key.hours);
     tx.execute(insert).await?;
     Ok(())
 }

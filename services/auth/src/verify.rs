@@ -32,11 +32,19 @@ impl Authenticate for Keys {
             Some(entry) => entry,
             None => self.load(hash).await?,
         };
-        if entry.is_expired(self.clock.now().for_expiry()) {
+        let now = self.clock.now();
+        if entry.is_expired(now.for_expiry()) {
             return Err(AuthFailure::Expired(Arc::clone(&entry.principal)));
         }
         if !entry.allows(client) {
             return Err(AuthFailure::AddressNotAllowed(Arc::clone(&entry.principal)));
+        }
+        if let Some(hours) = entry.closed(now) {
+            return Err(AuthFailure::OutsideHours {
+                holder: Arc::clone(&entry.principal),
+                hours: hours.to_string(),
+                opens_at: hours.open_from(now),
+            });
         }
         Ok(Arc::clone(&entry.principal))
     }
@@ -61,7 +69,8 @@ impl Keys {
                 Err(_) => return Ok(None),
             },
         };
-        if entry.is_expired(self.clock.now().for_expiry()) {
+        let now = self.clock.now();
+        if entry.is_expired(now.for_expiry()) || entry.closed(now).is_some() {
             return Ok(None);
         }
         let networks = entry.networks.to_vec();
@@ -93,6 +102,7 @@ impl Keys {
         let entry = Arc::new(Entry {
             principal,
             networks: key.networks.into(),
+            hours: key.hours,
             expires_at: key.expires_at,
         });
         if !entry.is_expired(now) {
@@ -116,6 +126,7 @@ fn principal(key: &ApiKey, audience: &str) -> Principal {
         agent: key.agent.clone(),
         user: None,
         client: None,
+        tier: key.tier,
         scopes: effective(&key.scopes, &key.role),
     }
 }

@@ -13,7 +13,7 @@ use {
         extract::{FromRef, FromRequestParts},
         http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     },
-    portreeve_kernel::{Code, Credential, Principal, RequiredScope, Scope, ScopeSet},
+    portreeve_kernel::{Code, Credential, Principal, RequiredScope, Scope, ScopeSet, Timestamp},
     std::{fmt, marker::PhantomData, net::IpAddr, sync::Arc},
 };
 
@@ -41,6 +41,15 @@ pub enum AuthFailure {
     Revoked(Arc<Principal>),
     /// The secret was right, the client's address is not on its list.
     AddressNotAllowed(Arc<Principal>),
+    /// The secret was right, but it is none of the hours in which it is good.
+    OutsideHours {
+        /// Who.
+        holder: Arc<Principal>,
+        /// The hours, for people.
+        hours: String,
+        /// When the next of them begins; `None` when none will.
+        opens_at: Option<Timestamp>,
+    },
     /// We could not find out; the text is for the log. Nobody gets in.
     Unavailable(String),
 }
@@ -117,7 +126,7 @@ pub(crate) fn count(
     principal: &Principal,
     method: &Method,
 ) -> Result<(), Problem> {
-    let taken = gate.limiter().credential(&principal.credential, method);
+    let taken = gate.limiter().credential(&principal.credential, principal.tier, method);
     context.counted(taken).inspect_err(|_| {
         let refusal = Refusal::new(context, headers, Reason::LimitExceeded);
         gate.refused(&refusal.by(principal));
@@ -188,6 +197,7 @@ fn refuse(
         AuthFailure::Expired(holder) => (Reason::Expired, Some(holder)),
         AuthFailure::Revoked(holder) => (Reason::Revoked, Some(holder)),
         AuthFailure::AddressNotAllowed(holder) => (Reason::AddressNotAllowed, Some(holder)),
+        AuthFailure::OutsideHours { holder, .. } => (Reason::OutsideHours, Some(holder)),
         AuthFailure::Unavailable(cause) => return Problem::because(Code::SystemDatabaseError, cause),
     };
     let refusal = Refusal::new(context, headers, reason);
@@ -208,7 +218,18 @@ fn refuse(
         AuthFailure::Expired(holder) => unauthorized(expired_code(&holder.credential), &challenge),
         AuthFailure::Revoked(holder) => unauthorized(revoked_code(&holder.credential), &challenge),
         AuthFailure::AddressNotAllowed(_) => Problem::new(Code::AuthIpBlocked),
+        AuthFailure::OutsideHours { hours, opens_at, .. } => outside_hours(&hours, opens_at),
         AuthFailure::Invalid | AuthFailure::Unavailable(_) => unauthorized(Code::AuthKeyInvalid, &challenge),
+    }
+}
+
+fn outside_hours(hours: &str, opens_at: Option<Timestamp>) -> Problem {
+    let problem = Problem::new(Code::AuthOutsideHours);
+    match opens_at {
+        Some(at) => problem
+            .detail(format_args!("the key is good from {hours}; the next time from {at} on"))
+            .with("opensAt", at.to_string()),
+        None => problem.detail(format_args!("the key is good from {hours}")),
     }
 }
 

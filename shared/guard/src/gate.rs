@@ -96,6 +96,8 @@ pub enum Reason {
     Revoked,
     /// Right, but used from an address that is not on its list.
     AddressNotAllowed,
+    /// Right, but used outside the hours in which it is good.
+    OutsideHours,
     /// Right, but without this scope.
     ScopeInsufficient(Scope),
     /// Right, but used too often.
@@ -114,6 +116,7 @@ impl Reason {
             Self::Expired => "expired",
             Self::Revoked => "revoked",
             Self::AddressNotAllowed => "address_not_allowed",
+            Self::OutsideHours => "outside_hours",
             Self::ScopeInsufficient(_) => "scope_insufficient",
             Self::LimitExceeded => "limit_exceeded",
             Self::GrantRefused => "grant_refused",

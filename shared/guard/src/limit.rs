@@ -15,7 +15,7 @@ use {
         nanos::Nanos,
         state::keyed::DashMapStateStore,
     },
-    portreeve_kernel::{AgentId, Code, Credential, GrantId, KeyId, SessionId, Timestamp},
+    portreeve_kernel::{AgentId, Code, Credential, GrantId, KeyId, SessionId, Tier, Timestamp},
     serde::Deserialize,
     std::{
         fmt,
@@ -52,6 +52,10 @@ pub struct Limits {
     pub per_address: NonZeroU32,
     /// What the requests with one credential weigh: 1 each, and 5 when they change something.
     pub per_credential: NonZeroU32,
+    /// The same for keys of the tier `premium`.
+    pub premium: NonZeroU32,
+    /// The same for keys of the tier `enterprise`.
+    pub enterprise: NonZeroU32,
     /// Payments that one agent may ask for.
     pub agent_payments: NonZeroU32,
     /// OAuth clients that may be registered from one address without a credential, in an hour.
@@ -63,6 +67,8 @@ impl Default for Limits {
         Self {
             per_address: many(1_000),
             per_credential: many(100),
+            premium: many(500),
+            enterprise: many(5_000),
             agent_payments: many(10),
             registrations: many(10),
         }
@@ -258,6 +264,8 @@ impl Holder {
 pub struct Limiter {
     addresses: Each<Network>,
     credentials: Each<Holder>,
+    premium: Each<Holder>,
+    enterprise: Each<Holder>,
     payments: Each<AgentId>,
     registrations: Each<Network>,
     wrong: Strikes<Network>,
@@ -291,6 +299,8 @@ impl Limiter {
         Self {
             addresses: Each::new(limits.per_address, Per::Minute, "this address", clock),
             credentials: Each::new(limits.per_credential, Per::Minute, "this credential", clock),
+            premium: Each::new(limits.premium, Per::Minute, "this credential", clock),
+            enterprise: Each::new(limits.enterprise, Per::Minute, "this credential", clock),
             payments: Each::new(limits.agent_payments, Per::Minute, "this agent's payments", clock),
             registrations: Each::new(limits.registrations, Per::Hour, "this address", clock),
             wrong: Strikes::new(WRONG_CREDENTIALS),
@@ -304,8 +314,13 @@ impl Limiter {
     }
 
     /// Once it is known who it is.
-    pub(crate) fn credential(&self, credential: &Credential, method: &Method) -> Result<Share, Exceeded> {
-        let (limit, holder) = (&self.credentials, Holder::of(credential));
+    pub(crate) fn credential(&self, credential: &Credential, tier: Tier, method: &Method) -> Result<Share, Exceeded> {
+        let limit = match tier {
+            Tier::Default => &self.credentials,
+            Tier::Premium => &self.premium,
+            Tier::Enterprise => &self.enterprise,
+        };
+        let holder = Holder::of(credential);
         if let Some(left) = self.beyond.blocked(&holder) {
             self.beyond.strike(&holder);
             return Err(limit.blocked(left));
@@ -345,7 +360,9 @@ impl Limiter {
     /// ever came.
     fn forget_idle(&self) {
         self.addresses.cells.retain_recent();
-        self.credentials.cells.retain_recent();
+        for tier in [&self.credentials, &self.premium, &self.enterprise] {
+            tier.cells.retain_recent();
+        }
         self.payments.cells.retain_recent();
         self.registrations.cells.retain_recent();
         self.wrong.forget_old();
@@ -412,18 +429,35 @@ mod tests {
     async fn the_limit_is_exact_and_whoever_is_refused_is_told_when_it_passes() {
         let (limiter, key) = (limiter(60), key("key_000000000001"));
         for left in (0..60).rev() {
-            assert_eq!(limiter.credential(&key, &Method::GET).unwrap().remaining, left);
+            assert_eq!(
+                limiter.credential(&key, Tier::Default, &Method::GET).unwrap().remaining,
+                left
+            );
         }
-        let refused = limiter.credential(&key, &Method::GET).unwrap_err();
+        let refused = limiter.credential(&key, Tier::Default, &Method::GET).unwrap_err();
         assert_eq!(seconds(refused), 1);
         advance(Duration::from_millis(999)).await;
-        limiter.credential(&key, &Method::GET).unwrap_err();
+        limiter.credential(&key, Tier::Default, &Method::GET).unwrap_err();
         advance(Duration::from_millis(1)).await;
-        limiter.credential(&key, &Method::GET).unwrap();
-        limiter.credential(&key, &Method::GET).unwrap_err();
+        limiter.credential(&key, Tier::Default, &Method::GET).unwrap();
+        limiter.credential(&key, Tier::Default, &Method::GET).unwrap_err();
         limiter
-            .credential(&self::key("key_000000000002"), &Method::GET)
+            .credential(&self::key("key_000000000002"), Tier::Default, &Method::GET)
             .unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_may_ask_as_much_as_its_tier_says() {
+        let limiter = Limiter::new(Limits::default());
+        let told = |tier| {
+            limiter
+                .credential(&key("key_000000000001"), tier, &Method::GET)
+                .unwrap()
+        };
+        for (tier, limit) in Tier::ALL.into_iter().zip([100, 500, 5_000]) {
+            let share = told(tier);
+            assert_eq!((share.limit.get(), share.remaining), (limit, limit - 1), "{tier}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -434,29 +468,36 @@ mod tests {
             Credential::Token(TokenId::new(&grant, &Seeded::new(token)))
         };
         for number in 0..2 {
-            limiter.credential(&token(1, number), &Method::GET).unwrap();
+            limiter
+                .credential(&token(1, number), Tier::Default, &Method::GET)
+                .unwrap();
         }
-        limiter.credential(&token(1, 2), &Method::GET).unwrap_err();
-        limiter.credential(&token(2, 3), &Method::GET).unwrap();
+        limiter
+            .credential(&token(1, 2), Tier::Default, &Method::GET)
+            .unwrap_err();
+        limiter.credential(&token(2, 3), Tier::Default, &Method::GET).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_write_weighs_as_much_as_five_reads() {
         let (limiter, key) = (limiter(10), key("key_000000000001"));
         for method in [Method::POST, Method::DELETE] {
-            limiter.credential(&key, &method).unwrap();
+            limiter.credential(&key, Tier::Default, &method).unwrap();
         }
-        limiter.credential(&key, &Method::HEAD).unwrap_err();
+        limiter.credential(&key, Tier::Default, &Method::HEAD).unwrap_err();
         advance(Duration::from_secs(6)).await;
-        limiter.credential(&key, &Method::PUT).unwrap_err();
-        limiter.credential(&key, &Method::GET).unwrap();
+        limiter.credential(&key, Tier::Default, &Method::PUT).unwrap_err();
+        limiter.credential(&key, Tier::Default, &Method::GET).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_limit_below_the_weight_of_a_write_lets_one_write_pass_at_a_time() {
         let (limiter, key) = (limiter(1), key("key_000000000001"));
-        limiter.credential(&key, &Method::POST).unwrap();
-        assert_eq!(seconds(limiter.credential(&key, &Method::POST).unwrap_err()), 60);
+        limiter.credential(&key, Tier::Default, &Method::POST).unwrap();
+        assert_eq!(
+            seconds(limiter.credential(&key, Tier::Default, &Method::POST).unwrap_err()),
+            60
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -511,22 +552,30 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_does_not_wait_waits_longer_and_passes_in_the_end() {
         let (limiter, key) = (limiter(1), key("key_000000000001"));
-        limiter.credential(&key, &Method::GET).unwrap();
+        limiter.credential(&key, Tier::Default, &Method::GET).unwrap();
         for _ in 0..10 {
-            assert!(!limiter.credential(&key, &Method::GET).unwrap_err().blocked);
+            assert!(
+                !limiter
+                    .credential(&key, Tier::Default, &Method::GET)
+                    .unwrap_err()
+                    .blocked
+            );
         }
         for _ in 0..40 {
-            let refused = limiter.credential(&key, &Method::GET).unwrap_err();
+            let refused = limiter.credential(&key, Tier::Default, &Method::GET).unwrap_err();
             assert!(refused.blocked);
             assert_eq!(seconds(refused), 15 * 60);
         }
-        assert_eq!(seconds(limiter.credential(&key, &Method::GET).unwrap_err()), 60 * 60);
+        assert_eq!(
+            seconds(limiter.credential(&key, Tier::Default, &Method::GET).unwrap_err()),
+            60 * 60
+        );
         // Asking on does not make it longer.
         for _ in 0..60 {
-            limiter.credential(&key, &Method::GET).unwrap_err();
+            limiter.credential(&key, Tier::Default, &Method::GET).unwrap_err();
             advance(Duration::from_secs(60)).await;
         }
-        limiter.credential(&key, &Method::GET).unwrap();
+        limiter.credential(&key, Tier::Default, &Method::GET).unwrap();
     }
 
     #[tokio::test(start_paused = true)]

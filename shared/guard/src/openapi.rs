@@ -72,6 +72,7 @@ const REFUSALS: &[Code] = &[
     Code::AuthTokenRevoked,
     Code::AuthScopeInsufficient,
     Code::AuthIpBlocked,
+    Code::AuthOutsideHours,
     Code::SystemRateLimited,
     Code::SystemInternalError,
     Code::SystemDatabaseError,

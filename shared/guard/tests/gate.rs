@@ -70,6 +70,11 @@ impl Authenticate for Tokens {
             "good" if client.to_string().starts_with("203.0.113.") => Err(AuthFailure::AddressNotAllowed(principal())),
             "good" => Ok(principal()),
             "expired" => Err(AuthFailure::Expired(principal())),
+            "early" => Err(AuthFailure::OutsideHours {
+                holder: principal(),
+                hours: "8:00 to 18:00 UTC".to_owned(),
+                opens_at: Some(AT),
+            }),
             "revoked" => Err(AuthFailure::Revoked(principal())),
             "token-expired" => Err(AuthFailure::Expired(by_token())),
             "token-revoked" => Err(AuthFailure::Revoked(by_token())),
@@ -368,6 +373,23 @@ async fn a_holder_of_the_secret_is_told_what_is_wrong_and_the_audit_log_who_it_w
         answer.is(code);
         assert_eq!(*server.notes.0.lock().unwrap(), [format!("{note} 198.51.100.7")]);
     }
+}
+
+#[tokio::test]
+async fn a_holder_outside_the_hours_of_a_key_is_told_when_it_is_good_again() {
+    let server = Server::new();
+    let refused = server.say("GET /agents\nauthorization: Bearer early").await;
+    assert!(
+        !refused.headers.contains_key(header::WWW_AUTHENTICATE),
+        "a new token helps nobody"
+    );
+    let body = refused.is(Code::AuthOutsideHours);
+    assert_eq!(
+        (&body["opensAt"], &body["retryable"]),
+        (&AT.to_string().into(), &true.into())
+    );
+    let notes = server.notes.0.lock().unwrap().clone();
+    assert_eq!(notes, ["outside_hours key_000000000001 198.51.100.7"]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use {
     crate::backend::Backend,
     portreeve_kernel::{
         Address, AgentId, Amount, Asset, Cluster, Environment, EventId, GrantId, KeyId, Mint, OwnerId, ProjectId,
-        RequestId, Role, Seconds, SessionId, Timestamp, TokenId, Total, TransactionId, UserId, id::JobId,
+        RequestId, Role, Seconds, SessionId, Tier, Timestamp, TokenId, Total, TransactionId, UserId, id::JobId,
     },
     portreeve_ledger::{AccountKey, ReservationState},
     serde::Serialize,
@@ -226,6 +226,7 @@ bind_text!(
     ReservationState,
     Role,
     SessionId,
+    Tier,
     TokenId,
     TransactionId,
     UserId,

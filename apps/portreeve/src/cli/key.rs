@@ -7,7 +7,8 @@ use {
         output::{fields, list},
     },
     clap::Subcommand,
-    portreeve_kernel::{AgentId, Scope, Timestamp},
+    portreeve_kernel::{AgentId, Scope, Tier, Timestamp},
+    portreeve_policy::Hours,
     serde::Deserialize,
     serde_json::json,
 };
@@ -18,7 +19,8 @@ pub(super) enum KeyCommand {
     #[command(after_help = "\
 Examples:
   portreeve key create shopper --agent AGENT --scope transactions:execute --scope transactions:read
-  portreeve key create dashboard --scope agents:read --ip 10.0.0.0/8 --expires 2027-01-01T00:00:00Z")]
+  portreeve key create dashboard --scope agents:read --ip 10.0.0.0/8 --expires 2027-01-01T00:00:00Z
+  portreeve key create buyer --agent AGENT --scope transactions:execute --hours 8-18 --tier premium")]
     Create {
         /// What it is for, 1 to 100 characters
         name: String,
@@ -34,6 +36,14 @@ Examples:
         /// Accept it only from this network, such as 10.0.0.0/8; can be repeated, at most 20
         #[arg(long = "ip", value_name = "CIDR")]
         networks: Vec<String>,
+
+        /// Accept it only in these hours of the day, in UTC: 8-18 is from 8:00 to 18:00 [default: all]
+        #[arg(long, value_name = "FROM-TO", value_parser = hours)]
+        hours: Option<Hours>,
+
+        /// How much may be asked with it in a minute: default, premium or enterprise [default: default]
+        #[arg(long)]
+        tier: Option<Tier>,
 
         /// When it ends, such as 2027-01-01T00:00:00Z [default: never]
         #[arg(long, value_name = "TIME")]
@@ -85,6 +95,8 @@ struct Key {
     name: String,
     scopes: Vec<String>,
     agent_id: Option<String>,
+    tier: Tier,
+    allowed_hours_utc: Option<Hours>,
     status: String,
     expires_at: Option<String>,
     last_used_at: Option<String>,
@@ -114,11 +126,15 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
             scopes,
             agent,
             networks,
+            hours,
+            tier,
             expires,
         } => {
             let mut body = json!({"name": name, "scopes": scopes, "allowedIps": networks});
             if let Some(members) = body.as_object_mut() {
                 members.extend(agent.map(|agent| ("agentId".to_owned(), json!(agent))));
+                members.extend(hours.map(|hours| ("allowedHoursUtc".to_owned(), json!(hours))));
+                members.extend(tier.map(|tier| ("tier".to_owned(), json!(tier))));
                 members.extend(expires.map(|at| ("expiresAt".to_owned(), json!(at))));
             }
             let made = client.post::<NewKey>("/auth/keys", &body).await?;
@@ -176,12 +192,29 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
     Ok(())
 }
 
+/// Reads `8-18`. Whether there are such hours the server says.
+fn hours(text: &str) -> Result<Hours, String> {
+    let read = |(start, end): (&str, &str)| {
+        Some(Hours {
+            start: start.parse().ok()?,
+            end: end.parse().ok()?,
+        })
+    };
+    let hours = text.split_once('-').and_then(read);
+    hours.ok_or_else(|| "two hours of the day with a dash between, such as 8-18".to_owned())
+}
+
 fn shown_once(context: &Context, made: &Answer<NewKey>) -> Result<(), CliError> {
     Ok(context.out.result(&made.raw, || {
         fields([
             ("id", Some(made.view.about.id.clone())),
             ("scopes", Some(made.view.about.scopes.join(" "))),
             ("agent", made.view.about.agent_id.clone()),
+            (
+                "hours",
+                made.view.about.allowed_hours_utc.map(|hours| hours.to_string()),
+            ),
+            ("tier", Some(made.view.about.tier.to_string())),
             ("key", Some(made.view.key.clone())),
         ])
         .then("The key is shown this once. Keep it.")

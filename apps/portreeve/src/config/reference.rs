@@ -72,6 +72,20 @@ const SETTINGS: &[Setting] = &[
                 Suspending an agent is never held up",
     },
     Setting {
+        key: "limits.premium",
+        default: Some("500"),
+        example: "1000",
+        flag: None,
+        about: "The same for keys of the tier `premium`",
+    },
+    Setting {
+        key: "limits.enterprise",
+        default: Some("5000"),
+        example: "10000",
+        flag: None,
+        about: "The same for keys of the tier `enterprise`",
+    },
+    Setting {
         key: "limits.agent_payments",
         default: Some("10"),
         example: "30",

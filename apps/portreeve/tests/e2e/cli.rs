@@ -125,7 +125,24 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
         "SUSPENDED"
     );
     assert_eq!(told(&house, &["agent", "resume", id])["status"], "ACTIVE");
-    let key = told(&house, &["key", "create", "reader", "--scope", "agents:read"]);
+    let key = told(
+        &house,
+        &[
+            "key",
+            "create",
+            "reader",
+            "--scope",
+            "agents:read",
+            "--hours",
+            "0-23",
+            "--tier",
+            "premium",
+        ],
+    );
+    assert_eq!(
+        (&key["allowedHoursUtc"]["end"], &key["tier"]),
+        (&json!(23), &json!("premium"))
+    );
     assert_eq!(
         told(&house, &["key", "list", "--limit", "5"])["items"][0]["name"],
         "reader"

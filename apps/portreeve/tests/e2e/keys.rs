@@ -41,6 +41,36 @@ fn a_key_is_made_listed_used_and_revoked() {
 }
 
 #[test]
+fn a_key_is_good_in_its_hours_alone() {
+    let house = House::open();
+    // The server's own clock, which is the chain's.
+    let list = house.cli(&["key", "list", "--json"]).json();
+    let hour: u8 = list["items"][0]["createdAt"].as_str().unwrap()[11..13].parse().unwrap();
+    let made = |from: u8, to: u8| {
+        let hours = format!("{}-{}", (hour + from) % 24, (hour + to) % 24);
+        let made = house.cli(&[
+            "key",
+            "create",
+            "office",
+            "--scope",
+            "agents:read",
+            "--hours",
+            &hours,
+            "--json",
+        ]);
+        house.api(made.json()["key"].as_str().unwrap())
+    };
+    // Two hours each way, whatever the clock says when it is asked.
+    made(22, 2).get("/api/v1/agents").is(200);
+    let refused = made(2, 22).get("/api/v1/agents");
+    assert!(refused.is_problem(403, "AUTH_OUTSIDE_HOURS")["opensAt"].is_string());
+    let line = house.cli(&["key", "create", "office", "--scope", "agents:read", "--hours", "9"]);
+    assert!(line.fails_with(2).contains("such as 8-18"), "{line:?}");
+    let line = house.cli(&["key", "create", "office", "--scope", "agents:read", "--hours", "9-9"]);
+    assert!(line.fails_with(1).contains("the same hour"), "{line:?}");
+}
+
+#[test]
 fn a_key_for_another_network_does_not_work_from_here() {
     let house = House::open();
     let made = house

@@ -63,6 +63,30 @@ fn whoever_asks_too_much_is_told_how_much_is_left_and_when_it_passes() {
 }
 
 #[test]
+fn a_key_may_ask_as_much_as_its_tier_says() {
+    let mut house = House::built();
+    house.serve(&[
+        ("PORTREEVE__LIMITS__PER_CREDENTIAL", "20"),
+        ("PORTREEVE__LIMITS__PREMIUM", "30"),
+        ("PORTREEVE__LIMITS__ENTERPRISE", "40"),
+    ]);
+    for (tier, limit) in [("default", 20), ("premium", 30), ("enterprise", 40)] {
+        let made = house.cli(&[
+            "key",
+            "create",
+            tier,
+            "--scope",
+            "agents:read",
+            "--tier",
+            tier,
+            "--json",
+        ]);
+        let key = house.api(made.json()["key"].as_str().unwrap());
+        assert_eq!(share(&key.get("/api/v1/agents")).0, limit, "{tier}");
+    }
+}
+
+#[test]
 fn a_limit_never_holds_up_the_suspension_of_an_agent() {
     let estate = Estate::open();
     let agent = estate.agent("runaway", &policy());

@@ -5,7 +5,7 @@ use crate::{
     time::{blackout, hours, timed},
 };
 use portreeve_kernel::{Code, Now};
-use portreeve_policy::{AgentPolicy, Outcome, Usage, evaluate};
+use portreeve_policy::{AgentPolicy, Hours, Outcome, Usage, evaluate};
 
 #[test]
 fn the_interval_since_the_last_spend_ends_with_its_last_second() {
@@ -107,4 +107,25 @@ fn clocks_further_apart_than_any_opening_are_never_both_in_one() {
     let apart = Now::between(moment("2027-06-15T09:30:00Z"), moment("2027-06-15T11:30:00Z"));
     let no = evaluate(&office, &sol(1), &Usage::default(), apart);
     assert_eq!((no.outcome, no.passes_at()), (Outcome::Deny, None));
+}
+
+#[test]
+fn hours_by_themselves_are_open_when_both_clocks_are_in_them() {
+    let office = Hours { start: 9, end: 17 };
+    let between = |slow, fast| Now::between(moment(slow), moment(fast));
+    let both = between("2027-06-15T16:59:58Z", "2027-06-15T16:59:59.999Z");
+    assert!(office.open_now(both));
+    assert_eq!(office.open_from(both), Some(both.for_release()));
+    for apart in [
+        between("2027-06-15T16:59:59.999Z", "2027-06-15T17:00:00Z"),
+        between("2027-06-15T08:59:59.999Z", "2027-06-15T09:00:00Z"),
+    ] {
+        assert!(!office.open_now(apart), "{apart:?}");
+    }
+    assert_eq!(
+        office.open_from(between("2027-06-15T16:59:59Z", "2027-06-15T17:00:00Z")),
+        Some(moment("2027-06-16T09:00:00Z"))
+    );
+    assert_eq!(Hours { start: 9, end: 9 }.open_from(both), None, "never");
+    assert_eq!(office.to_string(), "9:00 to 17:00 UTC");
 }

@@ -13,7 +13,8 @@ use {
         openapi::{BodyRefusals, Refusals},
         text,
     },
-    portreeve_kernel::{AgentId, Code, Environment, KeyId, Role, ScopeSet, Seconds, Secret, Timestamp},
+    portreeve_kernel::{AgentId, Code, Environment, KeyId, Role, ScopeSet, Seconds, Secret, Tier, Timestamp},
+    portreeve_policy::Hours,
     serde::{Deserialize, Serialize, Serializer},
     utoipa::ToSchema,
 };
@@ -58,12 +59,33 @@ pub(crate) struct NewKeyBody {
     #[serde(default)]
     #[schema(value_type = Vec<String>, example = json!(["203.0.113.0/24", "2001:db8::/32"]), max_items = 20)]
     allowed_ips: Vec<Network>,
+    /// How much may be asked with it in a minute: as much as the settings say of `default`, `premium` or `enterprise`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "premium")]
+    tier: Tier,
+    /// The hours of every day in which the key may be used, in UTC: from `start` up to, but not including, `end`. It wraps
+    /// midnight when `start` is the later. Leave out for all.
+    #[schema(value_type = Option<HoursBody>)]
+    allowed_hours_utc: Option<Hours>,
     /// From this moment on the key is no longer good. Leave out for no end.
     #[schema(value_type = Option<String>, format = DateTime, example = "2027-01-31T00:00:00Z")]
     expires_at: Option<Timestamp>,
     /// `live` keys act on mainnet projects, `test` keys on all others. Leave out for what the project takes.
     #[schema(value_type = Option<String>, example = "test")]
     environment: Option<Environment>,
+}
+
+/// Hours of every day, in UTC.
+#[derive(Debug, ToSchema)]
+#[schema(as = KeyHours)]
+#[expect(dead_code, reason = "describes `Hours`, which knows nothing of OpenAPI")]
+pub(crate) struct HoursBody {
+    /// 0 to 23: the first hour in which it may be used.
+    #[schema(example = 8, maximum = 23)]
+    start: u8,
+    /// 0 to 23: the first hour in which it may not be used any more.
+    #[schema(example = 18, maximum = 23)]
+    end: u8,
 }
 
 /// Whether a key lets anybody in.
@@ -109,6 +131,13 @@ pub(crate) struct Key {
     /// From where it may be used; empty for anywhere.
     #[schema(value_type = Vec<String>, example = json!(["203.0.113.0/24"]))]
     allowed_ips: Vec<Network>,
+    /// How much may be asked with it in a minute.
+    #[schema(value_type = String, example = "default")]
+    tier: Tier,
+    /// In which hours of the day it may be used; left out: in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<HoursBody>)]
+    allowed_hours_utc: Option<Hours>,
     /// Whether it lets anybody in.
     status: KeyStatus,
     /// When it was made.
@@ -185,6 +214,8 @@ impl Key {
             scopes: key.scopes,
             agent_id: key.agent,
             allowed_ips: key.networks,
+            tier: key.tier,
+            allowed_hours_utc: key.hours,
             status,
             created_at: key.created_at,
             created_by: key.created_by,
@@ -210,11 +241,20 @@ impl NewKeyBody {
                 format!("at most {MAX_NETWORKS} ranges, these are {networks}"),
             ));
         }
+        let wrong = self.allowed_hours_utc.and_then(|hours| {
+            let mut errors = hours.check("allowedHoursUtc").into_iter();
+            errors.next()
+        });
+        if let Some(error) = wrong {
+            return Err(refuse(&error.param, error.detail));
+        }
         Ok(NewKey {
             name: self.name,
             scopes: self.scopes,
             agent: self.agent_id,
             networks: self.allowed_ips,
+            tier: self.tier,
+            hours: self.allowed_hours_utc,
             expires_at: self.expires_at,
             environment: self.environment,
         })

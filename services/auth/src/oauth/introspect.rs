@@ -107,7 +107,8 @@ fn good<T>(found: Result<T, AuthFailure>) -> Result<Option<T>, IssueError> {
             AuthFailure::Invalid
             | AuthFailure::Expired(_)
             | AuthFailure::Revoked(_)
-            | AuthFailure::AddressNotAllowed(_),
+            | AuthFailure::AddressNotAllowed(_)
+            | AuthFailure::OutsideHours { .. },
         ) => Ok(None),
     }
 }

@@ -18,8 +18,8 @@ use {
     },
     portreeve_guard::{AuthFailure, Authenticate},
     portreeve_kernel::{
-        AgentId, AuthMethod, Clock, Cluster, Credential, Now, OwnerId, Principal, ProjectId, Role, ScopeSet, Timestamp,
-        TokenId, UserId,
+        AgentId, AuthMethod, Clock, Cluster, Credential, Now, OwnerId, Principal, ProjectId, Role, ScopeSet, Tier,
+        Timestamp, TokenId, UserId,
     },
     portreeve_oauth::{AccessClaims, Expected},
     portreeve_policy::roles,
@@ -197,6 +197,7 @@ impl Grant {
             agent: self.agent,
             user: self.user,
             client: Some(self.client.into()),
+            tier: Tier::Default,
         }
     }
 }

@@ -4,7 +4,7 @@ use {
     crate::people::People,
     axum::http::HeaderMap,
     portreeve_guard::{Origin, Problem},
-    portreeve_kernel::{AuthMethod, Cluster, Credential, Principal, control::Boxed},
+    portreeve_kernel::{AuthMethod, Cluster, Credential, Principal, Tier, control::Boxed},
     portreeve_pages::{Visitor, Visitors},
     portreeve_policy::roles,
     portreeve_store::{Fetch, Sql, StoreError},
@@ -32,6 +32,7 @@ impl People {
             agent: None,
             user: Some(who.user.id.clone()),
             client: None,
+            tier: Tier::Default,
         };
         Ok(Some(Visitor::new(
             principal,

@@ -272,6 +272,8 @@ impl House {
             limiter: Arc::new(Limiter::new(Limits {
                 per_address: NonZeroU32::MAX,
                 per_credential: NonZeroU32::MAX,
+                premium: NonZeroU32::MAX,
+                enterprise: NonZeroU32::MAX,
                 agent_payments: NonZeroU32::MAX,
                 registrations: NonZeroU32::MAX,
             })),

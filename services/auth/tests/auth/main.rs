@@ -16,6 +16,7 @@ mod contract;
 mod devices;
 mod documents;
 mod house;
+mod key_hours;
 mod key_rotation;
 mod oauth_contract;
 mod people;

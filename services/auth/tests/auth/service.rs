@@ -133,6 +133,11 @@ async fn a_body_that_is_wrong_is_told_where() {
             Code::ValidationInvalidEnum,
             "tier",
         ),
+        (
+            json!({ "name": "x", "scopes": ["admin:all"], "rank": "gold" }),
+            Code::ValidationInvalidFormat,
+            "rank",
+        ),
     ] {
         let told = house.make(first.text.expose(), body.clone()).await.is(code);
         assert_eq!(told["param"], param, "{body}: {told}");

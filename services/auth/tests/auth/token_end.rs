@@ -17,6 +17,7 @@ facts! {
     a_client_is_told_what_its_own_token_is_good_for;
     what_is_not_good_or_not_ones_to_know_is_one_answer;
     an_owners_service_is_told_of_the_owners_keys_and_tokens_and_of_no_other;
+    a_key_outside_its_hours_is_good_for_nothing_to_whoever_asks_about_it;
     introspection_needs_a_client_that_keeps_a_secret;
     tokens_that_were_made_are_in_the_audit_log_once_a_minute_for_all_that_are_alike;
 }
@@ -287,6 +288,17 @@ async fn an_owners_service_is_told_of_the_owners_keys_and_tokens_and_of_no_other
     assert_eq!(world.ask(&service, &key).await["active"], true);
     world.house.revoke(&world.owner_key, &id).await.expect(204);
     assert_eq!(world.ask(&service, &key).await, inactive, "at once");
+}
+
+async fn a_key_outside_its_hours_is_good_for_nothing_to_whoever_asks_about_it(database: &TestDatabase) {
+    let world = World::new(database).await;
+    let service = world.service(&world.owner).await;
+    let body = json!({"name": "late", "scopes": ["agents:read"], "allowedHoursUtc": {"start": 22, "end": 23}});
+    let (late, _) = world.house.made(&world.owner_key, body).await;
+    assert_eq!(world.ask(&service, &late).await["active"], true);
+    // From 22:13:20 to 23:00.
+    world.house.after(2_800);
+    assert_eq!(world.ask(&service, &late).await, json!({"active": false}));
 }
 
 /// AUTH_CHECKLIST 8.2

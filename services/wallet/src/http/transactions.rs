@@ -22,7 +22,7 @@ use {
 portreeve_guard::problems! {
     /// When a payment is asked for.
     pub(super) PayRefusals = [
-        Code::AuthScopeInsufficient, Code::AuthIpBlocked, Code::PolicyPerTxLimitExceeded, Code::PolicyDailyLimitExceeded,
+        Code::AuthScopeInsufficient, Code::AuthIpBlocked, Code::AuthOutsideHours, Code::PolicyPerTxLimitExceeded, Code::PolicyDailyLimitExceeded,
         Code::PolicyWeeklyLimitExceeded, Code::PolicyMonthlyLimitExceeded, Code::PolicyDestinationNotAllowed,
         Code::PolicyProgramNotAllowed, Code::PolicyTokenNotAllowed, Code::PolicyTokenAccountsExceeded, Code::PolicyOutsideOperatingHours, Code::PolicyBlackoutDate, Code::PolicyMinInterval,
         Code::PolicyAmountCritical, Code::AgentNotFound, Code::AgentSuspended, Code::AgentCreating,

@@ -300,6 +300,8 @@ impl Server {
         Self::limited(Limits {
             per_address: many,
             per_credential: many,
+            premium: many,
+            enterprise: many,
             agent_payments: many,
             registrations: NonZeroU32::MAX,
         })

@@ -194,6 +194,11 @@ fn kind(field: &Value) -> String {
     if let Some(name) = reference(field) {
         return link(name);
     }
+    // A type that may be left out is one of nothing and that type.
+    let either = list(field.get("oneOf")).iter().find_map(reference);
+    if let Some(name) = either {
+        return link(name);
+    }
     let several = list(field.get("type"))
         .iter()
         .filter_map(Value::as_str)

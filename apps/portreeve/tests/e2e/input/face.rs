@@ -216,6 +216,7 @@ impl World {
             (Act::NewAgent, "tags[0]") => "--tag",
             (Act::NewKey | Act::NewClient, "scopes[0]") => "--scope",
             (Act::NewKey, "allowedIps[0]") => "--ip",
+            (Act::NewKey, "tier") => "--tier",
             (Act::NewKey, "expiresAt") => "--expires",
             _ => return None,
         })

@@ -685,6 +685,10 @@ fn keys(world: &World) -> Vec<Row> {
         all.push(world.field(act, "expiresAt", &json!(bad), FORMAT, By::Line));
     }
     all.push(world.field(act, "expiresAt", &json!(1_800_000_000), FORMAT, By::Line));
+    for bad in ["", "gold", "Premium", "default "] {
+        all.push(world.field(act, "tier", &json!(bad), ENUM, By::Line));
+    }
+    all.push(world.field(act, "tier", &json!(1), FORMAT, By::Line));
     all.push(world.field(act, "expiresAt", &json!("2020-01-01T00:00:00Z"), RANGE, By::Server));
     for bad in ["prod", "Test", "live"] {
         all.push(world.field(act, "environment", &json!(bad), ENUM, By::Server));
