@@ -56,6 +56,16 @@ const TABLE: &[Row] = &[
     row("mcp:write",              false,   [ALL, NO,   NO,    NO,     ALL], "Change the vault"),
 ];
 
+/// What moves money, or changes who may do so and how much.
+const GRAVE: [Scope; 6] = [
+    Scope::new("agents:write"),
+    Scope::new("agents:delete"),
+    Scope::new("transactions:execute"),
+    Scope::new("wallets:fund"),
+    Scope::new("policies:write"),
+    Scope::ADMIN_ALL,
+];
+
 impl Row {
     const fn reach_of(&self, role: &Role) -> Reach {
         let [owner, agent, viewer, auditor, member] = self.reach;
@@ -95,6 +105,13 @@ pub fn reach(role: &Role, scope: &Scope) -> Reach {
 #[must_use]
 pub fn words(scope: &Scope) -> Option<&'static str> {
     TABLE.iter().find(|row| row.scope == *scope).map(|row| row.words)
+}
+
+/// True when whoever hands `scope` on lets somebody move money, or change who may do so and how much: a person who is there
+/// has to do that.
+#[must_use]
+pub fn is_grave(scope: &Scope) -> bool {
+    GRAVE.contains(scope)
 }
 
 /// The most `role` may be granted.

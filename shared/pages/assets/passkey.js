@@ -13,6 +13,10 @@ async function ask(path, body) {
     body: JSON.stringify(body),
   });
   const told = answer.status === 204 ? {} : await answer.json();
+  if (told.code === "AUTH_ASSERTION_REQUIRED") {
+    // The same page asks for the passkey first.
+    return { next: location.pathname + location.search };
+  }
   if (!answer.ok) throw new Error(`${told.title}. ${told.detail}`);
   return told;
 }

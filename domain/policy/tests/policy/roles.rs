@@ -1,7 +1,7 @@
 //! Who may be granted what.
 
 use portreeve_kernel::{Role, Scope, ScopeSet};
-use portreeve_policy::roles::{Reach, expand, grant, grantable, is_self_only, reach, scopes};
+use portreeve_policy::roles::{Reach, expand, grant, grantable, is_grave, is_self_only, reach, scopes};
 use std::fmt::Write;
 
 const ROLES: [Role; 5] = [Role::Owner, Role::Agent, Role::Viewer, Role::Auditor, Role::Member];
@@ -118,4 +118,13 @@ fn holding_every_scope_is_not_holding_admin_all() {
 fn admin_all_does_not_grant_what_belongs_to_the_vault() {
     let grant = grant(&set("mcp:read"), &Role::Member, &set("admin:all"));
     assert_eq!(grant.refused.to_string(), "mcp:read");
+}
+
+#[test]
+fn whatever_of_the_wallet_an_auditor_may_not_hold_is_grave() {
+    let wallet = expand(&set("admin:all"));
+    let reads = grantable(&Role::Auditor);
+    for scope in scopes() {
+        assert_eq!(is_grave(scope), wallet.holds(scope) && !reads.holds(scope), "{scope}");
+    }
 }

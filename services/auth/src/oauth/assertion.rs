@@ -41,7 +41,7 @@ impl Issuer {
         if said.is_some_and(|said| *said != id) {
             return Err(NOT_BELIEVED.into());
         }
-        let found = self.registered(&id).await?;
+        let found = self.let_in(&id).await?;
         let client = self.usable(found, portreeve_oauth::AuthMethod::PrivateKeyJwt)?;
         let keys = match &client.signs {
             Signs::Never => None,

@@ -69,6 +69,13 @@ fn target(address: &str) -> (String, bool) {
     )
 }
 
+/// True when a request comes from a client that is called by the address of its document: judging it means to ask there.
+pub(crate) fn is_from_elsewhere(query: &str) -> bool {
+    let params = Params::parse(query.as_bytes()).ok();
+    let id = params.and_then(|params| params.get("client_id").and_then(ClientId::parse));
+    id.is_some_and(|id| id.is_document())
+}
+
 impl Issuer {
     /// Judges the query of an authorization request.
     ///

@@ -123,7 +123,7 @@ impl Issuer {
     pub(crate) async fn client(&self, shown: &Presented) -> Result<Arc<Registered>, IssueError> {
         match shown {
             Presented::Secret(id, secret, _) => {
-                let found = self.registered(id).await?;
+                let found = self.let_in(id).await?;
                 let hash = found.as_ref().and_then(|found| found.secret);
                 // Where there is none, one that no secret has: so the comparison is made for nobody, too.
                 let is_it = hash.unwrap_or(SecretHash([0; 32])).is(secret);
@@ -132,7 +132,7 @@ impl Issuer {
                 Ok(found)
             }
             Presented::Public(id) => {
-                let found = self.registered(id).await?;
+                let found = self.let_in(id).await?;
                 self.usable(found, shown.method())
             }
             Presented::Assertion(said, jwt) => self.asserted(said.as_ref(), jwt).await,
@@ -169,6 +169,20 @@ impl Issuer {
         let found = Arc::new(found);
         self.recent.clients.keep(hash, before, Arc::clone(&found));
         Ok(Some(found))
+    }
+
+    /// The same for who is nobody yet: an address that nobody here ever let in is not asked for anything.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn let_in(&self, id: &ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
+        if id.is_document() {
+            let row = find(&mut self.db.read(), id).await?;
+            if !row.is_some_and(|row| row.client.enabled) {
+                return Ok(None);
+            }
+        }
+        self.registered(id).await
     }
 
     /// Has a client stay from now on: the row of one that anybody registered is not swept any more, and one with a document

@@ -46,6 +46,8 @@ pub(crate) enum ConsentError {
     AgentSuspended,
     #[error("the session is over")]
     SignedOut,
+    #[error("`{0}` can be granted within five minutes after signing in, which is longer ago")]
+    Stale(Scope),
     #[error("the client was ended")]
     NoClient,
     #[error("no program waits with that code")]
@@ -65,6 +67,7 @@ impl From<ConsentError> for Problem {
             ConsentError::NoSuchAgent => not_found::<AgentId>().param("agentId"),
             ConsentError::AgentSuspended => Self::new(Code::AgentSuspended).param("agentId"),
             ConsentError::SignedOut => Self::new(Code::AuthSessionOver),
+            ConsentError::Stale(_) => Self::new(Code::AuthAssertionRequired).detail(detail).param("scopes"),
             ConsentError::NoClient => Self::new(Code::AuthClientNotFound),
             ConsentError::NoDevice => Self::new(Code::AuthDeviceNotFound).param("userCode"),
             ConsentError::Issue(IssueError::Store(error)) | ConsentError::Store(error) => {
@@ -112,8 +115,15 @@ struct Decided {
 }
 
 impl Choice {
-    /// What comes of it in a grant.
-    fn decided(self, wanted: &Wanted<'_>, user: &User, server: &ResourceServer) -> Result<Decided, ConsentError> {
+    /// What comes of it in a grant that `who` gives at `at`.
+    fn decided(
+        self,
+        wanted: &Wanted<'_>,
+        who: &SignedIn,
+        server: &ResourceServer,
+        at: Timestamp,
+    ) -> Result<Decided, ConsentError> {
+        let user = &who.user;
         let most = grantable(wanted, &user.role, server);
         if let Some(beyond) = self.scopes.iter().find(|scope| !most.holds(scope)) {
             return Err(ConsentError::NotYours(beyond.clone()));
@@ -124,6 +134,13 @@ impl Choice {
         };
         if scopes.is_empty() {
             return Err(ConsentError::Nothing);
+        }
+        if let Some(grave) = scopes
+            .iter()
+            .find(|scope| roles::is_grave(scope))
+            .filter(|_| !who.is_fresh(at))
+        {
+            return Err(ConsentError::Stale(grave.clone()));
         }
         Ok(Decided {
             role,
@@ -197,8 +214,8 @@ impl Issuer {
         agents: Arc<Agents>,
     ) -> Result<String, ConsentError> {
         let server = self.server(&wish.asked.resource).map_err(IssueError::from)?;
-        let decided = choice.decided(&wish.wanted(), &who.user, server)?;
         let at = self.clock.now().for_expiry();
+        let decided = choice.decided(&wish.wanted(), who, server, at)?;
         let code = token::code(&*self.entropy);
         let location = answer_with_code(&wish.asked, code.expose(), self.origin.as_str());
         let grant = GrantId::new(at, &*self.entropy);
@@ -229,12 +246,12 @@ impl Issuer {
         let waiting = self.waiting(code, &who.user.owner).await?;
         let waiting = waiting.ok_or(ConsentError::NoDevice)?;
         let server = self.server(&waiting.resource).map_err(IssueError::from)?;
-        let decided = choice.decided(&waiting.wanted(), &who.user, server)?;
         let (now, by) = (
             self.clock.now(),
             self.signing.user_code(code).map_err(IssueError::from)?,
         );
         let at = now.for_expiry();
+        let decided = choice.decided(&waiting.wanted(), who, server, at)?;
         let (grant, who) = (GrantId::new(at, &*self.entropy), who.clone());
         let unit = async move |tx: &mut Tx| {
             let wanted = waiting.wanted();

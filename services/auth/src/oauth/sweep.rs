@@ -1,5 +1,5 @@
-//! Forgets what nobody can use any more: tokens and assertions that are over, codes that were not redeemed, and the grants
-//! that nothing leads to.
+//! Forgets what nobody can use any more: tokens, assertions, sessions and links that are over, codes that were not redeemed,
+//! and the grants that nothing leads to.
 //!
 //! What must stay true: what refuses somebody is forgotten only when it refuses by itself; nothing is written when there
 //! is nothing to forget; and a flood of rows keeps the writer from nobody.
@@ -58,12 +58,14 @@ macro_rules! table {
     };
 }
 
-const TABLES: [Table; 5] = [
+const TABLES: [Table; 7] = [
     table!("oauth_revoked_tokens", "jti", "expires_at", Seconds(0)),
     table!("oauth_assertions", "name", "expires_at", Seconds(0)),
     table!("oauth_codes", "hash", "issued_at", REMEMBERED),
     table!("oauth_devices", "hash", "issued_at", DEVICES_REMEMBERED),
     table!("oauth_refresh_tokens", "hash", "issued_at", REMEMBERED),
+    table!("sessions", "hash", "expires_at", Seconds(0)),
+    table!("user_links", "hash", "expires_at", Seconds(0)),
 ];
 
 /// Sweeps everything once, as of `at`: by the slowest clock, because what is forgotten is what refuses.

@@ -22,6 +22,9 @@ pub(crate) const LIFE: Seconds = Seconds(12 * 60 * 60);
 /// How long it may lie unused.
 const IDLE: Seconds = Seconds(30 * 60);
 
+/// How long after somebody showed their passkey they may do what needs a person who is there.
+const FRESH: Seconds = Seconds(5 * 60);
+
 /// How far behind the note of its last use may be.
 const NOTE_EVERY: Seconds = Seconds(60);
 
@@ -32,6 +35,8 @@ pub struct SignedIn {
     pub session: SessionId,
     /// Who.
     pub user: User,
+    /// When they showed their passkey.
+    signed_in_at: Timestamp,
     cookie: Secret,
 }
 
@@ -48,6 +53,11 @@ impl SignedIn {
     #[must_use]
     pub fn form_token(&self, form: &str) -> String {
         form_token::of(&self.cookie, form)
+    }
+
+    /// True when they showed their passkey a moment ago.
+    pub(crate) fn is_fresh(&self, at: Timestamp) -> bool {
+        at < self.signed_in_at.plus(FRESH)
     }
 
     pub(crate) const fn cookie(&self) -> &Secret {
@@ -94,7 +104,7 @@ impl People {
             return Ok(None);
         };
         let sql = Sql::new(
-            "SELECT u.*, s.id AS session_id, s.expires_at, s.seen_at FROM sessions s JOIN users u ON u.id = s.user_id \
+            "SELECT u.*, s.id AS session_id, s.created_at AS signed_in_at, s.expires_at, s.seen_at FROM sessions s JOIN users u ON u.id = s.user_id \
              WHERE s.hash = $1 AND s.ended_at IS NULL AND u.removed_at IS NULL",
         );
         let hash = token::hash(cookie.expose());
@@ -120,6 +130,7 @@ impl People {
         Ok(Some(SignedIn {
             session,
             user: User::read(&row)?,
+            signed_in_at: row.get("signed_in_at")?,
             cookie,
         }))
     }

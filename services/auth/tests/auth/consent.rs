@@ -18,6 +18,7 @@ facts! {
     a_click_becomes_a_code_and_the_code_tokens_that_speak_for_the_person;
     a_program_acts_for_the_one_agent_that_was_chosen;
     nothing_is_granted_without_the_click_of_who_was_shown_this_very_request;
+    what_moves_money_is_granted_within_five_minutes_after_the_passkey_was_shown;
     of_fifty_who_redeem_one_code_at_once_one_gets_tokens_and_the_rest_end_them;
     a_code_that_comes_back_ends_its_tokens_and_a_stranger_with_it_ends_nothing;
     a_code_is_bound_to_client_verifier_address_resource_and_its_minute;
@@ -322,6 +323,47 @@ async fn a_program_acts_for_the_one_agent_that_was_chosen(database: &TestDatabas
         .is(Code::AgentSuspended);
 }
 
+async fn what_moves_money_is_granted_within_five_minutes_after_the_passkey_was_shown(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let mut square = Square::new(&town).await;
+    let request = wish(&square.client, &[]);
+    let address = format!("/oauth/authorize?{request}");
+    town.house.after(299);
+    let page = square.browser.page(&address).await.expect(200);
+    let mut body = json!({
+        "request": field(&page, "request"), "formToken": field(&page, "formToken"), "decision": "allow",
+        "scopes": SCOPES.split(' ').collect::<Vec<_>>(), "agentId": null,
+    });
+    town.house.after(1);
+    let refused = square.browser.ask("/oauth/consent", &body).await;
+    assert_eq!(refused.is(Code::AuthAssertionRequired)["param"], "scopes");
+    // On behalf of an agent it moves money, too.
+    town.house.wallet.adds(&square.agent, &town.owner);
+    body["agentId"] = json!(square.agent);
+    square
+        .browser
+        .ask("/oauth/consent", &body)
+        .await
+        .is(Code::AuthAssertionRequired);
+    body["agentId"] = Value::Null;
+    body["scopes"] = json!(["agents:read"]);
+    square.browser.ask("/oauth/consent", &body).await.expect(200);
+    // Whoever only reads is asked as before, and whoever pays has to be there.
+    let reads = wish(&square.client, &[("scope", "agents:read")]);
+    square
+        .click(&reads, json!({"scopes": ["agents:read"]}))
+        .await
+        .expect(200);
+    let page = square.browser.page(&address).await.expect(200);
+    let page = page.as_str().unwrap();
+    assert!(
+        page.contains("id=\"signin\"") && !page.contains("id=\"consent\""),
+        "{page}"
+    );
+    square.browser.sign_in(&mut square.device).await.expect(200);
+    square.click(&request, json!({})).await.expect(200);
+}
+
 async fn nothing_is_granted_without_the_click_of_who_was_shown_this_very_request(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;
@@ -484,6 +526,23 @@ async fn a_code_that_comes_back_ends_its_tokens_and_a_stranger_with_it_ends_noth
     let log = town.house.audit().await;
     let ended = log.iter().find(|row| row.kind == "oauth.grant_revoked").unwrap();
     assert_eq!(data(ended)["why"], "code_replayed");
+    for (who, count) in [(&another, 2), (&square.client, 6)] {
+        let refused = log
+            .iter()
+            .filter(|row| row.kind == "auth.failed" && row.actor == **who)
+            .map(data);
+        let refused: Vec<Value> = refused.collect();
+        assert!(
+            refused
+                .iter()
+                .all(|one| one["reason"] == "grant_refused" && one["clientId"] == **who)
+        );
+        assert_eq!(
+            refused.iter().filter_map(|one| one["count"].as_u64()).sum::<u64>(),
+            count,
+            "{who}"
+        );
+    }
 }
 
 async fn a_code_is_bound_to_client_verifier_address_resource_and_its_minute(database: &TestDatabase) {
@@ -623,6 +682,8 @@ async fn what_nobody_can_use_any_more_is_forgotten(database: &TestDatabase) {
     town.house.after(7 * 86_400);
     town.house.keys.sweep().await.unwrap();
     assert_eq!(counts().await, (0, 0, 0));
+    assert_eq!(town.count("SELECT COUNT(*) AS n FROM sessions").await, 0);
+    assert_eq!(town.count("SELECT COUNT(*) AS n FROM user_links").await, 0);
 }
 
 async fn grants_are_listed_and_ended_by_their_owner_alone(database: &TestDatabase) {

@@ -168,7 +168,7 @@ async fn of_fifty_who_fetch_at_once_one_gets_tokens(database: &TestDatabase) {
 
 async fn a_device_code_is_its_clients_and_over_in_ten_minutes(database: &TestDatabase) {
     let town = Town::new(database).await;
-    let (_, _, mut browser) = town.person(1, "owner").await;
+    let (_, mut device, mut browser) = town.person(1, "owner").await;
     let (client, other) = (kiosk(&town).await, kiosk(&town).await);
     let begun = begin(&town.house, &client).await;
     click(&mut browser, &begun, json!({})).await.expect(200);
@@ -183,6 +183,7 @@ async fn a_device_code_is_its_clients_and_over_in_ten_minutes(database: &TestDat
     browser.page(&format!("/device?user_code={code}")).await.expect(404);
 
     // What ends the grant ends what waits to be fetched.
+    browser.sign_in(&mut device).await.expect(200);
     let begun = begin(&town.house, &client).await;
     click(&mut browser, &begun, json!({})).await.expect(200);
     let list = town.call("GET /auth/grants?limit=1", None).await.expect(200);

@@ -3,7 +3,10 @@
 use {
     crate::{
         assertions::{Pair, claims, header},
+        authenticator::Browser,
+        consent::wish,
         house::{House, ORIGIN, START, facts},
+        people_contract::Town,
     },
     portreeve_auth::{Issuer, Strangers},
     portreeve_kernel::{Cluster, GrantId, ManualClock, ScopeSet, entropy::Seeded},
@@ -18,6 +21,7 @@ facts! {
     a_document_is_its_own_address_or_nothing;
     what_is_no_address_of_a_document_is_never_asked_for;
     a_document_is_used_for_as_long_as_it_is_fresh_and_what_is_none_is_never_kept;
+    an_address_that_nobody_let_in_is_not_asked_for_who_is_not_signed_in;
     fifty_who_need_one_document_at_once_ask_for_it_once;
     a_client_signs_with_the_keys_in_its_document_or_at_the_address_it_names;
     documents_can_be_switched_off;
@@ -34,8 +38,30 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
+/// Somebody let a client of this name in before.
+async fn let_in(house: &House, client: &str) {
+    let Some(id) = ClientId::parse(client).filter(ClientId::is_document) else {
+        return;
+    };
+    let row = Client {
+        id,
+        name: "App".to_owned(),
+        auth_method: AuthMethod::None,
+        grants: [Grant::AuthorizationCode].into_iter().collect(),
+        redirect_uris: vec![RedirectUri::register("https://app.example/cb").unwrap()],
+        scopes: ScopeSet::default(),
+        enabled: true,
+    };
+    let unit = async move |tx: &mut Tx| {
+        assert!(Issuer::keep_client(tx, &row, START).await?);
+        Ok(())
+    };
+    house.db.write::<_, StoreError, _>(unit).await.unwrap();
+}
+
 /// Whether there is such a public client: it may end its tokens, of which it has none.
 async fn is_there(house: &House, client: &str) -> bool {
+    let_in(house, client).await;
     let form = format!("client_id={}&token=x", encoded(client));
     let answer = house.form("/oauth/revoke", &form, None).await;
     match answer.status.as_u16() {
@@ -134,6 +160,39 @@ async fn a_document_is_used_for_as_long_as_it_is_fresh_and_what_is_none_is_never
     assert!(!is_there(&elsewhere, CLIENT).await, "and each node sees for itself");
 }
 
+async fn an_address_that_nobody_let_in_is_not_asked_for_who_is_not_signed_in(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let house = &town.house;
+    house.elsewhere.put(CLIENT, &document(CLIENT), 0);
+    let id = encoded(CLIENT);
+    for (path, form) in [
+        (
+            "/oauth/token",
+            format!("grant_type=authorization_code&code=x&client_id={id}"),
+        ),
+        (
+            "/oauth/token",
+            format!("grant_type=refresh_token&refresh_token=x&client_id={id}"),
+        ),
+        ("/oauth/revoke", format!("token=x&client_id={id}")),
+        ("/oauth/introspect", format!("token=x&client_id={id}")),
+        ("/oauth/device_authorization", format!("client_id={id}")),
+    ] {
+        let refused = house.form(path, &form, None).await;
+        assert_eq!(refused.expect(401)["error"], "invalid_client", "{path}");
+    }
+    let request = wish(CLIENT, &[("redirect_uri", "https://app.example/cb")]);
+    let address = format!("/oauth/authorize?{request}");
+    let (_, _, signed_in) = town.person(1, "owner").await;
+    let page = Browser::new(house).page(&address).await.expect(200);
+    assert!(page.as_str().unwrap().contains("id=\"signin\""), "{page}");
+    assert_eq!(house.elsewhere.asked(), 0);
+    let page = signed_in.page(&address).await.expect(200);
+    assert!(page.as_str().unwrap().contains("id=\"consent\""), "{page}");
+    assert_eq!(house.elsewhere.asked(), 1);
+    assert!(is_there(house, CLIENT).await, "once it was let in");
+}
+
 async fn fifty_who_need_one_document_at_once_ask_for_it_once(database: &TestDatabase) {
     let house = Arc::new(House::new(database, 1).await);
     house.elsewhere.put(CLIENT, &document(CLIENT), 300);
@@ -149,6 +208,7 @@ async fn fifty_who_need_one_document_at_once_ask_for_it_once(database: &TestData
 /// AUTH_CHECKLIST 6.6, 7.6
 async fn a_client_signs_with_the_keys_in_its_document_or_at_the_address_it_names(database: &TestDatabase) {
     let house = House::new(database, 1).await;
+    let_in(&house, CLIENT).await;
     let (own, other) = (Pair::ed25519(7), Pair::ed25519(8));
     let keys = "https://keys.example/jwks.json";
     let revoke = async |pair: &Pair, jti: &str| {

@@ -5,7 +5,7 @@ use {
         Auth,
         http::people::{NextAnswer, PageRefusals, who},
         oauth::{
-            authorize::{Back, Weighed, Wish},
+            authorize::{Back, Weighed, Wish, is_from_elsewhere},
             clients::Registered,
             consent::{self, Choice, ConsentError, Wanted},
         },
@@ -33,7 +33,7 @@ problems! {
     /// When somebody clicks.
     pub(crate) ConsentRefusals = [
         Code::AuthSessionOver, Code::AuthClientNotFound, Code::AuthScopeInsufficient, Code::AgentNotFound,
-        Code::AgentSuspended, Code::ValidationOutOfRange,
+        Code::AgentSuspended, Code::ValidationOutOfRange, Code::AuthAssertionRequired,
     ];
 }
 
@@ -118,14 +118,19 @@ pub(crate) async fn page(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let request = uri.query().unwrap_or_default();
+    let again = format!("/oauth/authorize?{request}");
+    let who = who(&auth, &headers).await?;
+    // Nobody has us ask anywhere who is nobody here.
+    if who.is_none() && is_from_elsewhere(request) {
+        return Ok(Page::new(SignIn { next: &again }).into_response());
+    }
     let weighed = auth.issuer.weigh(request).await.map_err(ConsentError::from)?;
     if let Weighed::Page(error) = weighed {
         return Ok(refused(error, &context));
     }
-    let Some(who) = who(&auth, &headers).await? else {
+    let Some(who) = who else {
         // Before an answer goes anywhere: a link to us must not lead on by itself.
-        let next = format!("/oauth/authorize?{request}");
-        return Ok(Page::new(SignIn { next: &next }).into_response());
+        return Ok(Page::new(SignIn { next: &again }).into_response());
     };
     Ok(match weighed {
         Weighed::Page(error) => refused(error, &context),
@@ -134,7 +139,7 @@ pub(crate) async fn page(
             let text = "It belongs to somebody else's people. Sign in as one of them, or use another program.";
             notice(StatusCode::FORBIDDEN, "This program is not for you", text, context.id()).into_response()
         }
-        Weighed::Ask(wish) => asked(&auth, &who, &wish, request).await?,
+        Weighed::Ask(wish) => asked(&auth, &who, &wish, request, &again).await?,
     })
 }
 
@@ -164,7 +169,7 @@ fn sent_back(back: &Back, who: &SignedIn) -> Response {
 }
 
 /// The page that asks.
-async fn asked(auth: &Auth, who: &SignedIn, wish: &Wish, request: &str) -> Result<Response, Problem> {
+async fn asked(auth: &Auth, who: &SignedIn, wish: &Wish, request: &str, again: &str) -> Result<Response, Problem> {
     let (host, is_loopback) = wish.target();
     let target = Target::Redirect {
         request,
@@ -172,20 +177,24 @@ async fn asked(auth: &Auth, who: &SignedIn, wish: &Wish, request: &str) -> Resul
         is_loopback,
     };
     let form = form(request, wish);
-    question(auth, who, &wish.client, &wish.wanted(), target, &form).await
+    question(auth, who, &wish.client, &wish.wanted(), target, (&form, again)).await
 }
 
-/// The page on which `who` decides about what `client` wants.
+/// The page on which `who` decides about what `client` wants. When that moves money, and they signed in a while ago, they
+/// do so again first, and come back to `again`.
 pub(super) async fn question(
     auth: &Auth,
     who: &SignedIn,
     client: &Registered,
     wanted: &Wanted<'_>,
     target: Target<'_>,
-    form: &str,
+    (form, again): (&str, &str),
 ) -> Result<Response, Problem> {
     let server = auth.issuer.server(wanted.resource).map_err(Problem::internal)?;
     let scopes = consent::grantable(wanted, &who.user.role, server);
+    if scopes.iter().any(roles::is_grave) && !who.is_fresh(auth.keys.now()) {
+        return Ok(Page::new(SignIn { next: again }).into_response());
+    }
     let of_agents = consent::for_one_agent(&scopes);
     let rows: Vec<(String, bool)> = scopes
         .iter()

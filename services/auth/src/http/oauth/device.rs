@@ -193,7 +193,8 @@ pub(crate) async fn page(
     };
     let code = code.to_string();
     let target = Target::Device { code: &code };
-    question(&auth, &who, &waiting.client, &waiting.wanted(), target, &form(&code)).await
+    let (form, again) = (form(&code), format!("/device?user_code={code}"));
+    question(&auth, &who, &waiting.client, &waiting.wanted(), target, (&form, &again)).await
 }
 
 /// Decide about a program on another device. Without this click nothing is granted.
