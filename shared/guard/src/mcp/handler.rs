@@ -15,12 +15,13 @@ use {
             CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod, CompleteRequestParams,
             CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, Implementation,
             InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
-            ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+            ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
             ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
             ResourceTemplate, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool, ToolAnnotations,
         },
         service::{RequestContext as RpcContext, SubscriptionContext},
     },
+    serde_json::{Value, json},
     std::sync::Arc,
     tokio::sync::watch,
 };
@@ -185,10 +186,13 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
         context: RpcContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let (caller, http) = asked_by(&context)?;
-        let unknown = || ErrorData::resource_not_found(format!("unknown resource: {}", request.uri), None);
+        let unknown = || {
+            let text = format!("unknown resource: {}", request.uri);
+            ErrorData::resource_not_found(text, Some(json!({"uri": request.uri})))
+        };
         let (resource, variable) = self.0.offer.find_resource(&request.uri).ok_or_else(unknown)?;
         let view = (resource.read)(self.0.offer.state.clone(), caller, variable).await;
-        let view = view.map_err(|problem| refused(&problem, &http))?;
+        let view = view.map_err(|problem| refused(&problem, &http, &request.uri))?;
         let contents = ResourceContents::text(view.to_string(), request.uri).with_mime_type(JSON);
         Ok(ReadResourceResult::new(vec![contents]).into())
     }
@@ -196,10 +200,10 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RpcContext<RoleServer>,
+        context: RpcContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         // What rmcp knows by name and could not read.
-        if is_known(&request.method) {
+        if is_known(&request.method, context.protocol_version().as_ref()) {
             return Err(ErrorData::invalid_params(
                 format!("the parameters of {} are not valid", request.method),
                 None,
@@ -224,14 +228,16 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
     }
 }
 
-/// The methods that we answer and whose parameters can be wrong.
-fn is_known(method: &str) -> bool {
+/// The methods that we answer in this version and whose parameters can be wrong. The stateless revision has no handshake.
+fn is_known(method: &str, version: Option<&ProtocolVersion>) -> bool {
     use rmcp::model::{
         CallToolRequestMethod, InitializeResultMethod, ListResourceTemplatesRequestMethod, ListResourcesRequestMethod,
         ListToolsRequestMethod, ReadResourceRequestMethod,
     };
+    if method == InitializeResultMethod::VALUE {
+        return version != Some(&ProtocolVersion::V_2026_07_28);
+    }
     [
-        InitializeResultMethod::VALUE,
         ListToolsRequestMethod::VALUE,
         CallToolRequestMethod::VALUE,
         ListResourcesRequestMethod::VALUE,
@@ -245,10 +251,14 @@ fn readable<'a, S>(all: &'a [Offered<S>], caller: &'a Principal) -> impl Iterato
     all.iter().filter(|resource| caller.scopes.holds(&resource.scope))
 }
 
-/// A problem where the protocol has no place for it but an error.
-fn refused(problem: &Problem, http: &RequestContext) -> ErrorData {
+/// A problem with a resource, for which the protocol has no place but an error.
+fn refused(problem: &Problem, http: &RequestContext, uri: &str) -> ErrorData {
     problem.log(http);
-    let told = Some(failure::told(problem, http));
+    let mut told = failure::told(problem, http);
+    if let Value::Object(members) = &mut told {
+        members.insert("uri".to_owned(), uri.into());
+    }
+    let told = Some(told);
     match problem.code().status() {
         404 => ErrorData::resource_not_found(problem.said().to_owned(), told),
         status if status < 500 => ErrorData::invalid_params(problem.said().to_owned(), told),

@@ -156,6 +156,7 @@ async fn a_header_that_differs_from_the_body_is_refused() {
 async fn an_unknown_method_is_not_found() {
     let server = Server::new();
     for method in [
+        "initialize",
         "ping",
         "logging/setLevel",
         "resources/subscribe",
@@ -190,14 +191,10 @@ async fn an_unknown_method_is_not_found() {
 async fn what_is_not_there_is_told_in_the_codes_of_the_revision() {
     let server = Server::new();
     for uri in ["toy://nothing", "toy://gone/state", "file:///etc/passwd"] {
-        server
-            .send(Wire::modern("resources/read", json!({"uri": uri})))
-            .await
-            .is_error(200, -32602);
-        server
-            .send(legacy("resources/read", json!({"uri": uri})))
-            .await
-            .is_error(200, -32002);
+        let modern = server.send(Wire::modern("resources/read", json!({"uri": uri}))).await;
+        assert_eq!(modern.is_error(200, -32602)["data"]["uri"], uri);
+        let older = server.send(legacy("resources/read", json!({"uri": uri}))).await;
+        assert_eq!(older.is_error(200, -32002)["data"]["uri"], uri);
     }
     server
         .send(Wire::modern("tools/call", call("nothing", "x")))
