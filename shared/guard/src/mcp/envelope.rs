@@ -15,10 +15,10 @@ use {
 /// Where a request of the stateless revisions says its version.
 const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
-/// A request or notification.
+/// A request, a notification, or an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Envelope {
-    /// `None` for a notification, which nobody answers and nobody executes.
+    /// `None` for a notification, which nobody answers and nobody executes. An answer has that of its question.
     pub(super) id: Option<RequestId>,
     /// What is asked for.
     pub(super) asks: Asks,
@@ -37,6 +37,8 @@ pub(super) enum Asks {
     Changes(Vec<String>),
     /// Something that any credential may ask.
     Other,
+    /// Nothing: it answers what the server asked.
+    Nothing,
 }
 
 /// The text is no message that could be executed.
@@ -68,8 +70,9 @@ impl Envelope {
         if message.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
             return Err(invalid("`jsonrpc` must be \"2.0\""));
         }
-        if message.contains_key("result") || message.contains_key("error") {
-            return Err(invalid("nothing was asked of you that could be answered"));
+        let answers = message.contains_key("result") || message.contains_key("error");
+        if answers && message.contains_key("method") {
+            return Err(invalid("a message asks or answers, not both"));
         }
         let id = match message.remove("id") {
             None => None,
@@ -79,6 +82,11 @@ impl Envelope {
                 None => return Err(invalid("`id` must be a string or an integer")),
             },
         };
+        if answers {
+            let asks = Asks::Nothing;
+            let is_versioned = false;
+            return Ok(Self { id, asks, is_versioned });
+        }
         let invalid = |code, why: &str| Malformed::new(id.clone(), code, why);
         let Some(Value::String(method)) = message.remove("method") else {
             return Err(invalid(ErrorCode::INVALID_REQUEST, "`method` must be a string"));
@@ -175,6 +183,21 @@ mod tests {
         assert_eq!(said.id, None);
     }
 
+    #[test]
+    fn an_answer_asks_nothing() {
+        for text in [
+            r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#,
+        ] {
+            let answer = Envelope::read(text.as_bytes()).unwrap();
+            assert_eq!(
+                (answer.asks, answer.id),
+                (Asks::Nothing, Some(RequestId::Number(1))),
+                "{text}"
+            );
+        }
+    }
+
     /// Checklist 2.9.
     #[test]
     fn what_two_readers_could_read_as_two_things_is_refused() {
@@ -209,8 +232,8 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
             r#"{"jsonrpc":"2.0","id":1}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#,
-            r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}"#,
+            r#"{"jsonrpc":"2.0","id":null,"result":{}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#,
         ] {
             assert_eq!(refused(text).0, -32600, "{text}");
         }

@@ -37,7 +37,11 @@ pub(super) struct Behind<S> {
 }
 
 /// One request's view of it.
-pub(super) struct Handler<S>(pub(super) Arc<Behind<S>>);
+#[cfg_attr(
+    not(feature = "conformance"),
+    expect(unreachable_pub, reason = "a test build puts its own things around it")
+)]
+pub struct Handler<S>(pub(super) Arc<Behind<S>>);
 
 /// Who asks, and in which HTTP request; put there by the endpoint.
 fn asked_by(context: &RpcContext<RoleServer>) -> Result<(Arc<Principal>, RequestContext), ErrorData> {
@@ -235,7 +239,8 @@ fn is_known(method: &str, version: Option<&ProtocolVersion>) -> bool {
         ListToolsRequestMethod, ReadResourceRequestMethod,
     };
     if method == InitializeResultMethod::VALUE {
-        return version != Some(&ProtocolVersion::V_2026_07_28);
+        // Versions are dates.
+        return version.is_none_or(|version| version.as_str() < ProtocolVersion::V_2026_07_28.as_str());
     }
     [
         ListToolsRequestMethod::VALUE,

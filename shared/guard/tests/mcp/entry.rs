@@ -126,6 +126,20 @@ async fn a_tool_called_as_a_notification_is_not_run() {
     assert_eq!(server.done(), 0);
 }
 
+/// 3b.11, 3a.3: without sessions nothing is asked of a client, so there is nothing to answer.
+#[tokio::test]
+async fn an_answer_that_nobody_waits_for_is_refused() {
+    let server = Server::new();
+    for answer in [
+        json!({"jsonrpc": "2.0", "id": 1, "result": {"action": "accept"}}),
+        json!({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "x"}}),
+    ] {
+        let wire = Wire::legacy(&answer).with("mcp-session-id", "1868a90c");
+        let error = server.send(wire).await.is_error(400, -32600);
+        assert!(error["message"].as_str().unwrap().contains("asked"), "{error}");
+    }
+}
+
 /// 3.1: a page of somebody else's, before anything else is looked at. The table of look-alikes stands beside the rule.
 #[tokio::test]
 async fn a_foreign_page_is_refused_and_an_allowed_one_may_read_the_challenge() {
