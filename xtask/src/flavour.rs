@@ -28,6 +28,9 @@ pub(crate) enum Flavour {
     KillPoints,
     /// The same, with a bug.
     Seeded(Bug),
+    /// The same as with kill points, and the fixtures of the official conformance suite of MCP. Those are a feature of
+    /// `portreeve`, so that all crates that do not know it are shared.
+    Conformance,
 }
 
 /// A bug that is put in to see the proofs find it. `cfg(seeded_bug)` marks its place in the sources.
@@ -71,18 +74,19 @@ impl Flavour {
         std::iter::once(Self::KillPoints).chain(Bug::ALL.into_iter().map(Self::Seeded))
     }
 
-    /// The folder of its programs, and the name of its wrapper.
+    /// The folder of its programs, and the name of its wrapper when it has one of its own.
     pub(crate) fn name(self) -> String {
         match self {
             Self::KillPoints => "kill-points".to_owned(),
             Self::Seeded(bug) => bug.name().replace('_', "-"),
+            Self::Conformance => "conformance".to_owned(),
         }
     }
 
     /// What the compiler is told.
     fn cfgs(self) -> Vec<String> {
         match self {
-            Self::KillPoints => vec!["kill_points".to_owned()],
+            Self::KillPoints | Self::Conformance => vec!["kill_points".to_owned()],
             Self::Seeded(bug) => vec!["kill_points".to_owned(), format!("seeded_bug=\"{}\"", bug.name())],
         }
     }
@@ -95,6 +99,9 @@ impl Flavour {
 
     /// The compiler that cargo is to call, which is this program, in `folder`.
     pub(crate) fn wrapper(self, folder: &Path) -> Result<PathBuf, ChoreError> {
+        if self == Self::Conformance {
+            return Self::KillPoints.wrapper(folder);
+        }
         let path = folder.join(self.name());
         let fail = |cause| ChoreError::File {
             path: path.clone(),

@@ -70,6 +70,17 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
         Stage::Lint => {
             let strict = ["--all-targets", "--locked", "--", "-D", "warnings"];
             command::run(layout.cargo(&["clippy", "--workspace"]).args(strict))?;
+            // What nothing else turns on.
+            let fixtures = [
+                "--package",
+                "portreeve",
+                "--bin",
+                "portreeve",
+                "--features",
+                "conformance",
+            ];
+            let strict_for_one = ["--locked", "--", "-D", "warnings"];
+            command::run(layout.cargo(&["clippy"]).args(fixtures).args(strict_for_one))?;
             OTHERS
                 .into_iter()
                 .try_for_each(|other| command::run(layout.cargo_in(other, &["clippy"]).args(strict)))
@@ -101,12 +112,15 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
             command::run(&mut look)
         }
         Stage::Clients => {
+            command::run(&mut conformance(layout, &["build", "--locked", "--bin", "portreeve"])?)?;
             let mut test = kill_points(
                 layout,
                 &["test", "--locked", "--package", "portreeve", "--test", CLIENTS],
             )?;
             test.args(["--", "--include-ignored"]).args(pass_on);
             test.env("PORTREEVE_CLIENTS", tools::clients(layout));
+            let conformance = layout.binaries_of(Flavour::Conformance).join("portreeve");
+            test.env("PORTREEVE_CONFORMANCE_BIN", conformance);
             command::run(with_companions(&mut test, layout, Flavour::KillPoints))
         }
         Stage::Prove => prove::all(layout),
@@ -178,6 +192,13 @@ fn unit(layout: &Layout, pass_on: &[String]) -> Result<(), ChoreError> {
         return Ok(());
     }
     command::run(&mut kill_points(layout, &["test", "--locked", "--workspace", "--doc"])?)
+}
+
+/// Cargo for what has the fixtures of the conformance suite.
+fn conformance(layout: &Layout, args: &[&str]) -> Result<Command, ChoreError> {
+    let mut cargo = layout.cargo_of(Flavour::Conformance, args)?;
+    cargo.args(["--package", "portreeve", "--features", "conformance"]);
+    Ok(cargo)
 }
 
 fn kill_points(layout: &Layout, args: &[&str]) -> Result<Command, ChoreError> {

@@ -37,6 +37,11 @@ use {
     std::{io, path::PathBuf, process::ExitCode},
 };
 
+#[cfg(not(feature = "conformance"))]
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+#[cfg(feature = "conformance")]
+use crate::conformance::VERSION;
+
 const AFTER_HELP: &str = "\
 Examples:
   portreeve demo                                                    see what it does, with nothing to set up
@@ -56,7 +61,7 @@ Exit codes:
 
 /// Money for AI agents, within what their owner allows
 #[derive(Debug, Parser)]
-#[command(name = "portreeve", version, after_help = AFTER_HELP)]
+#[command(name = "portreeve", version = VERSION, after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     global: Global,

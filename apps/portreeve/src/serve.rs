@@ -30,7 +30,7 @@ use {
     },
     portreeve_chain::Programs,
     portreeve_guard::{
-        Gate, GateParts, Limiter, Limits, Origin, Origins, limit, mcp,
+        Gate, GateParts, Limiter, Limits, Origin, Origins, limit,
         serve::{self as guard, Listener},
     },
     portreeve_jobs::Runner,
@@ -349,8 +349,13 @@ impl House {
             people,
         };
         let (ending, is_ending) = watch::channel(false);
-        let offer = portreeve_wallet::mcp::offer(wallet.clone());
-        let models = mcp::endpoint("/mcp", gate.clone(), origins, offer, is_ending);
+        #[cfg(not(feature = "conformance"))]
+        let models = {
+            let offer = portreeve_wallet::mcp::offer(wallet.clone());
+            portreeve_guard::mcp::endpoint("/mcp", gate.clone(), origins, offer, is_ending)
+        };
+        #[cfg(feature = "conformance")]
+        let models = crate::conformance::endpoints(&gate, &origins, &wallet, &is_ending, &SystemEntropy);
         let router = api::router(auth, wallet.clone(), needs, metrics)?.merge(models);
         let router = gate.protect(router);
         Ok(Self {

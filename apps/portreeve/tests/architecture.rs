@@ -66,6 +66,9 @@ const DOMAIN_HANDFUL: [&str; 16] = [
     "zeroize",
 ];
 
+/// Features that only tests turn on. (With `conformance` on, `portreeve` does not compile without debug assertions.)
+const FOR_TESTS: [&str; 2] = ["conformance", "testing"];
+
 /// Workspaces of their own that no public crate may reach into.
 const OUT_OF_REACH: [&str; 2] = ["exec", "localchain"];
 
@@ -247,6 +250,44 @@ fn collect_paths(value: &toml::Value, paths: &mut Vec<String>) {
     }
 }
 
+/// Features for tests that are on for everybody: by default, or because a dependency that is shipped asks for them.
+fn ships_what_is_for_tests(folder: &str, manifest: &str) -> Vec<String> {
+    let table: toml::Table = manifest.parse().unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let is_for_tests = |feature: &str| FOR_TESTS.iter().any(|known| feature.rsplit('/').next() == Some(known));
+    let named = |list: &toml::Value| -> Vec<String> {
+        let list = list.as_array().into_iter().flatten();
+        list.filter_map(toml::Value::as_str).map(str::to_owned).collect()
+    };
+    let features = table.get("features").and_then(toml::Value::as_table);
+    // A default may turn on features that turn on others.
+    let mut on = vec!["default".to_owned()];
+    let mut at = 0;
+    while let Some(feature) = on.get(at).cloned() {
+        at += 1;
+        let more = features.and_then(|features| features.get(&feature)).map(named);
+        on.extend(
+            more.into_iter()
+                .flatten()
+                .filter(|more| !on.contains(more))
+                .collect::<Vec<_>>(),
+        );
+    }
+    let mut shipped: Vec<&toml::Table> = ["dependencies", "build-dependencies"]
+        .iter()
+        .filter_map(|kind| table.get(*kind)?.as_table())
+        .collect();
+    let workspace = table
+        .get("workspace")
+        .and_then(|workspace| workspace.get("dependencies"));
+    shipped.extend(workspace.and_then(toml::Value::as_table));
+    let asked = shipped.iter().flat_map(|list| list.values());
+    on.extend(asked.filter_map(|used| used.get("features")).flat_map(named));
+    on.iter()
+        .filter(|feature| is_for_tests(feature))
+        .map(|feature| format!("{folder} turns `{feature}` on for everybody: only tests may, by name"))
+        .collect()
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
@@ -293,6 +334,21 @@ fn nothing_public_reaches_into_exec_or_localchain() {
     all.push(("Cargo.toml".to_owned(), workspace));
     let found: Vec<String> = all.iter().flat_map(|(folder, text)| reaches(folder, text)).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn what_is_for_tests_is_never_on_by_itself() {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let mut all = manifests();
+    all.push(("Cargo.toml".to_owned(), workspace));
+    let found: Vec<String> = all
+        .iter()
+        .filter(|(folder, _)| !folder.starts_with("prove/") && folder != "bench")
+        .flat_map(|(folder, text)| ships_what_is_for_tests(folder, text))
+        .collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+    let ours = &all.iter().find(|(folder, _)| folder == "apps/portreeve").unwrap().1;
+    assert!(ours.contains("\nconformance = ["), "the feature has another name now");
 }
 
 /// The rules themselves, tried on houses that break them.
@@ -402,6 +458,32 @@ mod rules {
             Package::read("services/wallet", wallet),
         ];
         assert_eq!(breaches(&house).len(), 1);
+    }
+
+    #[test]
+    fn a_feature_for_tests_is_a_breach_where_nobody_has_to_name_it() {
+        for (manifest, breaches) in [
+            ("[features]\nconformance = []\n", 0),
+            ("[features]\ndefault = [\"conformance\"]\nconformance = []\n", 1),
+            (
+                "[features]\ndefault = [\"all\"]\nall = [\"portreeve-guard/conformance\"]\n",
+                1,
+            ),
+            (
+                "[dependencies]\nx = { workspace = true, features = [\"testing\"] }\n",
+                1,
+            ),
+            (
+                "[workspace.dependencies]\nx = { version = \"1\", features = [\"conformance\"] }\n",
+                1,
+            ),
+            (
+                "[dev-dependencies]\nx = { workspace = true, features = [\"testing\"] }\n",
+                0,
+            ),
+        ] {
+            assert_eq!(ships_what_is_for_tests("x", manifest).len(), breaches, "{manifest}");
+        }
     }
 
     #[test]

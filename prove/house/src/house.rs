@@ -60,6 +60,7 @@ pub struct House {
     url: String,
     counter: AtomicU64,
     has_tls: bool,
+    portreeve: PathBuf,
     /// Its chain.
     pub chain: Chain,
     folder: TempDir,
@@ -79,6 +80,7 @@ impl House {
             url: String::new(),
             counter: AtomicU64::new(1),
             has_tls: false,
+            portreeve: portreeve(),
             chain,
             folder: folder.prefix("portreeve e2e ").tempdir_in(place).unwrap(),
         }
@@ -178,6 +180,11 @@ impl House {
     /// From here on the house is asked at `url`, by whomever the server there was started.
     pub fn ask_at(&mut self, url: &str) {
         url.clone_into(&mut self.url);
+    }
+
+    /// From here on server and commands are those of another build.
+    pub fn use_build(&mut self, portreeve: &Path) {
+        portreeve.clone_into(&mut self.portreeve);
     }
 
     /// Where the server listens.
@@ -299,7 +306,7 @@ impl House {
 
     /// `portreeve` in this house.
     pub fn command(&self) -> Command {
-        self.program(&portreeve())
+        self.program(&self.portreeve)
     }
 
     /// The demo as it is by default, with its own place for temporary files.

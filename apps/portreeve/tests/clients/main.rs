@@ -14,6 +14,8 @@ use portreeve_house::house;
 
 mod approve;
 mod browser;
+mod conformance;
 mod consent;
+mod doorman;
 mod foreign;
 mod people;
