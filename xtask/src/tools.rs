@@ -49,7 +49,12 @@ pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
         debian("libnss3-tools", missing, || in_path("certutil").is_some())?;
     }
     npm(layout, CLIENTS, &clients(layout))?;
-    python(layout, CLIENTS, &clients(layout).join("python"))?;
+    let requirements = layout.root().join(CLIENTS);
+    python(&requirements.join("requirements.txt"), &clients(layout).join("python"))?;
+    python(
+        &requirements.join("requirements-v1.txt"),
+        &clients(layout).join("python-v1"),
+    )?;
     npm(layout, DIAGRAMS, &diagrams(layout))
 }
 
@@ -118,14 +123,13 @@ fn npm(layout: &Layout, from: &str, to: &Path) -> Result<(), ChoreError> {
     fs::write(&done, wanted).map_err(fail(&done))
 }
 
-/// Installs exactly what the requirements of `from` say, outside of the sources, and not twice.
-fn python(layout: &Layout, from: &str, to: &Path) -> Result<(), ChoreError> {
+/// Installs exactly what the requirements say, outside of the sources, and not twice.
+fn python(requirements: &Path, to: &Path) -> Result<(), ChoreError> {
     let fail = |path: &Path| {
         let path = path.to_owned();
         move |cause| ChoreError::File { path, cause }
     };
-    let wanted_at = layout.root().join(from).join("requirements.txt");
-    let wanted = fs::read(&wanted_at).map_err(fail(&wanted_at))?;
+    let wanted = fs::read(requirements).map_err(fail(requirements))?;
     let done = to.join("installed.txt");
     if fs::read(&done).is_ok_and(|there| there == wanted) {
         return Ok(());
@@ -147,7 +151,7 @@ fn python(layout: &Layout, from: &str, to: &Path) -> Result<(), ChoreError> {
     let mut install = Command::new(to.join("bin").join("python"));
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
     install.args(["--only-binary", ":all:", "--require-hashes", "--requirement"]);
-    command::run(install.arg(&wanted_at))?;
+    command::run(install.arg(requirements))?;
     fs::write(&done, wanted).map_err(fail(&done))
 }
 

@@ -88,7 +88,7 @@ impl Street {
     /// Runs a program of this folder. Whenever it sends a browser somewhere, somebody says yes to what it asks.
     fn runs(&mut self, program: &str, args: &[&str]) -> Value {
         let mut command = match program.rsplit_once('.') {
-            Some((_, "py")) => Command::new(python()),
+            Some((_, "py")) => Command::new(python(args.first().copied())),
             _ => Command::new(node()),
         };
         command.arg(
@@ -121,9 +121,10 @@ impl Street {
     }
 }
 
-/// Where `cargo xtask test --stage tools` has put what pip provides.
-fn python() -> PathBuf {
-    modules().join("python/bin/python")
+/// Where `cargo xtask test --stage tools` has put what pip provides; for the older packages elsewhere.
+fn python(kind: Option<&str>) -> PathBuf {
+    let folder = kind.map_or_else(|| "python".to_owned(), |kind| format!("python-{kind}"));
+    modules().join(folder).join("bin/python")
 }
 
 /// A program that says what it does line by line.
@@ -187,6 +188,13 @@ fn the_typescript_sdk_of_the_older_kind_finds_its_way_in() {
 fn the_typescript_sdk_finds_its_way_in() {
     let mut street = Street::open();
     let done = street.runs("sdk.mjs", &["v2"]);
+    went_well(&street, &done);
+}
+
+#[test]
+fn the_python_sdk_of_the_older_kind_finds_its_way_in() {
+    let mut street = Street::open();
+    let done = street.runs("sdk.py", &["v1"]);
     went_well(&street, &done);
 }
 

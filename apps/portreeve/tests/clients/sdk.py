@@ -1,19 +1,27 @@
-"""The official SDK for Python, as an agent's program uses it: it knows an address and nothing else."""
+"""The official SDK for Python, as an agent's program uses it: it knows an address and nothing else. `v1` is the older
+package, which speaks the handshake alone; it is installed beside the other and not with it."""
 
 import asyncio
 import json
 import os
+import sys
 import threading
 import traceback
+from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlparse
 
-import httpx2
-from mcp import Client
-from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
+from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientMetadata
 from mcp.shared._httpx_utils import create_mcp_http_client
+
+OLD = sys.argv[1:] == ["v1"]
+if OLD:
+    from mcp import ClientSession
+else:
+    from mcp import Client
+    from mcp.client.auth import AuthorizationCodeResult
 
 ENDPOINT = os.environ["PORTREEVE_ORIGIN"] + "/mcp"
 
@@ -51,6 +59,8 @@ class Callback:
     async def answer(self):
         await asyncio.to_thread(self.came.wait)
         one = {name: values[0] for name, values in self.query.items()}
+        if OLD:
+            return one["code"], one.get("state")
         return AuthorizationCodeResult(code=one["code"], state=one.get("state"), iss=one.get("iss"))
 
 
@@ -71,15 +81,27 @@ class Kept:
         self.client = client
 
 
+@asynccontextmanager
+async def connected(http):
+    if not OLD:
+        async with Client(streamable_http_client(ENDPOINT, http_client=http)) as client:
+            yield client
+        return
+    async with streamable_http_client(ENDPOINT, http_client=http) as (read, write, _):
+        async with ClientSession(read, write) as client:
+            await client.initialize()
+            yield client
+
+
 async def look(**options):
     async with create_mcp_http_client(**options) as http:
-        async with Client(streamable_http_client(ENDPOINT, http_client=http)) as client:
+        async with connected(http) as client:
             tools = await client.list_tools()
             balance = await client.call_tool("get_balance", {})
             return {
                 "tools": sorted(tool.name for tool in tools.tools),
-                "isError": bool(balance.is_error),
-                "balance": balance.structured_content,
+                "isError": bool(balance.isError if OLD else balance.is_error),
+                "balance": balance.structuredContent if OLD else balance.structured_content,
             }
 
 
