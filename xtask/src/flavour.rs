@@ -1,4 +1,5 @@
-//! Builds that differ from the shipped one by a `cfg`: with kill points, or with a bug put in on purpose.
+//! Builds that differ from the shipped one by a `cfg`: with kill points, or with a bug put in on purpose. One differs by a
+//! feature besides.
 //!
 //! The `cfg` reaches our own crates alone, through a wrapper around the compiler that cargo calls for the members of
 //! the workspace (`RUSTC_WORKSPACE_WRAPPER`). Cargo tells builds apart by the wrapper's path, so that every flavour
@@ -143,6 +144,15 @@ pub(crate) fn compile_if_called() -> Result<(), ChoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_build_with_fixtures_shares_what_does_not_know_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let [own, shared] = [Flavour::Conformance, Flavour::KillPoints]
+            .map(|flavour| (flavour.name(), flavour.wrapper(folder.path()).unwrap()));
+        assert_eq!(own.1, shared.1, "cargo tells builds apart by it");
+        assert_ne!(own.0, shared.0, "no test runs against another's programs");
+    }
 
     #[test]
     fn a_wrapper_is_made_once_and_leads_to_this_program_even_when_it_led_elsewhere() {

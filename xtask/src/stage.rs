@@ -27,7 +27,7 @@ pub(crate) enum Stage {
     Localchain,
     /// The real binaries against the local chain, on SQLite and PostgreSQL
     E2e,
-    /// People and foreign clients against the real binaries: Chromium with an authenticator
+    /// People and foreign clients against the real binaries: Chromium with an authenticator, and MCP's conformance suite
     Clients,
     /// The proofs, each in a small size
     Prove,
