@@ -56,6 +56,10 @@ impl Subject {
 
     /// Runs all scenarios that `revision` requires, at its own wire, and looks at those and at `more`, which it does not
     /// require yet. Answers how many those are, and what is wrong with which.
+    #[expect(
+        clippy::print_stdout,
+        reason = "what is not scored, for who reads along with `--nocapture`"
+    )]
     #[track_caller]
     fn put_to(&self, revision: &str, path: &str, more: &[&str]) -> (usize, Vec<(String, String)>) {
         let port = stand_before(self.house.url(), &self.key);
@@ -66,7 +70,6 @@ impl Subject {
         command.args(["--requirements", revision, "--output-dir"]).arg(&results);
         let output = command.current_dir(self.house.home()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        // What is not scored, for who reads along (`--nocapture`).
         println!("{}", said.rsplit("=== SUMMARY ===").next().unwrap());
         let mut required = required(revision);
         required.extend(more.iter().map(|scenario| (*scenario).to_owned()));
