@@ -18,7 +18,6 @@ facts! {
     a_click_becomes_a_code_and_the_code_tokens_that_speak_for_the_person;
     a_program_acts_for_the_one_agent_that_was_chosen;
     nothing_is_granted_without_the_click_of_who_was_shown_this_very_request;
-    what_moves_money_is_granted_within_five_minutes_after_the_passkey_was_shown;
     of_fifty_who_redeem_one_code_at_once_one_gets_tokens_and_the_rest_end_them;
     a_code_that_comes_back_ends_its_tokens_and_a_stranger_with_it_ends_nothing;
     a_code_is_bound_to_client_verifier_address_resource_and_its_minute;
@@ -88,10 +87,10 @@ pub(crate) fn of<'a>(told: &'a [(String, String)], name: &str) -> &'a str {
 pub(crate) struct Square<'a> {
     pub(crate) town: &'a Town,
     user: String,
-    browser: Browser<'a>,
-    device: Authenticator,
+    pub(crate) browser: Browser<'a>,
+    pub(crate) device: Authenticator,
     pub(crate) client: String,
-    agent: AgentId,
+    pub(crate) agent: AgentId,
 }
 
 impl<'a> Square<'a> {
@@ -110,7 +109,7 @@ impl<'a> Square<'a> {
     }
 
     /// Looks at the page and clicks.
-    async fn click(&mut self, request: &str, change: Value) -> Answer {
+    pub(crate) async fn click(&mut self, request: &str, change: Value) -> Answer {
         click(&mut self.browser, request, change).await
     }
 
@@ -321,47 +320,6 @@ async fn a_program_acts_for_the_one_agent_that_was_chosen(database: &TestDatabas
         .click(&request, json!({"agentId": agent}))
         .await
         .is(Code::AgentSuspended);
-}
-
-async fn what_moves_money_is_granted_within_five_minutes_after_the_passkey_was_shown(database: &TestDatabase) {
-    let town = Town::new(database).await;
-    let mut square = Square::new(&town).await;
-    let request = wish(&square.client, &[]);
-    let address = format!("/oauth/authorize?{request}");
-    town.house.after(299);
-    let page = square.browser.page(&address).await.expect(200);
-    let mut body = json!({
-        "request": field(&page, "request"), "formToken": field(&page, "formToken"), "decision": "allow",
-        "scopes": SCOPES.split(' ').collect::<Vec<_>>(), "agentId": null,
-    });
-    town.house.after(1);
-    let refused = square.browser.ask("/oauth/consent", &body).await;
-    assert_eq!(refused.is(Code::AuthAssertionRequired)["param"], "scopes");
-    // On behalf of an agent it moves money, too.
-    town.house.wallet.adds(&square.agent, &town.owner);
-    body["agentId"] = json!(square.agent);
-    square
-        .browser
-        .ask("/oauth/consent", &body)
-        .await
-        .is(Code::AuthAssertionRequired);
-    body["agentId"] = Value::Null;
-    body["scopes"] = json!(["agents:read"]);
-    square.browser.ask("/oauth/consent", &body).await.expect(200);
-    // Whoever only reads is asked as before, and whoever pays has to be there.
-    let reads = wish(&square.client, &[("scope", "agents:read")]);
-    square
-        .click(&reads, json!({"scopes": ["agents:read"]}))
-        .await
-        .expect(200);
-    let page = square.browser.page(&address).await.expect(200);
-    let page = page.as_str().unwrap();
-    assert!(
-        page.contains("id=\"signin\"") && !page.contains("id=\"consent\""),
-        "{page}"
-    );
-    square.browser.sign_in(&mut square.device).await.expect(200);
-    square.click(&request, json!({})).await.expect(200);
 }
 
 async fn nothing_is_granted_without_the_click_of_who_was_shown_this_very_request(database: &TestDatabase) {

@@ -15,6 +15,7 @@ mod consent;
 mod contract;
 mod devices;
 mod documents;
+mod fresh;
 mod house;
 mod key_hours;
 mod key_rotation;
