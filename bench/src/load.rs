@@ -4,7 +4,9 @@
 
 use {
     crate::stats::percentile,
+    serde_json::Value,
     std::{
+        io::{Read, Write},
         net::SocketAddr,
         sync::Arc,
         thread,
@@ -26,6 +28,8 @@ pub(crate) struct Load {
     pub(crate) seconds: f64,
     /// Bytes of the largest one, headers included.
     pub(crate) bytes: usize,
+    /// Bytes of the smallest one; zero when there was none.
+    pub(crate) least: usize,
     microseconds: Vec<f64>,
 }
 
@@ -43,7 +47,17 @@ impl Load {
     fn add(&mut self, other: Self) {
         self.answers += other.answers;
         self.bytes = self.bytes.max(other.bytes);
+        self.least = smaller(self.least, other.least);
         self.microseconds.extend(other.microseconds);
+    }
+}
+
+/// The smaller of two lengths, of which zero stands for none yet.
+pub(crate) fn smaller(one: usize, other: usize) -> usize {
+    if one == 0 || other == 0 {
+        one.max(other)
+    } else {
+        one.min(other)
     }
 }
 
@@ -60,6 +74,55 @@ pub(crate) enum Until {
 pub(crate) fn request(agent: &str, key: &str) -> Vec<u8> {
     format!("GET /api/v1/agents/{agent} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n")
         .into_bytes()
+}
+
+/// A read of `path`, by nobody in particular.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
+}
+
+/// A message to `path`, with more headers, each a line without its end.
+pub(crate) fn post(path: &str, headers: &[&str], body: &str) -> Vec<u8> {
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Names in small letters, values.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The body, which is JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+/// Sends one request and reads its answer, which has to be 2xx like all others.
+pub(crate) fn ask(server: SocketAddr, request: &[u8]) -> Answer {
+    let mut stream = std::net::TcpStream::connect(server).unwrap();
+    stream.write_all(request).unwrap();
+    let (mut buffer, mut filled) = (vec![0; 64 * 1024], 0);
+    while length(&buffer[..filled]).is_none_or(|length| filled < length) {
+        let read = stream.read(&mut buffer[filled..]).unwrap();
+        assert_ne!(read, 0, "closed after {:?}", String::from_utf8_lossy(&buffer[..filled]));
+        filled += read;
+    }
+    let text = String::from_utf8(buffer[..filled].to_vec()).unwrap();
+    assert!(text.starts_with("HTTP/1.1 2"), "{text}");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let headers = head.lines().skip(1).map(|line| line.split_once(": ").unwrap());
+    Answer {
+        headers: headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
+        body: body.to_owned(),
+    }
 }
 
 /// Sends `requests` over `connections`, each its share of them in turn.
@@ -110,6 +173,7 @@ async fn connection(server: SocketAddr, requests: Arc<[Vec<u8>]>, start: Instant
         load.microseconds.push(begin.elapsed().as_secs_f64() * 1e6);
         load.answers += 1;
         load.bytes = load.bytes.max(length);
+        load.least = smaller(load.least, length);
     }
     load
 }
@@ -136,7 +200,8 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
 fn length(answer: &[u8]) -> Option<usize> {
     let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
     let name = b"\r\ncontent-length: ";
-    let value = answer[..head].windows(name.len()).position(|bytes| bytes == name)? + name.len();
+    let mut places = answer[..head].windows(name.len());
+    let value = places.position(|bytes| bytes.eq_ignore_ascii_case(name))? + name.len();
     let digits = answer[value..].iter().take_while(|byte| byte.is_ascii_digit());
     Some(head + digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')))
 }
@@ -145,11 +210,7 @@ fn length(answer: &[u8]) -> Option<usize> {
 mod tests {
     use {
         super::*,
-        std::{
-            io::{Read, Write},
-            net::TcpListener,
-            panic::catch_unwind,
-        },
+        std::{net::TcpListener, panic::catch_unwind},
     };
 
     /// Answers three requests on one connection, the second as `second` says.
@@ -194,5 +255,6 @@ mod tests {
         assert_eq!(length(whole), Some(whole.len()));
         assert_eq!(length(&whole[..whole.len() - 3]), Some(whole.len()));
         assert_eq!(length(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n"), None);
+        assert_eq!(length(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), Some(43));
     }
 }

@@ -18,16 +18,22 @@ mod decisions;
 mod estate;
 mod growth;
 mod history;
+mod jwt_read;
 mod load;
 mod machine;
+mod mcp_call;
 mod memory;
+mod peers;
 mod plot;
 mod policy;
 mod process;
 mod read;
 mod result;
+mod served;
+mod side;
 mod stats;
 mod table;
+mod tokens;
 
 use {
     clap::{Parser, Subcommand, ValueEnum},
@@ -44,9 +50,10 @@ Examples:
   portreeve-bench run --keep bench/history   keep the result there, and write the page and the plot of that folder
   portreeve-bench render bench/history       write page and plot anew from what is kept
 
-`read` and `memory` need portreeve, portreeve-signer and portreeve-bare beside this program, and the local chain where
-PORTREEVE_LOCALCHAIN_BIN says. With TEST_POSTGRES_URL `decisions` also measures PostgreSQL, with PORTREEVE_CEDAR_BIN
-`policy` also measures Cedar.";
+What asks a server needs portreeve, portreeve-signer and portreeve-bare beside this program, the local chain where
+PORTREEVE_LOCALCHAIN_BIN says, and what it is compared with (Fastify, oidc-provider, FastMCP) in the folder that
+PORTREEVE_PEERS names. With TEST_POSTGRES_URL `decisions` also measures PostgreSQL, with PORTREEVE_CEDAR_BIN `policy` also
+measures Cedar.";
 
 /// How fast Portreeve is
 #[derive(Debug, Parser)]
@@ -91,8 +98,14 @@ enum What {
     Decisions,
     /// A decision on an account with a short and with a long past
     Growth,
-    /// An authenticated read against a bare axum handler
+    /// A read by API key, against a bare axum handler and against Fastify
     Read,
+    /// A read by access token, against Fastify with jose
+    JwtRead,
+    /// Access tokens by `client_credentials`, against oidc-provider
+    Tokens,
+    /// A call of an MCP tool, against FastMCP
+    McpCall,
     /// The server's memory with many keys and agents
     Memory,
 }
@@ -159,6 +172,9 @@ async fn run(only: &[What], effort: Effort, disk: &std::path::Path) -> Report {
                 What::Decisions => decisions::measure(effort, disk, postgres).await,
                 What::Growth => growth::measure(effort, disk).await,
                 What::Read => read::measure(effort, disk).await,
+                What::JwtRead => jwt_read::measure(effort, disk).await,
+                What::Tokens => tokens::measure(effort, disk).await,
+                What::McpCall => mcp_call::measure(effort, disk).await,
                 What::Memory => memory::measure(effort, disk).await,
             };
             report.measurements.push(measured);

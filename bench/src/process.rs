@@ -126,6 +126,12 @@ impl Installation {
         Server::start(command, "")
     }
 
+    /// The first key of its owner.
+    pub(crate) fn owner_key(&self) -> String {
+        let text = fs::read_to_string(self.home().join("owner/api.key")).unwrap();
+        text.trim().to_owned()
+    }
+
     /// Where the server's log is.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("log")

@@ -19,7 +19,17 @@ fn every_measurement_runs_and_its_report_can_be_read() {
     assert_eq!(report["quick"], true);
     let measurements = report["measurements"].as_array().unwrap();
     let names: Vec<&str> = measurements.iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["policy", "decisions", "growth", "read", "memory"]);
+    let all = [
+        "policy",
+        "decisions",
+        "growth",
+        "read",
+        "jwt-read",
+        "tokens",
+        "mcp-call",
+        "memory",
+    ];
+    assert_eq!(names, all);
     for measurement in measurements {
         assert!(!measurement["setting"].as_array().unwrap().is_empty(), "{measurement}");
         let figures = measurement["figures"].as_array().unwrap();

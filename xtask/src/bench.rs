@@ -5,17 +5,20 @@ use {
         command::{self, ChoreError},
         layout::Layout,
         postgres::{self, Postgres},
+        tools,
     },
     std::process::Command,
 };
 
 const AFTER_HELP: &str = "\
 Examples:
-  cargo xtask bench                  measure everything (about five minutes on an idle machine), keep it in bench/history
+  cargo xtask bench                  measure everything (about eight minutes on an idle machine), keep it in bench/history
   cargo xtask bench --only policy    one measurement, not kept; --only can be repeated
   cargo xtask bench --quick          show in a minute that everything runs; its numbers count for nothing
 
-Measurements: policy, decisions, growth, read, memory.";
+Measurements: policy, decisions, growth, memory; and against servers made of what a user would take instead (bench/peers,
+installed from npm and PyPI by their lock files): read and jwt-read (Fastify; read also against a bare axum handler), tokens
+(oidc-provider), mcp-call (FastMCP). Everything else on the machine should rest meanwhile.";
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -46,6 +49,8 @@ pub(crate) fn run(layout: &Layout, args: &Args) -> Result<(), ChoreError> {
     bench.arg("run");
     bench.env("PORTREEVE_LOCALCHAIN_BIN", layout.localchain());
     bench.env("PORTREEVE_CEDAR_BIN", layout.cedar());
+    tools::install_peers(layout)?;
+    bench.env("PORTREEVE_PEERS", tools::peers(layout)?);
     for name in &args.only {
         bench.args(["--only", name]);
     }

@@ -98,6 +98,7 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
             test.env("TEST_POSTGRES_URL", postgres.url());
             let record = tempfile::NamedTempFile::new().map_err(ChoreError::Output)?;
             test.env("PORTREEVE_RAN", record.path());
+            test.env("PORTREEVE_PEERS", tools::peers(layout)?);
             command::run(with_companions(&mut test, layout, Flavour::KillPoints))?;
             // What a part of the tests has run says nothing about the rest.
             if !pass_on.is_empty() {

@@ -19,8 +19,11 @@ const CLIENTS: &str = "apps/portreeve/tests/clients";
 /// What parses the diagrams, from the clone's root.
 const DIAGRAMS: &str = "xtask/diagrams";
 
+/// What the measurements compare with, from the clone's root.
+const PEERS: &str = "bench/peers";
+
 /// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, and what npm and pip provide for the
-/// tests with foreign clients and for parsing diagrams.
+/// tests with foreign clients, for parsing diagrams and for measuring.
 pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
     if postgres::binaries().is_none() {
         let missing = ChoreError::Missing {
@@ -55,7 +58,39 @@ pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
         &requirements.join("requirements-v1.txt"),
         &clients(layout).join("python-v1"),
     )?;
-    npm(layout, DIAGRAMS, &diagrams(layout))
+    npm(layout, DIAGRAMS, &diagrams(layout))?;
+    install_peers(layout)
+}
+
+/// Installs what the measurements compare with, and nothing else.
+pub(crate) fn install_peers(layout: &Layout) -> Result<(), ChoreError> {
+    let to = layout.tools().join("peers");
+    npm(layout, PEERS, &to)?;
+    python(&layout.root().join(PEERS).join("requirements.txt"), &to.join("python"))
+}
+
+/// The folder with what the measurements compare with: what [`install_peers`] installed, and beside it the scripts as they
+/// are now, because a module finds what it imports beside itself.
+pub(crate) fn peers(layout: &Layout) -> Result<PathBuf, ChoreError> {
+    let (from, to) = (layout.root().join(PEERS), layout.tools().join("peers"));
+    if !to.join("installed.json").is_file() {
+        return Err(ChoreError::Missing {
+            what: "bench/peers",
+            fix: "run: cargo xtask test --stage tools",
+        });
+    }
+    let fail = |path: &Path| {
+        let path = path.to_owned();
+        move |cause| ChoreError::File { path, cause }
+    };
+    for entry in fs::read_dir(&from).map_err(fail(&from))? {
+        let script = entry.map_err(fail(&from))?.path();
+        let name = script.file_name().unwrap_or_default();
+        if script.extension().is_some_and(|kind| kind == "mjs" || kind == "py") {
+            fs::copy(&script, to.join(name)).map_err(fail(&script))?;
+        }
+    }
+    Ok(to)
 }
 
 /// Where [`install`] puts what the tests with foreign clients need, Node among it.

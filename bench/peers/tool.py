@@ -1,0 +1,39 @@
+"""One tool with FastMCP: streamable HTTP without sessions, JSON answers, bearer tokens that it is told of with the scope that
+the tool needs, and an agent as structured content. Nothing is logged or audited."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import threading
+
+import uvicorn
+from fastmcp import FastMCP
+from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
+
+told = json.loads(sys.stdin.readline())
+agents = told["agents"]
+tokens = {
+    token: {"client_id": agent, "scopes": ["agents:read"], "agent": agent}
+    for token, agent in told["tokens"].items()
+}
+server = FastMCP("peer", auth=StaticTokenVerifier(tokens=tokens, required_scopes=["agents:read"]))
+
+
+@server.tool
+def get_agent_status(agent_id: str) -> dict:
+    """The agent and its wallet's address."""
+    return agents[agent_id]
+
+
+def end_with_input() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+threading.Thread(target=end_with_input, daemon=True).start()
+listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+print(f"listening on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
+app = server.http_app(path="/mcp", transport="http", stateless_http=True, json_response=True)
+asyncio.run(uvicorn.Server(uvicorn.Config(app, log_level="warning")).serve(sockets=[listening]))
