@@ -5,19 +5,24 @@
 
 use {
     super::{SealKey, SigningError, rotate::Row},
+    aws_lc_rs::signature::{Ed25519KeyPair, Signature},
     base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD},
     jsonwebtoken::{
-        Algorithm as JwtAlgorithm, DecodingKey, EncodingKey, Header,
+        Algorithm as JwtAlgorithm, DecodingKey, EncodingKey,
         jwk::{AlgorithmParameters, Jwk, ThumbprintHash},
     },
     portreeve_kernel::{Now, Seconds, Secret, Timestamp},
     portreeve_oauth::{AccessClaims, Algorithm, JsonWebKey, JsonWebKeySet, TokenHeader},
+    serde_json::json,
     std::collections::BTreeSet,
     zeroize::Zeroizing,
 };
 
 /// The type of our access tokens (RFC 9068, 2.1).
 const TYPE: &str = "at+jwt";
+
+/// Longer than most tokens, so that their text need not grow.
+const LENGTH: usize = 1024;
 
 /// PKCS #8 of an Ed25519 key, as far as the seed (RFC 8410, 7).
 const DER_PREFIX: [u8; 16] = [
@@ -40,7 +45,10 @@ pub(super) struct SigningKey {
     pub(super) kid: String,
     /// The public half in base64url.
     x: String,
-    secret: EncodingKey,
+    /// What every token of it begins with: its header, encoded, and the dot after it.
+    header: Box<str>,
+    /// Made once: to read a private key again costs more than to sign.
+    secret: Ed25519KeyPair,
     public: DecodingKey,
 }
 
@@ -48,26 +56,35 @@ impl SigningKey {
     pub(super) fn from_seed(seed: &[u8; 32]) -> Result<Self, SigningError> {
         let crypto = |_| SigningError::Crypto;
         let der = Zeroizing::new([DER_PREFIX.as_slice(), seed].concat());
-        let secret = EncodingKey::from_ed_der(&der);
-        let jwk = Jwk::from_encoding_key(&secret, JwtAlgorithm::EdDSA).map_err(crypto)?;
+        let jwk = Jwk::from_encoding_key(&EncodingKey::from_ed_der(&der), JwtAlgorithm::EdDSA).map_err(crypto)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(crypto)?;
+        let header = json!({"typ": TYPE, "alg": "EdDSA", "kid": kid}).to_string();
         let AlgorithmParameters::OctetKeyPair(pair) = jwk.algorithm else {
             return Err(SigningError::Crypto);
         };
         Ok(Self {
             kid,
+            header: format!("{}.", BASE64_URL_SAFE_NO_PAD.encode(header)).into(),
             public: DecodingKey::from_ed_components(&pair.x).map_err(crypto)?,
             x: pair.x,
-            secret,
+            secret: Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| SigningError::Crypto)?,
         })
     }
 
+    /// A token of `claims`: a JWS in its compact form (RFC 7515, 7.1).
     fn sign(&self, claims: &AccessClaims) -> Result<Secret, SigningError> {
-        let mut header = Header::new(JwtAlgorithm::EdDSA);
-        header.typ = Some(TYPE.to_owned());
-        header.kid = Some(self.kid.clone());
-        let text = jsonwebtoken::encode(&header, claims, &self.secret);
-        text.map(Secret::new).map_err(|_| SigningError::Crypto)
+        let claims = serde_json::to_vec(claims).map_err(|_| SigningError::Crypto)?;
+        let mut text = String::with_capacity(LENGTH);
+        text.push_str(&self.header);
+        BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut text);
+        let signature = self.signature(&text);
+        text.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut text);
+        Ok(Secret::new(text))
+    }
+
+    fn signature(&self, message: &str) -> Signature {
+        self.secret.sign(message.as_bytes())
     }
 
     fn has_signed(&self, token: &str) -> bool {
@@ -332,12 +349,8 @@ mod tests {
                 BASE64_URL_SAFE_NO_PAD.encode(header),
                 BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_string(&claims()).unwrap())
             );
-            let signature = jsonwebtoken::crypto::sign(
-                message.as_bytes(),
-                &keys.signs(now()).unwrap().secret,
-                JwtAlgorithm::EdDSA,
-            )
-            .unwrap();
+            let signature = keys.signs(now()).unwrap().signature(&message);
+            let signature = BASE64_URL_SAFE_NO_PAD.encode(signature);
             keys.verified(&format!("{message}.{signature}")).is_some()
         };
         assert!(signed(&format!(r#"{{"alg":"EdDSA","typ":"at+jwt","kid":"{kid}"}}"#)));
