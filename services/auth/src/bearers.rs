@@ -26,10 +26,10 @@ impl fmt::Debug for Bearers {
 impl Authenticate for Bearers {
     async fn authenticate(&self, bearer: &str, client: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
         if token::is_well_formed(bearer) {
-            return self.keys.authenticate(bearer, client).await;
+            return self.keys.principal(bearer, client).await;
         }
         if bearer.split('.').count() == 3 {
-            return self.tokens.authenticate(bearer, client).await;
+            return self.tokens.principal(bearer).await;
         }
         Err(AuthFailure::Invalid)
     }

@@ -24,6 +24,16 @@ pub(crate) type Known = (Arc<Principal>, Vec<Network>, Option<Timestamp>);
 #[async_trait::async_trait]
 impl Authenticate for Keys {
     async fn authenticate(&self, bearer: &str, client: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
+        self.principal(bearer, client).await
+    }
+}
+
+impl Keys {
+    /// Whom `bearer` speaks for, when it may be used from `client` now.
+    ///
+    /// # Errors
+    /// [`AuthFailure`].
+    pub(crate) async fn principal(&self, bearer: &str, client: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
         if !token::is_well_formed(bearer) {
             return Err(AuthFailure::Invalid);
         }
@@ -48,9 +58,7 @@ impl Authenticate for Keys {
         }
         Ok(Arc::clone(&entry.principal))
     }
-}
 
-impl Keys {
     /// Whom `key` speaks for when it is good now, from where alone it may be used, and until when: for those who ask about
     /// it, and see to its addresses themselves.
     ///

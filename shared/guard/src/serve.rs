@@ -24,7 +24,7 @@ use {
         sync::watch,
         time::{sleep, timeout},
     },
-    tower::ServiceExt,
+    tower::Service,
 };
 
 /// Longest time for a TLS handshake, for the head of a request, and longest silence between two requests of one connection.
@@ -151,7 +151,8 @@ where
         let (body, rest) = rest::lend(body);
         let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let answering = router.clone().oneshot(request);
+        // A router is always ready.
+        let answering = router.clone().call(request);
         async move {
             let mut response = answering.await?;
             if !rest.read_up(waits_to_be_told).await {

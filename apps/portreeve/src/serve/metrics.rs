@@ -35,7 +35,7 @@ pub(super) struct Metrics {
 pub(super) struct Counts {
     /// 1xx … 5xx.
     by_class: [AtomicU64; 5],
-    /// How many took at most as long as the bound of the same place.
+    /// How many took at most as long as the bound of the same place, and longer than the bound before it.
     within: [AtomicU64; BUCKETS.len()],
     microseconds: AtomicU64,
 }
@@ -70,10 +70,9 @@ impl Counts {
             return;
         };
         class.fetch_add(1, Ordering::Relaxed);
-        for (bound, count) in BUCKETS.iter().zip(&self.within) {
-            if microseconds <= bound.saturating_mul(1_000) {
-                count.fetch_add(1, Ordering::Relaxed);
-            }
+        let mut all = BUCKETS.iter().zip(&self.within);
+        if let Some((_, count)) = all.find(|(bound, _)| microseconds <= bound.saturating_mul(1_000)) {
+            count.fetch_add(1, Ordering::Relaxed);
         }
         self.microseconds.fetch_add(microseconds, Ordering::Relaxed);
     }
@@ -107,11 +106,12 @@ impl Counts {
             ));
         }
         line(format_args!("# TYPE portreeve_http_response_seconds histogram"));
+        let mut within: u64 = 0;
         for (bound, count) in BUCKETS.iter().zip(&self.within) {
+            within = within.saturating_add(read(count));
             let (seconds, millis) = (bound / 1_000, bound % 1_000);
             line(format_args!(
-                "portreeve_http_response_seconds_bucket{{le=\"{seconds}.{millis:03}\"}} {}",
-                read(count)
+                "portreeve_http_response_seconds_bucket{{le=\"{seconds}.{millis:03}\"}} {within}"
             ));
         }
         line(format_args!(

@@ -24,6 +24,9 @@ const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
+/// How many headers an answer gets on its way out, so that there is room for them at once.
+const MOST_ADDED: usize = 11;
+
 /// A year (RFC 6797, 6.1). What lies below our name is not ours to decide.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
@@ -37,6 +40,7 @@ pub(super) fn finish(gate: &Gate, mut response: Response, context: &RequestConte
     }
     let next = response.extensions_mut().remove::<NextPage>();
     let headers = response.headers_mut();
+    headers.reserve(MOST_ADDED);
     let now = gate.0.clock.now().for_expiry();
     headers.extend(context.share().into_iter().flat_map(|share| share.headers(now)));
     for (name, value) in DEFAULTS {

@@ -14,7 +14,7 @@ use {
         convert::Infallible,
         future::Future,
         net::{IpAddr, SocketAddr},
-        panic::AssertUnwindSafe,
+        panic::{AssertUnwindSafe, catch_unwind},
         pin::Pin,
         task::{Context, Poll},
     },
@@ -53,7 +53,7 @@ pub(super) struct Gated<S> {
 
 impl<S> Service<Request> for Gated<S>
 where
-    S: Service<Request, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request, Error = Infallible>,
     S::Response: IntoResponse,
     S::Future: Send + 'static,
 {
@@ -66,28 +66,26 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
+        let start = Instant::now();
         let gate = self.gate.clone();
-        // The service that was polled ready is the one to call.
-        let fresh = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, fresh);
+        let uri = request.uri().clone();
+        let (context, peer_known) = gate.context(&request);
+        let admitted = peer_known
+            .and_then(|()| context.counted(gate.limiter().address(context.client())))
+            .and_then(|()| admit(&uri, request.headers()));
+        let work = admitted.map(|()| {
+            request.extensions_mut().insert(context.clone());
+            // Begun here, by the service that was polled ready, so that it need not be cloned.
+            catch_unwind(AssertUnwindSafe(|| self.inner.call(request)))
+        });
         Box::pin(async move {
-            let start = Instant::now();
-            let uri = request.uri().clone();
-            let (context, peer_known) = gate.context(&request);
-            let admitted = peer_known
-                .and_then(|()| context.counted(gate.limiter().address(context.client())))
-                .and_then(|()| admit(&uri, request.headers()));
-            let response = match admitted {
+            let response = match work {
                 Err(problem) => problem.into_response(),
-                Ok(()) => {
-                    request.extensions_mut().insert(context.clone());
-                    let work = AssertUnwindSafe(async { inner.call(request).await }).catch_unwind();
-                    match work.await {
-                        Ok(Ok(response)) => response.into_response(),
-                        // The panic hook has printed what and where; it stays out of our log line, for it may hold anything.
-                        Err(_) => Problem::internal("a handler panicked").into_response(),
-                    }
-                }
+                Ok(Err(_)) => panicked(),
+                Ok(Ok(work)) => match AssertUnwindSafe(work).catch_unwind().await {
+                    Ok(Ok(response)) => response.into_response(),
+                    Err(_) => panicked(),
+                },
             };
             let response = answer::finish(&gate, response, &context, &uri);
             let took = start.elapsed();
@@ -96,6 +94,11 @@ where
             Ok(response)
         })
     }
+}
+
+/// The panic hook has printed what and where; it stays out of our log line, for it may hold anything.
+fn panicked() -> Response {
+    Problem::internal("a handler panicked").into_response()
 }
 
 impl Gate {

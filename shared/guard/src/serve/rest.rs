@@ -76,7 +76,7 @@ pub(super) struct Rest(Option<Shelf>);
 pub(super) fn lend(body: Incoming) -> (Body, Rest) {
     // As of most requests: there is none.
     if body.is_end_stream() {
-        return (Body::new(body), Rest(None));
+        return (Body::empty(), Rest(None));
     }
     let shelf = Shelf::default();
     let lent = Lent {
