@@ -14,7 +14,7 @@ pub use state::{AgentStage, AgentStatus, ChainSync};
 pub(crate) use {
     new::NewAgent,
     row::{AgentRow, PolicyRow, find, lock, lock_all, named, out_of_step, policy as find_policy, signed},
-    shown::Shown,
+    shown::{Rendered, Shown},
     sync::{JOB, sync},
     view::AgentView,
 };
@@ -41,7 +41,7 @@ use {
     portreeve_store::{Database, Fetch, Tx},
     serde::Serialize,
     serde_json::json,
-    shown::{Before, Rendered},
+    shown::Before,
     utoipa::ToSchema,
     view::{ResumeApproval, WarningView},
 };
@@ -220,17 +220,6 @@ pub(crate) async fn show(wallet: &Wallet, caller: &Principal, id: &AgentId) -> R
     match look(database, &mut database.read(), wallet.shown(), caller, id).await? {
         Seen::Whole(answer) => Ok(answer),
         Seen::Suspended(view) => Rendered::new(&to_be_resumed(wallet, caller, id, *view).await),
-    }
-}
-
-/// The same, as what it is rendered from.
-pub(crate) async fn view(wallet: &Wallet, caller: &Principal, id: &AgentId) -> Result<AgentView, Problem> {
-    let mut read = wallet.database().read();
-    let agent = reach(&mut read, caller, id).await?;
-    let view = AgentView::new(&agent, &policy_of(&mut read, &agent).await?);
-    match may_be_resumed(&agent) {
-        Ok(()) => Ok(to_be_resumed(wallet, caller, id, view).await),
-        Err(_) => Ok(view),
     }
 }
 

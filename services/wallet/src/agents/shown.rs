@@ -14,8 +14,14 @@ use {
     moka::sync::Cache,
     portreeve_guard::Problem,
     portreeve_kernel::{AgentId, Principal},
-    std::{sync::Arc, time::Duration},
+    serde::{Serialize, Serializer, ser::Error as _},
+    serde_json::Value,
+    std::{borrow::Cow, sync::Arc, time::Duration},
     tokio::time::Instant,
+    utoipa::{
+        PartialSchema, ToSchema,
+        openapi::{RefOr, schema::Schema},
+    },
 };
 
 /// Agents that are kept at most; those beyond cost two reads each time.
@@ -93,6 +99,30 @@ impl Rendered {
     pub(super) fn new(view: &AgentView) -> Result<Self, Problem> {
         let text = serde_json::to_vec(view).map_err(Problem::internal)?;
         Ok(Self(text.into()))
+    }
+}
+
+/// For where it is part of something else. Described as the view that it was rendered from.
+impl Serialize for Rendered {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let view: Value = serde_json::from_slice(&self.0).map_err(S::Error::custom)?;
+        view.serialize(to)
+    }
+}
+
+impl PartialSchema for Rendered {
+    fn schema() -> RefOr<Schema> {
+        AgentView::schema()
+    }
+}
+
+impl ToSchema for Rendered {
+    fn name() -> Cow<'static, str> {
+        AgentView::name()
+    }
+
+    fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
+        AgentView::schemas(all);
     }
 }
 

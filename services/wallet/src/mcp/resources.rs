@@ -4,7 +4,7 @@ use {
     super::arguments::{Filter, whose},
     crate::{
         Wallet,
-        agents::{self, AgentView, BalanceView, PolicyView},
+        agents::{self, BalanceView, PolicyView, Rendered},
         scopes,
         transactions::{self, TransactionView},
     },
@@ -46,9 +46,9 @@ pub(super) async fn status(
     wallet: Wallet,
     caller: Caller<scopes::AgentsRead>,
     named: Option<String>,
-) -> Result<AgentView, Problem> {
+) -> Result<Rendered, Problem> {
     let agent = at(&caller.principal, named)?;
-    agents::view(&wallet, &caller.principal, &agent).await
+    agents::show(&wallet, &caller.principal, &agent).await
 }
 
 pub(super) async fn recent(

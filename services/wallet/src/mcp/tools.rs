@@ -4,7 +4,7 @@ use {
     super::arguments::{Filter, OfAgent, OfTransaction, Resume, Suspend, whose},
     crate::{
         Wallet,
-        agents::{self, AgentView, BalanceView, PolicyView},
+        agents::{self, AgentView, BalanceView, PolicyView, Rendered},
         scopes,
         transactions::{self, TransactionView, UsageView},
     },
@@ -97,9 +97,9 @@ pub(super) async fn status(
     caller: Caller<scopes::AgentsRead>,
     arguments: OfAgent,
     _: Call,
-) -> Result<AgentView, Problem> {
+) -> Result<Rendered, Problem> {
     let agent = whose(&caller.principal, arguments.agent_id)?;
-    agents::view(&wallet, &caller.principal, &agent).await
+    agents::show(&wallet, &caller.principal, &agent).await
 }
 
 pub(super) async fn suspend(
