@@ -315,6 +315,7 @@ fn principal(owner: &Owner, role: Role, key: &KeyId, agent: Option<AgentId>) -> 
         user: None,
         client: None,
         tier: Tier::Default,
+        bypass: false,
     }
 }
 

@@ -13,6 +13,7 @@ mod looks;
 mod mcp;
 mod pages;
 mod policy;
+mod resource;
 mod serve;
 mod token;
 mod tx;
@@ -117,6 +118,9 @@ enum Command {
     /// People who sign in: invite, list, change, remove
     #[command(subcommand)]
     User(user::UserCommand),
+    /// The servers that take our tokens, ours and others': register, list, show, remove
+    #[command(subcommand)]
+    Resource(resource::ResourceCommand),
     /// The keys that access tokens are signed with: have another one sign
     #[command(subcommand)]
     Issuer(issuer::IssuerCommand),
@@ -353,6 +357,7 @@ fn command(args: Args) -> Result<(), CliError> {
         Command::Client(command) => runtime()?.block_on(client::run(&context, command)),
         Command::Grant(command) => runtime()?.block_on(grant::run(&context, command)),
         Command::User(command) => runtime()?.block_on(user::run(&context, command)),
+        Command::Resource(command) => runtime()?.block_on(resource::run(&context, command)),
         Command::Issuer(command) => runtime()?.block_on(issuer::run(&context, command)),
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),
         Command::Policy(command) => runtime()?.block_on(policy::run(&context, command)),

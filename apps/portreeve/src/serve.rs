@@ -25,8 +25,8 @@ use {
     metrics::Metrics,
     node::{Node, NodeError},
     portreeve_auth::{
-        Agents, Auth, AuthLog, Bearers, Issuer, Keys, People, ResourceServer, SealKey, SigningError, SigningKeys,
-        Strangers, Tokens,
+        Agents, Auth, AuthLog, Bearers, Issuer, Keys, People, SealKey, SigningError, SigningKeys, Strangers, Tokens,
+        wallet_face,
     },
     portreeve_chain::Programs,
     portreeve_guard::{
@@ -196,7 +196,7 @@ async fn begin(
     if let Some(weakness) = Isolation::look(home, &socket).await.weakness() {
         tracing::warn!(signer.isolated = false, "{weakness}; {CURE}");
     }
-    let house = House::build(parts)?;
+    let house = House::build(parts).await?;
     let in_flight = house.wallet.recover().await?;
     tracing::info!(project = %project.id, cluster = %project.cluster, in_flight, "recovered");
     Ok(Begun { database, time, house })
@@ -219,6 +219,7 @@ async fn go_on(
     background.spawn(house.wallet.payment_jobs(runner("payments")).run(stopped(&stop)));
     background.spawn(house.wallet.agent_jobs(runner("agents")).run(stopped(&stop)));
     background.spawn(house.wallet.clone().upkeep(stopped(&stop)));
+    background.spawn(Arc::clone(&house.keys).registry_upkeep(stopped(&stop)));
     background.spawn(portreeve_auth::upkeep(house.keys, house.audit_log, stopped(&stop)));
     background.spawn(house.signing.upkeep(stopped(&stop)));
     background.spawn(limit::upkeep(house.limiter, stopped(&stop)));
@@ -275,7 +276,7 @@ struct House {
 }
 
 impl House {
-    fn build(parts: HouseParts) -> Result<Self, ServeError> {
+    async fn build(parts: HouseParts) -> Result<Self, ServeError> {
         let HouseParts {
             database,
             chain,
@@ -297,6 +298,7 @@ impl House {
             Arc::clone(&entropy),
             origin.clone(),
         ));
+        keys.open_registry().await?;
         let audit_log = Arc::new(AuthLog::new(time.clock()));
         let needs = Needs {
             database: database.clone(),
@@ -305,7 +307,6 @@ impl House {
         };
         let metrics = Metrics::new(needs.clone());
         let limiter = Arc::new(Limiter::new(limits));
-        let wallet_server = ResourceServer::wallet(&origin);
         let gate = Gate::new(GateParts {
             authenticator: Arc::new(Bearers {
                 keys: Arc::clone(&keys),
@@ -318,7 +319,7 @@ impl House {
             // For request ids.
             entropy: Arc::new(NamesEntropy),
             proxies,
-            faces: vec![wallet_server.face(&["/api/v1", "/mcp"])],
+            faces: vec![wallet_face(&origin, &["/api/v1", "/mcp"])],
             https_only: origin.is_https() && !origin.is_loopback(),
         });
         let people = Arc::new(People::new(&keys, seal));
@@ -340,7 +341,7 @@ impl House {
         if !people.can_sign_in() {
             tracing::warn!(%origin, "nobody can sign in: a passkey belongs to a name; set `server.origin` to one");
         }
-        let issuer = Issuer::new(&keys, Arc::clone(&signing), vec![wallet_server], strangers);
+        let issuer = Issuer::new(&keys, Arc::clone(&signing), strangers);
         let auth = Auth {
             gate: gate.clone(),
             keys: Arc::clone(&keys),

@@ -121,6 +121,8 @@ codes! {
     RequestIdempotencyKeyMissing "REQUEST_IDEMPOTENCY_KEY_MISSING" 428 false - "Idempotency-Key missing", "Send an `Idempotency-Key` header of 1 to 255 visible ASCII characters, new for each payment and the same for each retry.";
     RequestIdempotencyMismatch "REQUEST_IDEMPOTENCY_MISMATCH" 422 false - "Idempotency-Key reused with another body", "Use a new key for a new payment, or repeat the first body exactly.";
 
+    ResourceServerNotFound "RESOURCE_SERVER_NOT_FOUND" 404 false - "Resource server not found", "List the resource servers to see which are registered.";
+
     UserNotFound "USER_NOT_FOUND" 404 false - "User not found", "List the users to see who there is.";
     UserLastOwner "USER_LAST_OWNER" 409 false - "The last owner", "Make somebody else an owner first.";
 

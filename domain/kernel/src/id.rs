@@ -154,6 +154,8 @@ ids! {
     UserId = "usr";
     /// One sign-in of a person, in one browser.
     SessionId = "ses";
+    /// A service that takes our tokens, under an audience of its own.
+    ResourceServerId = "rsv";
 }
 
 /// The public half of an API key: `key_` and 12 characters. Carries no time, so that a key's age does not show.

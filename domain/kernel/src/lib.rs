@@ -43,7 +43,8 @@ pub use address::{Address, AddressError, Mint};
 pub use code::{Code, Level};
 pub use entropy::Entropy;
 pub use id::{
-    AgentId, EventId, GrantId, IdError, KeyId, OwnerId, ProjectId, RequestId, SessionId, TransactionId, UserId,
+    AgentId, EventId, GrantId, IdError, KeyId, OwnerId, ProjectId, RequestId, ResourceServerId, SessionId,
+    TransactionId, UserId,
 };
 pub use money::{Amount, AmountError, Asset, Total};
 pub use network::{Network, NetworkError};

@@ -5,7 +5,8 @@ use {
         entropy::Entropy,
         id::{GrantId, IdError, is_base32, random_base32},
     },
-    std::{fmt, str::FromStr},
+    serde::{Deserialize, Deserializer},
+    std::{borrow::Cow, fmt, str::FromStr},
 };
 
 /// How many characters of chance tell the tokens of one grant apart: 80 bits.
@@ -51,6 +52,13 @@ impl FromStr for TokenId {
             grant: grant.parse()?,
             text: text.into(),
         })
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

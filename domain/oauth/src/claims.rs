@@ -5,7 +5,7 @@ use {
         client::ClientId,
         client_auth::{Audience, present},
     },
-    portreeve_kernel::{AgentId, Now, OwnerId, ProjectId, ScopeSet, Seconds, Timestamp},
+    portreeve_kernel::{AgentId, Now, OwnerId, ProjectId, Role, ScopeSet, Seconds, Timestamp},
     serde::{Deserialize, Serialize, de::IgnoredAny},
 };
 
@@ -42,6 +42,17 @@ pub struct AccessClaims {
     /// The one agent it speaks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<AgentId>,
+    /// In which capacity. For resource servers that cannot look at the grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// That a person's role passes the scope checks of this one resource server.
+    #[serde(skip_serializing_if = "is_not")]
+    pub bypass: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_not(said: &bool) -> bool {
+    !*said
 }
 
 fn as_text<S: serde::Serializer>(scopes: &ScopeSet, to: S) -> Result<S::Ok, S::Error> {
@@ -64,6 +75,9 @@ struct Shown {
     owner_id: OwnerId,
     project_id: ProjectId,
     agent_id: Option<AgentId>,
+    role: Option<Role>,
+    #[serde(default)]
+    bypass: bool,
     cnf: Option<IgnoredAny>,
 }
 
@@ -160,6 +174,8 @@ impl AccessClaims {
             owner_id: shown.owner_id,
             project_id: shown.project_id,
             agent_id: shown.agent_id,
+            role: shown.role,
+            bypass: shown.bypass,
         })
     }
 }
@@ -245,6 +261,9 @@ mod tests {
             ("scope", json!("a\"b")),
             ("agent_id", json!("agt_short")),
             ("owner_id", json!("")),
+            ("role", json!(1)),
+            ("bypass", json!("true")),
+            ("bypass", json!(null)),
         ] {
             assert_eq!(
                 accept(&[(name, value.clone())], T),

@@ -17,6 +17,7 @@
     )
 )]
 
+mod access_token;
 mod authorize;
 mod claims;
 mod client;
@@ -25,9 +26,11 @@ mod client_keys;
 mod code;
 mod device;
 mod document;
+mod endpoints;
 mod error;
 mod header;
 mod introspect;
+mod key_set;
 mod metadata;
 mod params;
 mod pkce;
@@ -38,6 +41,7 @@ mod resource;
 mod token;
 
 pub use {
+    access_token::AccessToken,
     authorize::{Asked, Denied, Page, answer_with_code, answer_with_error, asked, asked_scopes},
     claims::{AccessClaims, ClaimsError, Expected},
     client::{AuthMethod, Client, ClientId, Grant, GrantSet},
@@ -45,15 +49,17 @@ pub use {
     client_keys::{ClientKey, ClientKeys},
     code::{Code, CodeTtl, Redeemed, UNKNOWN_CODE, redeem},
     device::{Device, DeviceState, Polled, UNKNOWN_DEVICE, UserCode, polled},
+    endpoints::Endpoints,
     error::{ErrorCode, OAuthError},
     header::{Algorithm, HeaderError, TokenHeader},
-    introspect::{Active, Introspection},
+    introspect::{Active, Introspection, Told, ToldError},
+    key_set::signing_keys,
     metadata::{JsonWebKey, JsonWebKeySet, Offers, ProtectedResource, ServerMetadata},
     params::Params,
     pkce::{Challenge, Verifier},
     redirect::RedirectUri,
     refresh::{Family, Presentation, Refreshed, UNKNOWN_REFRESH, present, successor},
     registration::{Described, KeySource, Registration, registered},
-    resource::Resource,
+    resource::{Resource, ResourceError},
     token::{TokenRequest, token_request},
 };

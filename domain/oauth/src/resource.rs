@@ -4,6 +4,7 @@ use {
     crate::{
         error::{ErrorCode, OAuthError},
         params::Params,
+        redirect::RedirectUri,
     },
     serde::Serialize,
     std::fmt,
@@ -13,6 +14,16 @@ const UNKNOWN: OAuthError = OAuthError::new(
     ErrorCode::InvalidTarget,
     "resource names no resource server of this issuer",
 );
+
+/// Longer than any real one, and short enough for every place where it is shown.
+const LENGTH_MAX: usize = 512;
+
+/// The text names no resource server that could be registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a resource is an `https` address (`http` on loopback) of at most 512 characters, without user, query, fragment and dot segments"
+)]
+pub struct ResourceError;
 
 /// The audience of a resource server, as it was configured. Compared byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -24,6 +35,27 @@ impl Resource {
     #[must_use]
     pub fn configured(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// The name of a resource server that somebody registers: an absolute address without a fragment (RFC 8707, 2) that two
+    /// readers cannot read differently, and without a query, because its metadata has to have an address (RFC 9728, 3).
+    ///
+    /// # Errors
+    /// [`ResourceError`].
+    pub fn register(text: &str) -> Result<Self, ResourceError> {
+        let is_step = |segment: &str| {
+            let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+            matches!(plain.as_str(), "." | "..")
+        };
+        let fits = text.len() <= LENGTH_MAX
+            && !text.contains('?')
+            && RedirectUri::register(text).is_ok()
+            && !text.split('/').any(is_step);
+        if fits {
+            Ok(Self::configured(text))
+        } else {
+            Err(ResourceError)
+        }
     }
 
     /// The one of `known` that the request asks for; the first of them when it asks for none, because a default that is
@@ -97,6 +129,43 @@ mod tests {
             "x",
         ] {
             assert_eq!(Resource::asked(&params(bad), &known()), Err(UNKNOWN), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_resource_is_an_https_address_that_everybody_reads_alike() {
+        for good in [
+            "https://reports.example/mcp",
+            "https://reports.example",
+            "https://reports.example:8443/a/b",
+            "http://localhost:9000/mcp",
+            "http://127.0.0.1/mcp",
+            "http://[::1]:80/mcp",
+        ] {
+            assert_eq!(Resource::register(good).unwrap().as_str(), good);
+        }
+        let long = format!("https://reports.example/{}", "x".repeat(500));
+        for bad in [
+            "",
+            "reports",
+            "http://reports.example/mcp",
+            "http://127.0.0.2/mcp",
+            "HTTPS://reports.example/mcp",
+            "https://Reports.example/mcp",
+            "https://reports.example/mcp#part",
+            "https://reports.example/mcp#",
+            "https://reports.example/mcp?tenant=1",
+            "https://user@reports.example/mcp",
+            "https://reports.example/a/../mcp",
+            "https://reports.example/%2E%2e/mcp",
+            "https://reports.example/*",
+            "https:///mcp",
+            "https://reports.example/mc p",
+            "urn:reports",
+            "javascript:alert(1)",
+            long.as_str(),
+        ] {
+            assert_eq!(Resource::register(bad), Err(ResourceError), "{bad}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use {
     crate::{admissions::Admissions, refusals::Refusals},
-    portreeve_guard::{Admission, AuditSink, Refusal},
+    portreeve_guard::{Admission, AuditSink, Bypass, Refusal},
     portreeve_kernel::Clock,
     portreeve_store::{Database, StoreError},
     std::{fmt, sync::Arc},
@@ -24,6 +24,10 @@ impl fmt::Debug for AuthLog {
 impl AuditSink for AuthLog {
     fn refused(&self, refusal: &Refusal<'_>) {
         self.refusals.note(refusal, self.clock.now().for_expiry());
+    }
+
+    fn bypassed(&self, bypass: &Bypass<'_>) {
+        self.refusals.note_bypass(bypass, self.clock.now().for_expiry());
     }
 
     fn admitted(&self, admission: &Admission<'_>) {

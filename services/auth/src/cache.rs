@@ -8,7 +8,7 @@ use {
     crate::token::Hash,
     moka::sync::Cache,
     portreeve_guard::Network,
-    portreeve_kernel::{Now, Principal, Timestamp},
+    portreeve_kernel::{Now, Principal, ScopeSet, Timestamp},
     portreeve_policy::Hours,
     sha2::{Digest, Sha256},
     std::{
@@ -39,6 +39,8 @@ const SHARDS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) principal: Arc<Principal>,
+    /// All that it was granted, also what only other resource servers understand.
+    pub(crate) granted: ScopeSet,
     /// Empty for anywhere.
     pub(crate) networks: Box<[Network]>,
     /// `None` for all.

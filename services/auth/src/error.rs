@@ -1,9 +1,14 @@
 //! Why something was not done about a key or a client, and what the caller is told.
 
 use {
-    crate::oauth::signing::SigningError,
+    crate::{
+        oauth::signing::SigningError,
+        resources::{new::Unfit, rows::Taken},
+    },
     portreeve_guard::{Problem, caller, insufficient_scope, not_found, page::bad_cursor},
-    portreeve_kernel::{AgentId, Code, Credential, Environment, GrantId, KeyId, Role, Scope, Timestamp},
+    portreeve_kernel::{
+        AgentId, Code, Credential, Environment, GrantId, KeyId, ResourceServerId, Role, Scope, Timestamp,
+    },
     portreeve_store::StoreError,
 };
 
@@ -50,6 +55,18 @@ pub enum KeyError {
     /// There is no such grant, or it is somebody else's.
     #[error("no such grant")]
     NoSuchGrant,
+    /// There is no such resource server, or it is somebody else's.
+    #[error("no such resource server")]
+    NoSuchServer,
+    /// One of ours, which goes with the program.
+    #[error("this resource server is one of the program's own")]
+    OwnServer,
+    /// A resource server that nobody can register.
+    #[error(transparent)]
+    UnfitServer(Unfit),
+    /// What it asks for is another's.
+    #[error(transparent)]
+    ServerTaken(Taken),
     /// The client was ended for good.
     #[error("the client was ended; make a new one")]
     ClientEnded,
@@ -87,6 +104,19 @@ impl From<KeyError> for Problem {
             KeyError::KeyEnded => not_found::<KeyId>().detail(detail),
             KeyError::NoSuchClient => Self::new(Code::AuthClientNotFound),
             KeyError::NoSuchGrant => not_found::<GrantId>(),
+            KeyError::NoSuchServer => not_found::<ResourceServerId>(),
+            KeyError::OwnServer => Self::new(Code::ValidationInvalidFormat)
+                .detail(detail)
+                .param("serverId"),
+            KeyError::UnfitServer(unfit) => Self::new(match unfit {
+                Unfit::TooMany => Code::ValidationOutOfRange,
+                Unfit::BuiltInScope(_) | Unfit::BuiltInRole(_) | Unfit::RoleName(_) | Unfit::UnknownScope { .. } => {
+                    Code::ValidationInvalidFormat
+                }
+            })
+            .detail(detail)
+            .param(unfit.field()),
+            KeyError::ServerTaken(taken) => Self::new(Code::ValidationDuplicate).detail(detail).param(taken.field()),
             KeyError::NoSecret => Self::new(Code::ValidationInvalidFormat)
                 .detail(detail)
                 .param("clientId"),

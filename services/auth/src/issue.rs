@@ -3,6 +3,7 @@
 use {
     crate::{
         error::KeyError,
+        resources::registry::Servers,
         rows::{self, ApiKey},
         token,
     },
@@ -112,12 +113,18 @@ pub(crate) async fn write_down(tx: &mut Tx, created: &CreatedKey) -> Result<(), 
 }
 
 /// The first scope in alphabetical order that is too wide decides.
-pub(crate) fn check_scopes(asked: &ScopeSet, role: &Role, creator: &Principal) -> Result<(), KeyError> {
-    let grant = roles::grant(asked, role, &creator.scopes);
-    let Some(scope) = grant.refused.iter().next().cloned() else {
+pub(crate) fn check_scopes(
+    servers: &Servers,
+    asked: &ScopeSet,
+    role: &Role,
+    creator: &Principal,
+) -> Result<(), KeyError> {
+    let (most, held) = (servers.most(role, creator), servers.held(creator));
+    let refused = asked.iter().find(|scope| !most.holds(scope) || !held.holds(scope));
+    let Some(scope) = refused.cloned() else {
         return Ok(());
     };
-    if creator.scopes.holds(&scope) {
+    if held.holds(&scope) {
         let role = role.clone();
         return Err(KeyError::WiderThanRole { scope, role });
     }

@@ -10,6 +10,7 @@ use {
         issue::{CreatedKey, Made, NewKey, check_scopes, make, write_down},
         oauth::{RecentOauth, issued::Issues, register, sweep},
         origin::{Addresses, Origin},
+        resources::registry::Registry,
         rows::{self, ApiKey, Life, Position},
         token,
         uses::Uses,
@@ -34,6 +35,8 @@ pub struct Keys {
     pub(crate) audience: Box<str>,
     pub(crate) cache: Recent<Arc<Entry>>,
     pub(crate) recent_oauth: Arc<RecentOauth>,
+    /// The resource servers that tokens are made for.
+    pub(crate) registry: Arc<Registry>,
     pub(crate) uses: Uses,
     /// Tokens that were made and are not in the audit log yet.
     pub(crate) issues: Arc<Issues>,
@@ -62,6 +65,7 @@ impl Keys {
     #[must_use]
     pub fn new(db: Database, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, origin: Origin) -> Self {
         Self {
+            registry: Arc::new(Registry::new(db.clone())),
             db,
             clock,
             entropy,
@@ -88,7 +92,7 @@ impl Keys {
             Some(_) => Role::Agent,
             None => creator.role.clone(),
         };
-        check_scopes(&new.scopes, &role, creator)?;
+        check_scopes(&self.servers(), &new.scopes, &role, creator)?;
         if let Some(asked) = new.environment.filter(|asked| *asked != creator.environment) {
             let taken = creator.environment;
             return Err(KeyError::OtherEnvironment { asked, taken });
@@ -191,7 +195,7 @@ impl Keys {
             if old.revoked_at.is_some() || old.is_expired(at) {
                 return Err(KeyError::KeyEnded);
             }
-            check_scopes(&old.scopes, &old.role, &by)?;
+            check_scopes(&keys.servers(), &old.scopes, &old.role, &by)?;
             let made = Made {
                 project: old.project.clone(),
                 owner: old.owner.clone(),

@@ -24,6 +24,7 @@ mod oauth;
 mod origin;
 mod people;
 mod refusals;
+mod resources;
 mod rows;
 pub mod scopes;
 mod token;
@@ -38,8 +39,9 @@ pub use {
     issue::{CreatedKey, NewKey, first_key},
     keys::{Agents, Keys},
     oauth::{
-        Issuer, ResourceServer, Strangers, Tokens,
+        Issuer, Strangers, Tokens,
         signing::{SealKey, SigningError, SigningKeys},
+        wallet_face,
     },
     people::{
         People,
@@ -48,6 +50,7 @@ pub use {
         sessions::SignedIn,
         users::{Invited, ListedUser, User, first_person},
     },
+    resources::{ResourceServer, new::Unfit, rows::Taken},
     rows::{ApiKey, SCHEMA},
     upkeep::upkeep,
 };
@@ -102,6 +105,8 @@ pub fn router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::users::change, http::users::remove))
         .routes(routes!(http::users::link))
         .routes(routes!(http::passkeys::list))
+        .routes(routes!(http::resources::register, http::resources::list))
+        .routes(routes!(http::resources::show, http::resources::remove))
         .routes(routes!(http::signing_keys::rotate))
         .routes(routes!(http::signing_keys::revoke))
 }

@@ -30,7 +30,7 @@ pub(crate) mod tokens;
 
 pub(crate) use issue::{IssueError, Issued};
 pub use {
-    issuer::{Issuer, ResourceServer, Strangers},
+    issuer::{Issuer, Strangers, wallet_face},
     tokens::Tokens,
 };
 

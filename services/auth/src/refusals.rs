@@ -4,8 +4,8 @@
 //! [`MOST`] different ones wait, and beyond that they are only counted. Never the token.
 
 use {
-    portreeve_guard::{Reason, Refusal},
-    portreeve_kernel::{OwnerId, ProjectId, Timestamp},
+    portreeve_guard::{Bypass, Reason, Refusal, RequestContext},
+    portreeve_kernel::{OwnerId, Principal, ProjectId, Timestamp},
     portreeve_store::{AuditEntry, Database, StoreError},
     serde_json::json,
     std::{
@@ -22,9 +22,14 @@ pub(crate) const MOST: usize = 256;
 /// What is kept of what a client calls itself, in characters.
 const USER_AGENT_CHARACTERS: usize = 200;
 
-/// Failures that are alike.
+/// What is told of.
+const FAILED: &str = "auth.failed";
+const BYPASSED: &str = "auth.scope_bypassed";
+
+/// Failures that are alike, and passes by role.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Kind {
+    told_as: &'static str,
     reason: &'static str,
     client: IpAddr,
     /// Whose secret was right.
@@ -63,6 +68,7 @@ impl Refusals {
     pub(crate) fn note(&self, refusal: &Refusal<'_>, now: Timestamp) {
         let context = refusal.context;
         let kind = Kind {
+            told_as: FAILED,
             reason: refusal.reason.as_str(),
             client: context.client(),
             credential: refusal.holder.map(|holder| holder.credential.to_string()),
@@ -74,6 +80,32 @@ impl Refusals {
             },
             client_id: refusal.client.map(str::to_owned),
         };
+        self.count((kind, now), context, refusal.holder, refusal.user_agent);
+    }
+
+    /// Somebody's role passed a scope check.
+    pub(crate) fn note_bypass(&self, bypass: &Bypass<'_>, now: Timestamp) {
+        let context = bypass.context;
+        let kind = Kind {
+            told_as: BYPASSED,
+            reason: "role",
+            client: context.client(),
+            credential: Some(bypass.holder.credential.to_string()),
+            method: context.method().to_string(),
+            route: context.route().map(str::to_owned),
+            required_scope: Some(bypass.lacking.to_string()),
+            client_id: bypass.holder.client.as_deref().map(str::to_owned),
+        };
+        self.count((kind, now), context, Some(bypass.holder), bypass.user_agent);
+    }
+
+    fn count(
+        &self,
+        (kind, now): (Kind, Timestamp),
+        context: &RequestContext,
+        holder: Option<&Principal>,
+        user_agent: Option<&str>,
+    ) {
         let mut waiting = self.lock();
         if let Some(alike) = waiting.different.get_mut(&kind) {
             alike.count = alike.count.saturating_add(1);
@@ -81,11 +113,9 @@ impl Refusals {
             let failures = Failures {
                 first_at: now,
                 first_request: context.id().to_string(),
-                user_agent: refusal
-                    .user_agent
-                    .map(|text| text.chars().take(USER_AGENT_CHARACTERS).collect()),
-                owner: refusal.holder.map(|holder| holder.owner.clone()),
-                project: refusal.holder.map(|holder| holder.project.clone()),
+                user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_CHARACTERS).collect()),
+                owner: holder.map(|holder| holder.owner.clone()),
+                project: holder.map(|holder| holder.project.clone()),
                 count: 1,
             };
             waiting.different.insert(kind, failures);
@@ -148,7 +178,7 @@ fn entries(waiting: &Waiting, now: Timestamp) -> Vec<AuditEntry> {
     if waiting.beyond > 0 {
         entries.push(AuditEntry {
             at: now,
-            kind: "auth.failed".into(),
+            kind: FAILED.into(),
             actor: "anonymous".to_owned(),
             owner: None,
             project: None,
@@ -162,7 +192,7 @@ fn entries(waiting: &Waiting, now: Timestamp) -> Vec<AuditEntry> {
 fn entry((kind, failures): (&Kind, &Failures)) -> AuditEntry {
     AuditEntry {
         at: failures.first_at,
-        kind: "auth.failed".into(),
+        kind: kind.told_as.into(),
         actor: kind
             .credential
             .as_ref()

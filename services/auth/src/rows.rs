@@ -60,6 +60,11 @@ pub const SCHEMA: Schema = Schema {
             name: "key tiers and hours",
             sql: include_str!("tiers.sql"),
         },
+        Migration {
+            id: 10,
+            name: "resource servers",
+            sql: include_str!("resources.sql"),
+        },
     ],
 };
 

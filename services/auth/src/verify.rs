@@ -11,15 +11,12 @@ use {
         rows::{self, ApiKey, Found},
         token::{self, Hash},
     },
-    portreeve_guard::{AuthFailure, Authenticate, Network},
-    portreeve_kernel::{AuthMethod, Credential, Principal, Role, ScopeSet, Timestamp},
+    portreeve_guard::{AuthFailure, Authenticate},
+    portreeve_kernel::{AuthMethod, Credential, Principal, Role, ScopeSet},
     portreeve_policy::roles,
     std::{net::IpAddr, sync::Arc},
     subtle::ConstantTimeEq,
 };
-
-/// Who a key speaks for, from where, and until when.
-pub(crate) type Known = (Arc<Principal>, Vec<Network>, Option<Timestamp>);
 
 #[async_trait::async_trait]
 impl Authenticate for Keys {
@@ -59,12 +56,11 @@ impl Keys {
         Ok(Arc::clone(&entry.principal))
     }
 
-    /// Whom `key` speaks for when it is good now, from where alone it may be used, and until when: for those who ask about
-    /// it, and see to its addresses themselves.
+    /// What is known of `key` when it is good now: for those who ask about it, and see to its addresses themselves.
     ///
     /// # Errors
     /// When it cannot be found out.
-    pub(crate) async fn known(&self, key: &str) -> Result<Option<Known>, IssueError> {
+    pub(crate) async fn known(&self, key: &str) -> Result<Option<Arc<Entry>>, IssueError> {
         if !token::is_well_formed(key) {
             return Ok(None);
         }
@@ -81,8 +77,7 @@ impl Keys {
         if entry.is_expired(now.for_expiry()) || entry.closed(now).is_some() {
             return Ok(None);
         }
-        let networks = entry.networks.to_vec();
-        Ok(Some((Arc::clone(&entry.principal), networks, entry.expires_at)))
+        Ok(Some(entry))
     }
 
     /// Asks the database. A key that is good now is kept for a while; anything else is asked for again.
@@ -109,6 +104,7 @@ impl Keys {
         let now = self.clock.now().for_expiry();
         let entry = Arc::new(Entry {
             principal,
+            granted: key.scopes,
             networks: key.networks.into(),
             hours: key.hours,
             expires_at: key.expires_at,
@@ -135,6 +131,7 @@ fn principal(key: &ApiKey, audience: &str) -> Principal {
         user: None,
         client: None,
         tier: key.tier,
+        bypass: false,
         scopes: effective(&key.scopes, &key.role),
     }
 }

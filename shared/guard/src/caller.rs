@@ -6,7 +6,7 @@
 use {
     crate::{
         context::RequestContext,
-        gate::{Admission, Gate, Reason, Refusal},
+        gate::{Admission, Bypass, Gate, Reason, Refusal},
         problem::Problem,
     },
     axum::{
@@ -105,7 +105,7 @@ impl<S: RequiredScope> Caller<S> {
     /// # Errors
     /// `AUTH_SCOPE_INSUFFICIENT`.
     pub(crate) fn of(principal: Arc<Principal>) -> Result<Self, Problem> {
-        if !principal.scopes.holds(&S::SCOPE) {
+        if !principal.may(&S::SCOPE) {
             return Err(insufficient_scope(&S::SCOPE));
         }
         Ok(Self {
@@ -133,7 +133,8 @@ pub(crate) fn count(
     })
 }
 
-/// Whether `principal` may do what needs all of `scopes`. If not, that is noted in the audit log.
+/// Whether `principal` may do what needs all of `scopes`. If not, that is noted in the audit log; and so is whoever lacks one
+/// and passes all the same, because of their role.
 ///
 /// # Errors
 /// `AUTH_SCOPE_INSUFFICIENT`, which names all of them.
@@ -147,6 +148,10 @@ pub(crate) fn holds(
     let Some(lacking) = scopes.iter().find(|scope| !principal.scopes.holds(scope)) else {
         return Ok(());
     };
+    if principal.bypass {
+        gate.bypassed(&Bypass::new(context, headers, principal, lacking));
+        return Ok(());
+    }
     let reason = Reason::ScopeInsufficient(lacking.clone());
     gate.refused(&Refusal::new(context, headers, reason).by(principal));
     Err(match scopes {

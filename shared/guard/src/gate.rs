@@ -32,6 +32,9 @@ pub trait AuditSink: Send + Sync {
 
     /// Somebody was let in, whatever became of what they asked. Every request comes by here.
     fn admitted(&self, admission: &Admission<'_>);
+
+    /// Somebody passed a scope check because of their role.
+    fn bypassed(&self, bypass: &Bypass<'_>);
 }
 
 /// Who counts answers. Called on the request's own task, so it must not block or wait.
@@ -81,6 +84,36 @@ pub struct Refusal<'a> {
     pub client: Option<&'a str>,
     /// What the client calls itself. Its own words, of any length.
     pub user_agent: Option<&'a str>,
+}
+
+/// Somebody did what needs a scope that their credential does not hold, because their role passes the checks of this resource
+/// server.
+#[derive(Debug)]
+pub struct Bypass<'a> {
+    /// In which request.
+    pub context: &'a RequestContext,
+    /// Who.
+    pub holder: &'a Principal,
+    /// The first scope that it lacks.
+    pub lacking: &'a Scope,
+    /// What the client calls itself. Its own words, of any length.
+    pub user_agent: Option<&'a str>,
+}
+
+impl<'a> Bypass<'a> {
+    pub(crate) fn new(
+        context: &'a RequestContext,
+        headers: &'a HeaderMap,
+        holder: &'a Principal,
+        lacking: &'a Scope,
+    ) -> Self {
+        Self {
+            context,
+            holder,
+            lacking,
+            user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()),
+        }
+    }
 }
 
 /// Why somebody was not let in.
@@ -265,6 +298,11 @@ impl Gate {
     /// `SYSTEM_RATE_LIMITED` when that was once too often: then nothing else is to be told.
     pub fn wrong_credential(&self, context: &RequestContext) -> Result<(), Problem> {
         Ok(self.0.limiter.wrong_credential(context.client())?)
+    }
+
+    /// Tells the audit log of somebody whose role passed a check. [`crate::Caller`] does so by itself.
+    pub(crate) fn bypassed(&self, bypass: &Bypass<'_>) {
+        self.0.audit.bypassed(bypass);
     }
 
     /// Tells the audit log of somebody who was not let in. [`crate::Caller`] does so by itself.

@@ -6,7 +6,7 @@ use {
         extract::{FromRequestParts, RawPathParams},
         http::request::Parts,
     },
-    portreeve_kernel::{AgentId, Code, GrantId, KeyId, TransactionId, UserId},
+    portreeve_kernel::{AgentId, Code, GrantId, KeyId, ResourceServerId, TransactionId, UserId},
     std::str::FromStr,
 };
 
@@ -34,6 +34,10 @@ impl Noun for GrantId {
 
 impl Noun for UserId {
     const NOT_FOUND: Code = Code::UserNotFound;
+}
+
+impl Noun for ResourceServerId {
+    const NOT_FOUND: Code = Code::ResourceServerNotFound;
 }
 
 /// The one answer for "no such thing", "not yours" and "no id at all".

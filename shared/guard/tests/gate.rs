@@ -18,8 +18,8 @@ use {
     futures_util::stream,
     http_body_util::BodyExt,
     portreeve_guard::{
-        Admission, AuditSink, AuthFailure, Authenticate, Caller, Face, Gate, GateParts, Id, Json, Limiter, Limits,
-        Page, Paging, Problem, Proxies, Query, Refusal, RequestContext, not_found,
+        Admission, AuditSink, AuthFailure, Authenticate, Bypass, Caller, Face, Gate, GateParts, Id, Json, Limiter,
+        Limits, Page, Paging, Problem, Proxies, Query, Refusal, RequestContext, not_found,
     },
     portreeve_kernel::{AgentId, Code, Credential, KeyId, ManualClock, Principal, Role, Timestamp, entropy::Seeded},
     serde::Deserialize,
@@ -69,6 +69,10 @@ impl Authenticate for Tokens {
         match bearer {
             "good" if client.to_string().starts_with("203.0.113.") => Err(AuthFailure::AddressNotAllowed(principal())),
             "good" => Ok(principal()),
+            "chief" => Ok(Arc::new(Principal {
+                bypass: true,
+                ..Principal::clone(&principal())
+            })),
             "expired" => Err(AuthFailure::Expired(principal())),
             "early" => Err(AuthFailure::OutsideHours {
                 holder: principal(),
@@ -97,6 +101,11 @@ impl AuditSink for Notes {
     }
 
     fn admitted(&self, _: &Admission<'_>) {}
+
+    fn bypassed(&self, bypass: &Bypass<'_>) {
+        let note = format!("bypass {} {}", bypass.holder.credential, bypass.lacking);
+        self.0.lock().unwrap().push(note);
+    }
 }
 
 /// Two resources, one within the other's paths.
@@ -416,6 +425,22 @@ async fn a_token_without_the_scope_is_told_which_scope_it_lacks() {
     assert_eq!(answer.is(Code::AuthScopeInsufficient)["requiredScope"], "agents:write");
     let notes = server.notes.0.lock().unwrap().clone();
     assert_eq!(notes, ["scope_insufficient key_000000000001 198.51.100.7"]);
+}
+
+#[tokio::test]
+async fn whose_role_passes_the_check_gets_in_and_each_pass_is_told() {
+    let server = Server::new();
+    for _ in 0..2 {
+        let answer = server
+            .say("POST /agents\nauthorization: Bearer chief\ncontent-type: application/json\n\n{}")
+            .await;
+        assert_ne!(answer.status, 403);
+    }
+    let notes = server.notes.0.lock().unwrap().clone();
+    assert_eq!(notes, ["bypass key_000000000001 agents:write"; 2]);
+    server.say("GET /agents\nauthorization: Bearer chief").await;
+    let notes = server.notes.0.lock().unwrap().len();
+    assert_eq!(notes, 2, "what the credential holds is no pass");
 }
 
 #[tokio::test]

@@ -15,8 +15,8 @@ use {
         routing::get,
     },
     portreeve_guard::{
-        Admission, AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Problem, Proxies,
-        Refusal,
+        Admission, AuditSink, AuthFailure, Authenticate, Bypass, Caller, Gate, GateParts, Limiter, Limits, Problem,
+        Proxies, Refusal,
     },
     portreeve_kernel::{Credential, ManualClock, Principal, Timestamp, entropy::Seeded},
     std::{
@@ -52,6 +52,8 @@ struct Nowhere;
 impl AuditSink for Nowhere {
     fn refused(&self, _: &Refusal<'_>) {}
     fn admitted(&self, _: &Admission<'_>) {}
+
+    fn bypassed(&self, _: &Bypass<'_>) {}
 }
 
 #[derive(Clone)]

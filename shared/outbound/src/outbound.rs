@@ -12,17 +12,24 @@ use {
         header::{ACCEPT, CONTENT_TYPE, HeaderMap},
         redirect::Policy,
     },
-    std::{error::Error, fmt, net::IpAddr, path::PathBuf, sync::Arc, time::Duration},
+    std::{
+        error::Error,
+        fmt,
+        net::IpAddr,
+        path::{Path, PathBuf},
+        sync::Arc,
+        time::Duration,
+    },
     tokio::{sync::Semaphore, time::timeout},
     url::{Host, Url},
 };
 
 /// For all of it: looking up the name, connecting, asking, and reading the answer.
-const TOTAL: Duration = Duration::from_secs(5);
+pub(crate) const TOTAL: Duration = Duration::from_secs(5);
 
 /// How many are asked at once. Beyond that others wait, within their own time. It is more than one address keeps busy that
 /// asks as often as it may, and is answered as late as can be.
-const AT_ONCE: usize = 128;
+pub(crate) const AT_ONCE: usize = 128;
 
 /// What may be called beside everybody's internet.
 #[derive(Debug, Clone, Default)]
@@ -139,7 +146,7 @@ impl Outbound {
                 judge: judge.clone(),
             }))
             .user_agent("portreeve");
-        let client = client.tls_certs_merge(extra_ca(rules)?);
+        let client = client.tls_certs_merge(extra_ca(rules.extra_ca.as_deref())?);
         Ok(Self {
             client: client.build().map_err(|error| SetupError::Client(whole(&error)))?,
             judge,
@@ -190,12 +197,12 @@ impl Outside for Outbound {
     }
 }
 
-fn extra_ca(rules: &Rules) -> Result<Vec<Certificate>, SetupError> {
-    let Some(file) = &rules.extra_ca else {
+pub(crate) fn extra_ca(file: Option<&Path>) -> Result<Vec<Certificate>, SetupError> {
+    let Some(file) = file else {
         return Ok(Vec::new());
     };
     let unreadable = |why: String| SetupError::ExtraCa {
-        file: file.clone(),
+        file: file.to_owned(),
         why,
     };
     let text = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
@@ -207,7 +214,7 @@ fn extra_ca(rules: &Rules) -> Result<Vec<Certificate>, SetupError> {
 }
 
 /// `application/json`, or a kind of it such as `application/jwk-set+json`.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok()?.split(';').next());
@@ -219,7 +226,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Piece by piece, and no piece beyond what is wanted, whatever length was announced.
-async fn read(mut answer: Response, most: usize) -> Result<Bytes, OutboundError> {
+pub(crate) async fn read(mut answer: Response, most: usize) -> Result<Bytes, OutboundError> {
     let mut all = Vec::new();
     while let Some(piece) = answer.chunk().await.map_err(|error| failed(&error))? {
         if all.len().saturating_add(piece.len()) > most {
@@ -234,7 +241,7 @@ fn forbidden(Forbidden(address): Forbidden) -> OutboundError {
     OutboundError::Forbidden(address)
 }
 
-fn failed(error: &reqwest::Error) -> OutboundError {
+pub(crate) fn failed(error: &reqwest::Error) -> OutboundError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(inner) = cause {
         if let Some(found) = inner.downcast_ref::<Forbidden>() {
@@ -246,7 +253,7 @@ fn failed(error: &reqwest::Error) -> OutboundError {
 }
 
 /// An error with its causes. The client's own words name the address, which may be a stranger's, so only the causes speak.
-fn whole(error: &reqwest::Error) -> String {
+pub(crate) fn whole(error: &reqwest::Error) -> String {
     let mut words = Vec::new();
     let mut cause = error.source();
     while let Some(inner) = cause {

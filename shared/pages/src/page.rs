@@ -113,6 +113,8 @@ pub struct Consent<'a> {
     pub name: &'a str,
     /// In which role.
     pub role: &'a str,
+    /// True when that role passes every check of the resource server.
+    pub passes_checks: bool,
     /// The token of this form.
     pub token: &'a str,
 }
@@ -272,6 +274,7 @@ mod tests {
             has_more_agents: true,
             name: text,
             role: text,
+            passes_checks: true,
             token: text,
         }
     }

@@ -4,7 +4,8 @@ use {
     crate::backend::Backend,
     portreeve_kernel::{
         Address, AgentId, Amount, Asset, Cluster, Environment, EventId, GrantId, KeyId, Mint, OwnerId, ProjectId,
-        RequestId, Role, Seconds, SessionId, Tier, Timestamp, TokenId, Total, TransactionId, UserId, id::JobId,
+        RequestId, ResourceServerId, Role, Seconds, SessionId, Tier, Timestamp, TokenId, Total, TransactionId, UserId,
+        id::JobId,
     },
     portreeve_ledger::{AccountKey, ReservationState},
     serde::Serialize,
@@ -225,6 +226,7 @@ bind_text!(
     RequestId,
     ReservationState,
     Role,
+    ResourceServerId,
     SessionId,
     Tier,
     TokenId,

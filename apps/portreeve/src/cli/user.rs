@@ -8,8 +8,8 @@ use {
         client::Page,
         output::{fields, list},
     },
-    clap::{Subcommand, ValueEnum},
-    serde::{Deserialize, Serialize},
+    clap::Subcommand,
+    serde::Deserialize,
     serde_json::json,
 };
 
@@ -21,9 +21,10 @@ pub(super) enum UserCommand {
         /// What they are called, 1 to 100 characters
         name: String,
 
-        /// What they may do at most; not more than your own key
-        #[arg(long, value_enum)]
-        role: Role,
+        /// What they may do at most: owner, viewer, auditor, member, or a role of a registered resource server; not more than
+        /// your own key
+        #[arg(long)]
+        role: String,
     },
     /// List the people, newest first
     #[command(after_help = "Example:\n  portreeve user list --limit 100")]
@@ -37,9 +38,9 @@ pub(super) enum UserCommand {
         /// Their id, as `user list` shows it
         id: String,
 
-        /// What they may do at most; not more than your own key
-        #[arg(value_enum)]
-        role: Role,
+        /// What they may do at most: owner, viewer, auditor, member, or a role of a registered resource server; not more than
+        /// your own key
+        role: String,
     },
     /// Remove somebody: passkeys, sessions and what they allowed others end at once
     #[command(after_help = "Example:\n  portreeve user remove usr_01ARYZ6S41TSV4RRFFQ69G5FAV")]
@@ -83,20 +84,6 @@ pub(super) enum UserCommand {
         #[arg(allow_hyphen_values = true)]
         passkey: String,
     },
-}
-
-/// What people can be.
-#[derive(Debug, Clone, Copy, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Role {
-    /// Everything
-    Owner,
-    /// Sees everything but the audit log
-    Viewer,
-    /// Sees everything
-    Auditor,
-    /// Reads and writes knowledge
-    Member,
 }
 
 #[derive(Debug, Deserialize)]

@@ -198,6 +198,34 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
     let pins = told(&house, &["user", "pin", &holder.id, &holder.passkey(), "--yes"]);
     assert_eq!(pins["passkeys"][0]["credentialId"], holder.passkey());
     assert_eq!(told(&house, &["user", "unpin", &holder.passkey()])["pinned"], false);
+    let about = [
+        "resource",
+        "add",
+        "Reports",
+        "https://reports.example/mcp",
+        "--scope",
+        "reports:read=Read the reports",
+    ];
+    let more = [
+        "--default",
+        "reports:read",
+        "--role",
+        "chief=reports:read",
+        "--bypass",
+        "chief",
+    ];
+    let reports = told(&house, &[about.as_slice(), &more].concat());
+    let reports = reports["id"].as_str().unwrap();
+    let shown = told(&house, &["resource", "show", reports]);
+    assert_eq!(
+        (&shown["scopes"][0]["isDefault"], &shown["roles"][0]["bypass"]),
+        (&json!(true), &json!(true))
+    );
+    let page = told(&house, &["resource", "list", "--limit", "1"]);
+    let cursor = page["cursor"].as_str().unwrap();
+    let rest = told(&house, &["resource", "list", "--limit", "1", "--cursor", cursor]);
+    assert_eq!(rest["items"][0]["id"], reports);
+    assert_eq!(told(&house, &["resource", "remove", reports])["status"], "removed");
     let grant = Program::granted(&house, 9, id);
     let other = Program::granted(&house, 10, id);
     let page = told(&house, &["grant", "list", "--limit", "1"]);

@@ -147,6 +147,7 @@ pub(crate) struct Names {
     grant: String,
     user: String,
     passkey: String,
+    server: String,
     file: String,
 }
 
@@ -161,6 +162,7 @@ impl Names {
             grant: "grt_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             user: "usr_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             passkey: "AQEB".into(),
+            server: "rsv_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             file: "nothing".into(),
         }
     }
@@ -174,6 +176,7 @@ impl Names {
             ("{grantId}", &self.grant),
             ("{userId}", &self.user),
             ("{passkeyId}", &self.passkey),
+            ("{serverId}", &self.server),
             ("{file}", &self.file),
         ];
         let path = known
@@ -213,6 +216,9 @@ impl Names {
             "createClient" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             "createKey" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             "rotateKey" => json!({"graceSeconds": 60}),
+            "registerResourceServer" => json!({
+                "name": "new", "resource": "https://new.example/mcp", "scopes": [{"scope": "new:read", "words": "x"}],
+            }),
             "inviteUser" => json!({"name": "new", "role": "viewer"}),
             "changeUser" => json!({"role": "viewer"}),
             "beginEnrolment" => json!({"link": "wlk_1"}),
@@ -316,6 +322,14 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     );
     let made = made.is(201).clone();
     let users = estate.owner().get("/api/v1/auth/users").is(200).clone();
+    let server = json!({
+        "name": "there", "resource": "https://there.example/mcp", "scopes": [{"scope": "there:read", "words": "x"}],
+    });
+    let server = estate
+        .owner()
+        .post("/api/v1/auth/resource-servers", &server)
+        .is(201)
+        .clone();
     let holder = estate.house.person(2, "owner");
     let granted = Program::granted(&estate.house, 1, &agent.id.to_string());
     let page = estate.house.api("").get("/enrol").is(200).as_str().unwrap().to_owned();
@@ -327,6 +341,7 @@ fn nobody_calls_what_is_not_theirs_to_call() {
         grant: granted,
         user: users["items"][0]["id"].as_str().unwrap().to_owned(),
         passkey: holder.passkey(),
+        server: server["id"].as_str().unwrap().to_owned(),
         file: page
             .split("/assets/")
             .nth(1)
@@ -361,7 +376,8 @@ fn nobody_calls_what_is_not_theirs_to_call() {
         let client = estate.owner().get(&client).is(200).clone();
         let users = estate.owner().get("/api/v1/auth/users").is(200)["items"].clone();
         let grants = estate.owner().get("/api/v1/auth/grants").is(200)["items"].clone();
-        (estate.shown(&agent.id), payments, key, client, (users, grants))
+        let servers = estate.owner().get("/api/v1/auth/resource-servers").is(200)["items"].clone();
+        (estate.shown(&agent.id), payments, key, client, (users, grants, servers))
     };
     let before = state();
     let mut seen: Vec<(&Operation, u16)> = Vec::new();

@@ -4,6 +4,7 @@
 //! The snapshot holds every message there is, so that somebody reads them: `cargo insta review` after a change.
 
 mod face;
+mod servers;
 mod table;
 mod texts;
 mod users;
@@ -23,6 +24,10 @@ struct Said {
     /// Status, code and field, or the exit code.
     verdict: String,
     message: String,
+}
+
+fn every_row(world: &World) -> Vec<Row> {
+    [table::rows(world), users::rows(world), servers::rows(world)].concat()
 }
 
 /// How many inputs are shown of those that get the same refusal.
@@ -194,7 +199,7 @@ fn what_is_malformed_is_refused_everywhere_by_the_name_of_its_field_and_leaves_n
     let (mut asked, mut skipped) = (0, BTreeSet::new());
     // Payments by an agent that nobody knows: those alone are told of in the audit log.
     let mut by_nobody = 0;
-    for row in table::rows(&world).into_iter().chain(users::rows(&world)) {
+    for row in every_row(&world) {
         let said = [
             ask_rest(&estate, &world, &row, &mut wrong),
             ask_cli(&estate, &world, &row, &mut wrong),
@@ -289,7 +294,14 @@ fn what_is_malformed_is_refused_everywhere_by_the_name_of_its_field_and_leaves_n
     estate.house.chain.airdrop(&world.shop, 1_000_000_000);
     estate.paid(&agent, &world.shop, 1_000_000, "probe");
     estate.paid(&agent, &stranger.vault(), 1_000_000, "probe-vault");
-    for act in [Act::Check, Act::NewAgent, Act::NewKey, Act::NewClient, Act::NewUser] {
+    for act in [
+        Act::Check,
+        Act::NewAgent,
+        Act::NewKey,
+        Act::NewClient,
+        Act::NewUser,
+        Act::NewServer,
+    ] {
         let answer = estate.owner().post(&world.path(act), &world.good(act));
         assert!(answer.status < 300, "{act}: {}", answer.body);
     }

@@ -34,6 +34,7 @@ mod people;
 mod postgres;
 mod rates;
 mod registration;
+mod resources;
 mod roles;
 mod setup;
 mod tls;

@@ -22,7 +22,8 @@ pub struct Answer {
 }
 
 impl Api {
-    pub(crate) fn new(url: &str, key: &str) -> Self {
+    /// The server at `url`, asked with `key`; without one when it is empty.
+    pub fn new(url: &str, key: &str) -> Self {
         Self {
             url: url.to_owned(),
             key: key.to_owned(),

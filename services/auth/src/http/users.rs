@@ -32,28 +32,25 @@ portreeve_guard::problems! {
     pub(crate) LastOwner = [Code::UserNotFound, Code::UserLastOwner];
 }
 
-/// What people can be. Agents are no people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum PersonRole {
-    /// Everything.
-    Owner,
-    /// Sees everything but the audit log.
-    Viewer,
-    /// Sees everything.
-    Auditor,
-    /// Reads and writes knowledge.
-    Member,
+/// What people can be: `owner`, `viewer`, `auditor`, `member`, or a role that a registered resource server brought along.
+/// Agents are no people.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Role")]
+pub(crate) struct PersonRole(Role);
+
+impl From<Role> for PersonRole {
+    fn from(role: Role) -> Self {
+        Self(match role {
+            // Nobody brings a role along that is built in, so this is known to no server.
+            Role::Agent => Role::Custom(role.as_str().into()),
+            role => role,
+        })
+    }
 }
 
 impl From<PersonRole> for Role {
-    fn from(role: PersonRole) -> Self {
-        match role {
-            PersonRole::Owner => Self::Owner,
-            PersonRole::Viewer => Self::Viewer,
-            PersonRole::Auditor => Self::Auditor,
-            PersonRole::Member => Self::Member,
-        }
+    fn from(PersonRole(role): PersonRole) -> Self {
+        role
     }
 }
 
@@ -64,7 +61,9 @@ pub(crate) struct NewUserBody {
     /// 1 to 100 characters.
     #[schema(example = "Ada Lovelace", min_length = 1, max_length = 100)]
     name: String,
-    /// Not wider than your own credential.
+    /// `owner`, `viewer`, `auditor`, `member`, or one that a registered resource server brought along. Not wider than your own
+    /// credential.
+    #[schema(value_type = String, example = "viewer")]
     role: PersonRole,
 }
 
@@ -72,7 +71,9 @@ pub(crate) struct NewUserBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserChangeBody {
-    /// Not wider than your own credential.
+    /// `owner`, `viewer`, `auditor`, `member`, or one that a registered resource server brought along. Not wider than your own
+    /// credential.
+    #[schema(value_type = String, example = "viewer")]
     role: PersonRole,
 }
 

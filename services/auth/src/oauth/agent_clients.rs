@@ -156,6 +156,7 @@ pub(crate) async fn resume_of_agent(
                 role: &client.role,
                 resource: None,
                 scopes: &client.scopes,
+                interactive: false,
             };
             grants::insert(tx, own, at, None).await?;
         }

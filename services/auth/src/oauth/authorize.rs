@@ -4,7 +4,7 @@
 use {
     crate::oauth::{IssueError, Issuer, clients::Registered, consent::Wanted},
     portreeve_oauth::{
-        Asked, ClientId, Denied, ErrorCode, OAuthError, Page, Params, RedirectUri, answer_with_error, asked,
+        Asked, ClientId, Denied, ErrorCode, OAuthError, Page, Params, RedirectUri, Resource, answer_with_error, asked,
     },
     std::sync::Arc,
 };
@@ -95,13 +95,14 @@ impl Issuer {
         let Some(client) = found.filter(|found| found.client.enabled) else {
             return Ok(Weighed::Page(NO_CLIENT));
         };
-        let known = |resource: &_| {
-            let server = self.server(resource).ok();
+        let servers = self.servers();
+        let known = |resource: &Resource| {
+            let server = servers.named(resource.as_str());
             server
-                .map(|server| (server.scopes.clone(), server.offered.clone()))
+                .map(|server| (server.all(), server.offered()))
                 .unwrap_or_default()
         };
-        Ok(match asked(&params, &client.client, &self.resources, known) {
+        Ok(match asked(&params, &client.client, servers.names(), known) {
             Ok(asked) => Weighed::Ask(Box::new(Wish { client, asked })),
             Err(Denied::Page(Page(error))) => Weighed::Page(error),
             Err(Denied::Redirect { to, state, error }) => Weighed::Back(Back {

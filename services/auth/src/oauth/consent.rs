@@ -7,12 +7,13 @@
 use {
     crate::{
         keys::Agents,
-        oauth::{IssueError, Issuer, ResourceServer, authorize::Wish, codes, devices, grants},
+        oauth::{IssueError, Issuer, authorize::Wish, codes, devices, grants},
         people::{self, sessions::SignedIn, users::User},
+        resources::{self, ResourceServer},
         token,
     },
     portreeve_guard::{Problem, insufficient_scope, not_found},
-    portreeve_kernel::{AgentId, Code, GrantId, Role, Scope, ScopeSet, Timestamp, control::Standing},
+    portreeve_kernel::{AgentId, Code, GrantId, ResourceServerId, Role, Scope, ScopeSet, Timestamp, control::Standing},
     portreeve_oauth::{
         Client, ClientId, ErrorCode, OAuthError, Resource, UserCode, answer_with_code, answer_with_error,
     },
@@ -50,6 +51,8 @@ pub(crate) enum ConsentError {
     Stale(Scope),
     #[error("the client was ended")]
     NoClient,
+    #[error("the resource server was removed")]
+    NoServer,
     #[error("no program waits with that code")]
     NoDevice,
     #[error(transparent)]
@@ -69,6 +72,7 @@ impl From<ConsentError> for Problem {
             ConsentError::SignedOut => Self::new(Code::AuthSessionOver),
             ConsentError::Stale(_) => Self::new(Code::AuthAssertionRequired).detail(detail).param("scopes"),
             ConsentError::NoClient => Self::new(Code::AuthClientNotFound),
+            ConsentError::NoServer => not_found::<ResourceServerId>(),
             ConsentError::NoDevice => Self::new(Code::AuthDeviceNotFound).param("userCode"),
             ConsentError::Issue(IssueError::Store(error)) | ConsentError::Store(error) => {
                 Self::because(error.code(), error)
@@ -81,12 +85,21 @@ impl From<ConsentError> for Problem {
 /// What `role` may grant of what is wanted of `server`. What reaches only one's own agent is nobody's to hand on who has no
 /// agent of its own; and a program that nobody here made known gets no more than the resource's document names to everybody
 /// (its click may come from somebody who was talked into it).
-pub(crate) fn grantable(wanted: &Wanted<'_>, role: &Role, server: &ResourceServer) -> ScopeSet {
+fn grantable(wanted: &Wanted<'_>, role: &Role, server: &ResourceServer) -> ScopeSet {
+    let offered = server.offered();
     let may = |scope: &&Scope| {
-        let is_named = server.offered.holds(scope) || !wanted.is_stranger;
-        is_named && server.scopes.holds(scope) && roles::reach(role, scope) == Reach::Project
+        let is_named = offered.holds(scope) || !wanted.is_stranger;
+        is_named && server.reach(role, scope) == Reach::Project
     };
     wanted.scopes.iter().filter(may).cloned().collect()
+}
+
+/// What `user` may grant of what is wanted of `server`: nothing of one that serves others.
+pub(crate) fn for_person(wanted: &Wanted<'_>, user: &User, server: &ResourceServer) -> ScopeSet {
+    match server.serves(&user.project, &user.owner) {
+        true => grantable(wanted, &user.role, server),
+        false => ScopeSet::default(),
+    }
 }
 
 /// Of these scopes, what one agent can hold. What they imply is not among them: nobody was asked about that.
@@ -109,6 +122,7 @@ pub(crate) struct Wanted<'a> {
 
 /// What came of a choice, before it is written down.
 struct Decided {
+    server: ResourceServerId,
     role: Role,
     scopes: ScopeSet,
     agent: Option<AgentId>,
@@ -124,7 +138,7 @@ impl Choice {
         at: Timestamp,
     ) -> Result<Decided, ConsentError> {
         let user = &who.user;
-        let most = grantable(wanted, &user.role, server);
+        let most = for_person(wanted, user, server);
         if let Some(beyond) = self.scopes.iter().find(|scope| !most.holds(scope)) {
             return Err(ConsentError::NotYours(beyond.clone()));
         }
@@ -143,6 +157,7 @@ impl Choice {
             return Err(ConsentError::Stale(grave.clone()));
         }
         Ok(Decided {
+            server: server.id.clone(),
             role,
             scopes,
             agent: self.agent,
@@ -158,7 +173,7 @@ impl Decided {
         who: &SignedIn,
         wanted: &Wanted<'_>,
         (grant, at): (&GrantId, Timestamp),
-        agents: &Agents,
+        (agents, in_browser): (&Agents, bool),
     ) -> Result<(), ConsentError> {
         // In the order in which everybody locks: agents, people, clients.
         if let Some(agent) = &self.agent {
@@ -178,6 +193,9 @@ impl Decided {
         if !Issuer::keep_client(tx, wanted.client, at).await? {
             return Err(ConsentError::NoClient);
         }
+        if !resources::rows::lock(tx, &self.server).await? {
+            return Err(ConsentError::NoServer);
+        }
         let row = grants::NewGrant {
             id: grant,
             client: wanted.client.id.as_str(),
@@ -188,6 +206,7 @@ impl Decided {
             role: &self.role,
             resource: Some(wanted.resource),
             scopes: &self.scopes,
+            interactive: in_browser && !wanted.is_stranger,
         };
         grants::insert(tx, row, at, None).await?;
         Ok(())
@@ -215,14 +234,15 @@ impl Issuer {
     ) -> Result<String, ConsentError> {
         let server = self.server(&wish.asked.resource).map_err(IssueError::from)?;
         let at = self.clock.now().for_expiry();
-        let decided = choice.decided(&wish.wanted(), who, server, at)?;
+        let decided = choice.decided(&wish.wanted(), who, &server, at)?;
         let code = token::code(&*self.entropy);
         let location = answer_with_code(&wish.asked, code.expose(), self.origin.as_str());
         let grant = GrantId::new(at, &*self.entropy);
         let (wish, who) = (Arc::clone(wish), who.clone());
         let unit = async move |tx: &mut Tx| {
             let wanted = wish.wanted();
-            decided.write(tx, &who, &wanted, (&grant, at), &*agents).await?;
+            let to = (&*agents, true);
+            decided.write(tx, &who, &wanted, (&grant, at), to).await?;
             codes::insert(tx, &code, (&grant, &wanted.client.id), &wish.asked, &decided.scopes, at).await?;
             let data = decided.told(&wanted, &grant, &wish.target().0);
             tx.audit(told(&wanted.client.id, &who.user, at, "oauth.granted", data));
@@ -251,11 +271,12 @@ impl Issuer {
             self.signing.user_code(code).map_err(IssueError::from)?,
         );
         let at = now.for_expiry();
-        let decided = choice.decided(&waiting.wanted(), who, server, at)?;
+        let decided = choice.decided(&waiting.wanted(), who, &server, at)?;
         let (grant, who) = (GrantId::new(at, &*self.entropy), who.clone());
         let unit = async move |tx: &mut Tx| {
             let wanted = waiting.wanted();
-            decided.write(tx, &who, &wanted, (&grant, at), &*agents).await?;
+            let to = (&*agents, false);
+            decided.write(tx, &who, &wanted, (&grant, at), to).await?;
             if !devices::decide(tx, &by, now, Some(&grant)).await? {
                 return Err(ConsentError::NoDevice);
             }
@@ -334,13 +355,18 @@ fn told(client: &ClientId, user: &User, at: Timestamp, kind: &'static str, data:
 mod tests {
     use {
         super::*,
-        crate::origin::Origin,
+        crate::resources::{new::NewServer, server::tests::reports},
         portreeve_oauth::{AuthMethod, GrantSet},
     };
 
     fn may(asked: &str, role: &Role, is_stranger: bool) -> String {
-        let origin: Origin = "https://p.example".parse().unwrap();
-        let server = ResourceServer::wallet(&origin);
+        let wallet = NewServer::wallet(&"https://p.example".parse().unwrap());
+        let server = ResourceServer {
+            tenant: None,
+            resource: wallet.resource,
+            scopes: wallet.scopes,
+            ..reports()
+        };
         let client = Client {
             id: ClientId::parse("clt_1").unwrap(),
             name: "x".to_owned(),

@@ -100,7 +100,7 @@ impl Issuer {
     ) -> Result<Begun, IssueError> {
         client.client.grants.allow(Grant::DeviceCode)?;
         let server = self.asked(params)?;
-        let scopes = asked_scopes(params, &server.scopes, server.offered.clone())?;
+        let scopes = asked_scopes(params, &server.all(), server.offered())?;
         let at = self.clock.now().for_expiry();
         let (device_code, user_code) = (token::device(&*self.entropy), UserCode::new(&*self.entropy));
         let device = Device::new(client.client.id.clone(), server.resource.clone(), at);

@@ -2,7 +2,7 @@
 //! whatever ends a client, an agent or a consent does it here, in the transaction of that act.
 
 use {
-    crate::oauth::RecentOauth,
+    crate::{oauth::RecentOauth, resources::ResourceServer},
     portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Role, ScopeSet, Timestamp, TokenId, UserId},
     portreeve_oauth::{ClientId, Resource},
     portreeve_store::{AuditEntry, Fetch, Row, Sql, StoreError, Tx},
@@ -23,6 +23,9 @@ pub(crate) struct NewGrant<'a> {
     /// The one resource server it is for; all that the client may ask for, when there is none.
     pub(crate) resource: Option<&'a Resource>,
     pub(crate) scopes: &'a ScopeSet,
+    /// Whether the person clicked in the browser that goes back to the program, and the program is one that their own people
+    /// made known.
+    pub(crate) interactive: bool,
 }
 
 /// Writes a grant down; one that has `ended` is good for nothing from its first moment on.
@@ -34,7 +37,8 @@ pub(crate) async fn insert(
 ) -> Result<(), StoreError> {
     let insert = Sql::new(
         "INSERT INTO oauth_grants (id, client_id, kind, project_id, owner_id, user_id, agent_id, role, resource, scopes, \
-         created_at, revoked_at, revoked_why) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         created_at, revoked_at, revoked_why, interactive) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(grant.id)
     .bind(grant.client)
@@ -48,7 +52,8 @@ pub(crate) async fn insert(
     .bind_json(grant.scopes)
     .bind(at)
     .bind(ended.map(|_| at))
-    .bind(ended.map(Ended::as_str));
+    .bind(ended.map(Ended::as_str))
+    .bind(grant.interactive);
     tx.execute(insert).await?;
     Ok(())
 }
@@ -69,6 +74,8 @@ pub(crate) enum Ended {
     GivenBack,
     /// Somebody of the owner's ended it.
     Revoked,
+    /// Its resource server was removed.
+    ServerRemoved,
     /// Nobody redeemed its code, or came back in time.
     Unused,
 }
@@ -85,6 +92,7 @@ impl Ended {
             Self::RefreshReused => "refresh_reused",
             Self::GivenBack => "given_back",
             Self::Revoked => "revoked",
+            Self::ServerRemoved => "server_removed",
             Self::Unused => "unused",
         }
     }
@@ -126,6 +134,18 @@ pub(crate) async fn end_of_user(
     end(tx, recent, live.bind(user), at, why).await
 }
 
+/// Ends every grant that is for `resource` alone.
+pub(crate) async fn end_of_resource(
+    tx: &mut Tx,
+    recent: &RecentOauth,
+    resource: &Resource,
+    at: Timestamp,
+    why: Ended,
+) -> Result<(), StoreError> {
+    let live = Sql::new("SELECT id FROM oauth_grants WHERE resource = $1 AND revoked_at IS NULL ORDER BY id");
+    end(tx, recent, live.bind(resource.as_str()), at, why).await
+}
+
 /// A grant that a person gave, as tokens are made of it.
 pub(crate) struct Given {
     pub(crate) id: GrantId,
@@ -138,6 +158,8 @@ pub(crate) struct Given {
     pub(crate) resource: Resource,
     pub(crate) scopes: ScopeSet,
     pub(crate) is_revoked: bool,
+    /// As [`NewGrant::interactive`].
+    pub(crate) interactive: bool,
 }
 
 impl Given {
@@ -154,7 +176,13 @@ impl Given {
             resource: Resource::configured(&row.get::<String>("resource")?),
             scopes: row.json("scopes")?,
             is_revoked: revoked.is_some(),
+            interactive: row.get_optional::<i64>("interactive")? == Some(1),
         })
+    }
+
+    /// Whether its tokens pass the scope checks of `server`: only those of a person, for themselves, in a role that does.
+    pub(crate) fn passes(&self, server: &ResourceServer) -> bool {
+        self.interactive && self.agent.is_none() && server.resource == self.resource && server.is_passed_by(&self.role)
     }
 
     /// Ends it, and tells the audit log by whom and why. It is locked.

@@ -1,17 +1,19 @@
 //! Saying what a credential is good for (RFC 7662), to those who may know.
 //!
-//! What must stay true: a client learns of its own tokens, an owner's service also of the owner's tokens and keys, and
-//! nobody of anything else; whatever is not good is one answer.
+//! What must stay true: a client learns of its own tokens, an owner's service also of the owner's tokens and keys, a resource
+//! server of what is for it, and nobody of anything else; whatever is not good is one answer.
 
 use {
     crate::{
         keys::Keys,
-        oauth::{IssueError, Issuer, clients::Registered},
+        oauth::{IssueError, Issuer, clients::Registered, tokens::Read},
+        resources::{ResourceServer, registry::Servers},
     },
     portreeve_guard::AuthFailure,
-    portreeve_kernel::{Principal, Role, Scope},
+    portreeve_kernel::{Principal, Role, Scope, Timestamp},
     portreeve_oauth::{Active, ErrorCode, Introspection, OAuthError},
     portreeve_policy::roles,
+    std::sync::Arc,
 };
 
 const KEEPS_NO_SECRET: OAuthError = OAuthError::new(
@@ -33,34 +35,75 @@ impl Issuer {
         if !client.client.auth_method.is_confidential() {
             return Err(KEEPS_NO_SECRET.into());
         }
-        let about = match self.tokens.read(credential, self.clock.now()).await? {
-            Some((claims, _)) => {
-                let principal = good(self.tokens.principal(credential).await)?;
-                principal.map(|principal| {
-                    let about = Active {
-                        exp: Some(claims.exp),
-                        iat: Some(claims.iat),
-                        jti: Some(claims.jti),
-                        sub: claims.sub,
-                        ..self.about(&principal)
-                    };
-                    (principal, about)
-                })
-            }
-            None => keys.known(credential).await?.map(|(principal, networks, expires_at)| {
-                let id = principal.credential.to_string();
-                let about = Active {
-                    exp: expires_at.map(portreeve_kernel::Timestamp::seconds),
-                    key_id: Some(id.clone()),
-                    sub: id,
-                    allowed_ips: networks.iter().map(ToString::to_string).collect(),
-                    ..self.about(&principal)
-                };
-                (principal, about)
-            }),
+        let servers = self.servers();
+        // One that was made for a resource server to ask by learns of what is for that server, and of nothing else.
+        let asking = servers.of_client(client.client.id.as_str());
+        let may_know = |about: &Known| match asking {
+            Some(server) => about.server.id == server.id,
+            None => may_know(client, &about.principal),
         };
-        let about = about.filter(|(principal, _)| may_know(client, principal));
-        Ok(about.map_or_else(Introspection::inactive, |(_, about)| Introspection::active(about)))
+        let about = match self.tokens.read_any(credential, &servers, self.clock.now()).await? {
+            Some(read) => self.of_token(read).await?,
+            None => self.of_key(keys, credential, asking, &servers).await?,
+        };
+        let about = about.filter(may_know);
+        Ok(about.map_or_else(Introspection::inactive, |known| Introspection::active(known.about)))
+    }
+
+    async fn of_token(&self, read: Read) -> Result<Option<Known>, IssueError> {
+        let principal = good(self.tokens.principal_at(&read).await)?;
+        Ok(principal.map(|principal| Known {
+            about: Active {
+                exp: Some(read.claims.exp),
+                iat: Some(read.claims.iat),
+                jti: Some(read.claims.jti),
+                sub: read.claims.sub,
+                ..self.about(&principal)
+            },
+            server: read.server,
+            principal,
+        }))
+    }
+
+    /// An API key is made for no resource server in particular. It is told of as one for the server that asks, when it holds
+    /// anything that this server understands; else as one for the first.
+    async fn of_key(
+        &self,
+        keys: &Keys,
+        credential: &str,
+        asking: Option<&Arc<ResourceServer>>,
+        servers: &Servers,
+    ) -> Result<Option<Known>, IssueError> {
+        let Some(entry) = keys.known(credential).await? else {
+            return Ok(None);
+        };
+        let Some(server) = asking.or_else(|| servers.iter().next()) else {
+            return Ok(None);
+        };
+        let mut principal = Arc::clone(&entry.principal);
+        if asking.is_some() {
+            let scopes = server.effective(&entry.granted, &principal.role);
+            if scopes.is_empty() || !server.serves(&principal.project, &principal.owner) {
+                return Ok(None);
+            }
+            principal = Arc::new(Principal {
+                audience: server.resource.as_str().into(),
+                scopes,
+                ..Principal::clone(&principal)
+            });
+        }
+        let id = principal.credential.to_string();
+        Ok(Some(Known {
+            about: Active {
+                exp: entry.expires_at.map(Timestamp::seconds),
+                key_id: Some(id.clone()),
+                sub: id,
+                allowed_ips: entry.networks.iter().map(ToString::to_string).collect(),
+                ..self.about(&principal)
+            },
+            server: Arc::clone(server),
+            principal,
+        }))
     }
 
     fn about(&self, principal: &Principal) -> Active {
@@ -80,8 +123,17 @@ impl Issuer {
             project_id: principal.project.clone(),
             agent_id: principal.agent.clone(),
             role: principal.role.clone(),
+            bypass: principal.bypass,
         }
     }
+}
+
+/// What is known of a credential that is good.
+struct Known {
+    principal: Arc<Principal>,
+    /// For which resource server it is told of.
+    server: Arc<ResourceServer>,
+    about: Active,
 }
 
 /// Its own, or its owner's when it is a service that may do everything for that owner.

@@ -1,12 +1,14 @@
 //! Tokens: each for one resource server, with what client or consent, role and resource server all allow.
 
 use {
-    crate::oauth::{Issuer, ResourceServer, clients::Registered, grants::Given, signing::SigningError},
-    portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, ScopeSet, Secret, TokenId},
+    crate::{
+        oauth::{Issuer, clients::Registered, grants::Given, signing::SigningError},
+        resources::ResourceServer,
+    },
+    portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Role, ScopeSet, Secret, TokenId},
     portreeve_oauth::{AccessClaims, ClientId, ErrorCode, Grant, OAuthError, Params, Resource},
-    portreeve_policy::roles,
     portreeve_store::StoreError,
-    std::net::IpAddr,
+    std::{net::IpAddr, sync::Arc},
 };
 
 const SCOPE: OAuthError = OAuthError::new(
@@ -50,6 +52,9 @@ pub(crate) struct Speaker<'a> {
     pub(crate) owner: &'a OwnerId,
     pub(crate) project: &'a ProjectId,
     pub(crate) agent: Option<&'a AgentId>,
+    pub(crate) role: &'a Role,
+    /// Whether it passes the scope checks of the resource server.
+    pub(crate) bypass: bool,
 }
 
 impl Issuer {
@@ -72,12 +77,10 @@ impl Issuer {
             .filter(|_| client.client.auth_method.is_confidential());
         let own = own.ok_or(NOT_BY_ITSELF)?;
         let server = self.asked(params)?;
-        let scopes = granted(
-            params.get("scope"),
-            &roles::grantable(&own.role),
-            &client.client.scopes,
-            server,
-        )?;
+        if !server.serves(&own.project, &own.owner) {
+            return Err(GONE.into());
+        }
+        let scopes = granted(params.get("scope"), &own.role, &client.client.scopes, &server)?;
         let speaker = Speaker {
             grant: &own.grant,
             subject: client.client.id.as_str(),
@@ -85,6 +88,8 @@ impl Issuer {
             owner: &own.owner,
             project: &own.project,
             agent: own.agent.as_ref(),
+            role: &own.role,
+            bypass: false,
         };
         self.make(&speaker, &server.resource, scopes, address)
     }
@@ -102,7 +107,7 @@ impl Issuer {
     ) -> Result<Issued, IssueError> {
         let server = self.server(&given.resource)?;
         let asked = scopes.to_string();
-        let scopes = granted(Some(&asked), &roles::grantable(&given.role), &given.scopes, server)?;
+        let scopes = granted(Some(&asked), &given.role, &given.scopes, &server)?;
         let speaker = Speaker {
             grant: &given.id,
             subject: given.user.as_str(),
@@ -110,6 +115,8 @@ impl Issuer {
             owner: &given.owner,
             project: &given.project,
             agent: given.agent.as_ref(),
+            role: &given.role,
+            bypass: given.passes(&server),
         };
         let issued = self.make(&speaker, &given.resource, scopes, address)?;
         Ok(Issued { refresh, ..issued })
@@ -135,6 +142,8 @@ impl Issuer {
             owner_id: speaker.owner.clone(),
             project_id: speaker.project.clone(),
             agent_id: speaker.agent.cloned(),
+            role: Some(speaker.role.clone()),
+            bypass: speaker.bypass,
         };
         let token = self.signing.sign(&claims)?;
         self.issues.note(&claims, address);
@@ -149,13 +158,19 @@ impl Issuer {
     ///
     /// # Errors
     /// `invalid_target` when it is served no more.
-    pub(crate) fn server(&self, resource: &Resource) -> Result<&ResourceServer, OAuthError> {
-        let found = self.servers.iter().find(|server| server.resource == *resource);
-        found.ok_or(GONE)
+    pub(crate) fn server(&self, resource: &Resource) -> Result<Arc<ResourceServer>, OAuthError> {
+        let servers = self.servers();
+        servers.named(resource.as_str()).cloned().ok_or(GONE)
     }
 
-    pub(crate) fn asked(&self, params: &Params) -> Result<&ResourceServer, OAuthError> {
-        self.server(Resource::asked(params, &self.resources)?)
+    /// The one that a request asks for.
+    ///
+    /// # Errors
+    /// `invalid_target`.
+    pub(crate) fn asked(&self, params: &Params) -> Result<Arc<ResourceServer>, OAuthError> {
+        let servers = self.servers();
+        let resource = Resource::asked(params, servers.names())?;
+        servers.named(resource.as_str()).cloned().ok_or(GONE)
     }
 }
 
@@ -163,16 +178,11 @@ impl Issuer {
 /// hold there (RFC 6749, 3.3).
 fn granted(
     asked: Option<&str>,
-    role: &ScopeSet,
+    role: &Role,
     client: &ScopeSet,
     server: &ResourceServer,
 ) -> Result<ScopeSet, OAuthError> {
-    let held = roles::expand(client);
-    let most: ScopeSet = held
-        .iter()
-        .filter(|scope| role.holds(scope) && server.scopes.holds(scope))
-        .cloned()
-        .collect();
+    let most = server.effective(client, role);
     let scopes = match asked {
         None => most,
         Some(asked) => {
@@ -189,18 +199,27 @@ fn granted(
 
 #[cfg(test)]
 mod tests {
-    use {super::*, portreeve_kernel::Role};
+    use {
+        super::*,
+        crate::resources::server::{OwnScope, tests::reports},
+    };
 
     fn grant(asked: Option<&str>, role: &Role, client: &str) -> Result<String, OAuthError> {
-        let server = ResourceServer {
-            resource: Resource::configured("https://p.example/mcp"),
-            name: "Wallet".to_owned(),
-            scopes: "admin:all agents:read agents:write transactions:execute"
-                .parse()
-                .unwrap(),
-            offered: ScopeSet::default(),
+        let known: ScopeSet = "admin:all agents:read agents:write transactions:execute"
+            .parse()
+            .unwrap();
+        let scope = |scope: &portreeve_kernel::Scope| {
+            let own = OwnScope {
+                words: String::new(),
+                is_default: false,
+            };
+            (scope.clone(), own)
         };
-        granted(asked, &roles::grantable(role), &client.parse().unwrap(), &server).map(|scopes| scopes.to_string())
+        let server = ResourceServer {
+            scopes: known.iter().map(scope).collect(),
+            ..reports()
+        };
+        granted(asked, role, &client.parse().unwrap(), &server).map(|scopes| scopes.to_string())
     }
 
     /// AUTH_CHECKLIST 6.14

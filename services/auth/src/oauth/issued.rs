@@ -27,6 +27,8 @@ struct Kind {
     address: IpAddr,
     resource: String,
     scope: String,
+    /// Who passes the scope checks of the resource server with them.
+    passes: Option<String>,
 }
 
 /// The first of them, and how many they are.
@@ -80,6 +82,7 @@ impl Issues {
             address,
             resource: claims.aud.clone(),
             scope: claims.scope.to_string(),
+            passes: claims.bypass.then(|| claims.sub.clone()),
         };
         let made = Made {
             first_at: Timestamp::from_seconds(claims.iat),
@@ -148,6 +151,18 @@ fn entries(waiting: &Waiting) -> Vec<AuditEntry> {
 const KIND: &str = "oauth.token_issued";
 
 fn entry((kind, made): (&Kind, &Made)) -> AuditEntry {
+    let mut data = json!({
+        "ip": kind.address,
+        "resource": kind.resource,
+        "scope": kind.scope,
+        "agentId": made.agent,
+        "firstToken": made.first_token,
+        "count": made.count,
+    });
+    if let (Some(user), Some(data)) = (&kind.passes, data.as_object_mut()) {
+        data.insert("bypass".to_owned(), json!(true));
+        data.insert("userId".to_owned(), json!(user));
+    }
     AuditEntry {
         at: made.first_at,
         kind: KIND.into(),
@@ -155,14 +170,7 @@ fn entry((kind, made): (&Kind, &Made)) -> AuditEntry {
         owner: Some(made.owner.clone()),
         project: Some(made.project.clone()),
         subject: kind.client.clone(),
-        data: json!({
-            "ip": kind.address,
-            "resource": kind.resource,
-            "scope": kind.scope,
-            "agentId": made.agent,
-            "firstToken": made.first_token,
-            "count": made.count,
-        }),
+        data,
     }
 }
 
@@ -190,6 +198,7 @@ mod tests {
             address: [192, 0, 2, 1].into(),
             resource: "https://p.example/mcp".to_owned(),
             scope: "agents:read".to_owned(),
+            passes: None,
         }
     }
 

@@ -5,12 +5,12 @@ use {
         keys::Keys,
         oauth::{RecentOauth, Tokens, documents::Documents, issued::Issues, signing::SigningKeys},
         origin::{Addresses, Origin},
+        resources::registry::{Registry, Servers},
     },
     portreeve_guard::Face,
-    portreeve_kernel::{Clock, Entropy, Role, Scope, ScopeSet},
+    portreeve_kernel::{Clock, Entropy},
     portreeve_oauth::{AuthMethod, Grant, JsonWebKeySet, Offers, ProtectedResource, Resource, ServerMetadata},
     portreeve_outbound::Outside,
-    portreeve_policy::roles,
     portreeve_store::Database,
     std::{fmt, sync::Arc},
 };
@@ -27,42 +27,12 @@ const OFFERS: Offers = Offers {
     ..Offers::NOTHING
 };
 
-/// A resource server that tokens are made for.
-#[derive(Debug, Clone)]
-pub struct ResourceServer {
-    /// Its name in tokens, which is the address that its clients know.
-    pub resource: Resource,
-    /// For people.
-    pub name: String,
-    /// All that a token for it may hold.
-    pub scopes: ScopeSet,
-    /// Those that its document names: what somebody who knows nothing of it should ask for, and no more.
-    pub offered: ScopeSet,
-}
-
-impl ResourceServer {
-    /// The wallet of the server at `origin`. Its tokens may hold all that `admin:all` implies; its document names what an
-    /// agent may hold.
-    #[must_use]
-    pub fn wallet(origin: &Origin) -> Self {
-        let admin: ScopeSet = [Scope::ADMIN_ALL].into_iter().collect();
-        let scopes = roles::expand(&admin);
-        let agent = roles::grantable(&Role::Agent);
-        Self {
-            resource: Resource::configured(&origin.wallet()),
-            name: "Portreeve wallet".to_owned(),
-            offered: scopes.iter().filter(|scope| agent.holds(scope)).cloned().collect(),
-            scopes,
-        }
-    }
-
-    /// What the gate has to know of it: `prefixes` are its paths.
-    #[must_use]
-    pub fn face(&self, prefixes: &[&str]) -> Face {
-        Face {
-            prefixes: prefixes.iter().map(|prefix| (*prefix).into()).collect(),
-            metadata: ProtectedResource::location(&self.resource).into(),
-        }
+/// What the gate of the server at `origin` has to know of its wallet, whose paths begin with `prefixes`.
+#[must_use]
+pub fn wallet_face(origin: &Origin, prefixes: &[&str]) -> Face {
+    Face {
+        prefixes: prefixes.iter().map(|prefix| (*prefix).into()).collect(),
+        metadata: ProtectedResource::location(&Resource::configured(&origin.wallet())).into(),
     }
 }
 
@@ -101,10 +71,7 @@ pub struct Issuer {
     pub(crate) registration: bool,
     /// Reads tokens that were made.
     pub(crate) tokens: Tokens,
-    /// The first is meant when none is asked for.
-    pub(crate) servers: Vec<ResourceServer>,
-    /// Their names, in that order.
-    pub(crate) resources: Vec<Resource>,
+    registry: Arc<Registry>,
 }
 
 impl fmt::Debug for Issuer {
@@ -114,9 +81,9 @@ impl fmt::Debug for Issuer {
 }
 
 impl Issuer {
-    /// The issuer of the server whose keys are `keys`, for `servers`.
+    /// The issuer of the server whose keys are `keys`, for the resource servers that are registered there.
     #[must_use]
-    pub fn new(keys: &Keys, signing: Arc<SigningKeys>, servers: Vec<ResourceServer>, strangers: Strangers) -> Self {
+    pub fn new(keys: &Keys, signing: Arc<SigningKeys>, strangers: Strangers) -> Self {
         Self {
             registration: strangers.registration,
             documents: Documents::new(&keys.origin, strangers),
@@ -128,32 +95,38 @@ impl Issuer {
             signing,
             recent: Arc::clone(&keys.recent_oauth),
             issues: Arc::clone(&keys.issues),
-            resources: servers.iter().map(|server| server.resource.clone()).collect(),
-            servers,
+            registry: Arc::clone(&keys.registry),
         }
     }
 
-    /// What it says of itself (RFC 8414).
+    /// The resource servers that tokens are made for.
+    pub(crate) fn servers(&self) -> Arc<Servers> {
+        self.registry.servers()
+    }
+
+    /// What it says of itself (RFC 8414). Servers of third parties are not in it: they say themselves whose tokens they
+    /// take, and whoever knows of them asks there; and a program that asks for all that is named here means the wallet.
     pub(crate) fn metadata(&self) -> ServerMetadata {
-        let offered = self.servers.iter().flat_map(|server| &server.offered).cloned();
+        let servers = self.servers();
+        let ours = || servers.iter().filter(|server| server.is_ours());
+        let offered = ours().flat_map(|server| server.offered().iter().cloned().collect::<Vec<_>>());
+        let resources: Vec<Resource> = ours().map(|server| server.resource.clone()).collect();
         let offers = Offers {
             client_documents: self.documents.are_taken(),
             ..OFFERS
         };
-        ServerMetadata::new(self.origin.as_str(), offered.collect(), &self.resources, &offers)
+        ServerMetadata::new(self.origin.as_str(), offered.collect(), &resources, &offers)
     }
 
-    /// What the resource server says of itself whose document is at `location` (RFC 9728), or the first one.
+    /// What one of our resource servers says of itself (RFC 9728), or the first one.
     pub(crate) fn protected(&self, resource: Option<&str>) -> Option<ProtectedResource> {
-        let server = match resource {
-            None => self.servers.first(),
-            Some(name) => self.servers.iter().find(|server| server.resource.as_str() == name),
-        }?;
-        let (resource, scopes) = (server.resource.clone(), server.offered.clone());
+        let servers = self.servers();
+        let mut ours = servers.iter().filter(|server| server.is_ours());
+        let server = ours.find(|server| resource.is_none_or(|name| server.resource.as_str() == name))?;
         Some(ProtectedResource::new(
-            resource,
+            server.resource.clone(),
             self.origin.as_str(),
-            scopes,
+            server.offered(),
             &server.name,
         ))
     }

@@ -50,6 +50,7 @@ impl NewRow {
             (None, _) => "dynamic",
             (Some(_), Some(_)) => "agent",
             (Some(_), None) if for_itself => "service",
+            (Some(_), None) if self.grants.iter().next().is_none() => "resource",
             (Some(_), None) => "application",
         };
         let (jwks, jwks_uri) = match &self.keys {
@@ -93,6 +94,7 @@ impl NewRow {
                 role: &self.role,
                 resource: None,
                 scopes: &self.scopes,
+                interactive: false,
             };
             // Resuming gives it another one.
             grants::insert(tx, own, at, self.stopped.then_some(Ended::AgentSuspended)).await?;

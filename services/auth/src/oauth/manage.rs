@@ -115,7 +115,7 @@ impl Keys {
             Some(_) => Role::Agent,
             None => creator.role.clone(),
         };
-        check_scopes(&new.scopes, &role, creator)?;
+        check_scopes(&self.servers(), &new.scopes, &role, creator)?;
         let now = self.clock.now();
         let has_secret = matches!(new.method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost);
         let secret = has_secret.then(|| token::client_secret(&*self.entropy));

@@ -45,7 +45,9 @@ impl Keys {
     /// # Errors
     /// `invalid_redirect_uri` or `invalid_client_metadata`.
     pub(crate) fn describe(&self, json: &[u8], by: Option<&Principal>) -> Result<Described, OAuthError> {
-        let who = by.map_or(Registration::Anonymous, |by| Registration::Trusted(by.scopes.clone()));
+        let who = by.map_or(Registration::Anonymous, |by| {
+            Registration::Trusted(self.servers().held(by))
+        });
         registered(json, &who, ClientId::new(&*self.entropy))
     }
 

@@ -13,6 +13,7 @@ use {
             signing::{SigningError, SigningKeys},
         },
         origin::Origin,
+        resources::{ResourceServer, registry::Servers},
         token,
         verify::effective,
     },
@@ -79,20 +80,53 @@ impl Tokens {
     ///
     /// # Errors
     /// A key that is not known here could not be looked for.
-    pub(crate) async fn read(&self, bearer: &str, now: Now) -> Result<Option<(AccessClaims, TokenId)>, SigningError> {
+    async fn read(&self, bearer: &str, now: Now) -> Result<Option<(AccessClaims, TokenId)>, SigningError> {
         let payload = self.signing.verified(bearer).await?;
-        Ok(payload.and_then(|payload| self.accept(&payload, now)))
+        Ok(payload.and_then(|payload| self.accept(&payload, &self.audience, now)))
     }
 
-    fn accept(&self, payload: &[u8], now: Now) -> Option<(AccessClaims, TokenId)> {
+    /// What a token says that we signed for one of these servers, and for which. It may be over.
+    ///
+    /// # Errors
+    /// As [`Tokens::read`].
+    pub(crate) async fn read_any(
+        &self,
+        bearer: &str,
+        servers: &Servers,
+        now: Now,
+    ) -> Result<Option<Read>, SigningError> {
+        let Some(payload) = self.signing.verified(bearer).await? else {
+            return Ok(None);
+        };
+        let read = |server: &Arc<ResourceServer>| {
+            let (claims, id) = self.accept(&payload, server.resource.as_str(), now)?;
+            // One that was made for a server of that name that is gone is good for nothing.
+            let is_of_this = claims.iat >= server.created_at.seconds();
+            is_of_this.then(|| Read {
+                claims,
+                id,
+                server: Arc::clone(server),
+            })
+        };
+        Ok(servers.iter().find_map(read))
+    }
+
+    fn accept(&self, payload: &[u8], audience: &str, now: Now) -> Option<(AccessClaims, TokenId)> {
         let expected = Expected {
             issuer: self.origin.as_str(),
-            audience: &self.audience,
+            audience,
         };
         let claims = AccessClaims::of_any_age(payload, expected, now).ok()?;
         let id = claims.jti.parse().ok()?;
         Some((claims, id))
     }
+}
+
+/// A token that we signed for a server that is registered.
+pub(crate) struct Read {
+    pub(crate) claims: AccessClaims,
+    pub(crate) id: TokenId,
+    pub(crate) server: Arc<ResourceServer>,
 }
 
 #[async_trait::async_trait]
@@ -119,11 +153,7 @@ impl Tokens {
         let read = self.read(bearer, now).await.map_err(unavailable)?;
         let (claims, id) = read.ok_or(AuthFailure::Invalid)?;
         let before = self.recent.tokens.before_load(Shard::named(id.grant().as_str()));
-        let found = load(&mut self.db.read(), &id).await;
-        let found = found.map_err(|error| AuthFailure::Unavailable(error.to_string()))?;
-        let Some(grant) = found.filter(|grant| grant.made(&claims)) else {
-            return Err(AuthFailure::Invalid);
-        };
+        let grant = self.grant(&claims, &id).await?;
         let is_revoked = grant.is_revoked;
         let principal = Arc::new(grant.principal(&claims, id));
         if is_revoked {
@@ -139,6 +169,41 @@ impl Tokens {
         }
         verified.at(now)
     }
+
+    /// Whom a token speaks for now at a server that is not in this process, or not the one that these tokens are for.
+    /// Nothing of it is kept: what is good there is good for nothing here.
+    ///
+    /// # Errors
+    /// [`AuthFailure`].
+    pub(crate) async fn principal_at(&self, read: &Read) -> Result<Arc<Principal>, AuthFailure> {
+        let grant = self.grant(&read.claims, &read.id).await?;
+        let (is_revoked, server) = (grant.is_revoked, &read.server);
+        if !server.serves(&grant.project, &grant.owner) {
+            return Err(AuthFailure::Invalid);
+        }
+        let held = roles::expand(&grant.scopes);
+        let asked = read.claims.scope.iter().filter(|scope| held.holds(scope));
+        let scopes = server.effective(&asked.cloned().collect(), &grant.role);
+        let principal = Arc::new(Principal {
+            scopes,
+            bypass: grant.passes(server),
+            ..grant.principal(&read.claims, read.id.clone())
+        });
+        if is_revoked {
+            return Err(AuthFailure::Revoked(principal));
+        }
+        if read.claims.is_expired(self.clock.now()) {
+            return Err(AuthFailure::Expired(principal));
+        }
+        Ok(principal)
+    }
+
+    /// What a token with these claims lives by.
+    async fn grant(&self, claims: &AccessClaims, id: &TokenId) -> Result<Grant, AuthFailure> {
+        let found = load(&mut self.db.read(), id).await;
+        let found = found.map_err(|error| AuthFailure::Unavailable(error.to_string()))?;
+        found.filter(|grant| grant.made(claims)).ok_or(AuthFailure::Invalid)
+    }
 }
 
 /// What a token lives by.
@@ -152,6 +217,7 @@ struct Grant {
     resource: Option<String>,
     scopes: ScopeSet,
     cluster: Cluster,
+    interactive: bool,
     /// Itself, or the one token that was asked for.
     is_revoked: bool,
 }
@@ -170,6 +236,7 @@ impl Grant {
             resource: row.get_optional("resource")?,
             scopes: row.json("scopes")?,
             cluster: row.get("cluster")?,
+            interactive: row.get_optional::<i64>("interactive")? == Some(1),
             is_revoked: revoked.is_some() || token_revoked != 0,
         })
     }
@@ -180,6 +247,15 @@ impl Grant {
             && self.owner == claims.owner_id
             && self.project == claims.project_id
             && self.resource.as_ref().is_none_or(|resource| *resource == claims.aud)
+    }
+
+    /// Whether its tokens pass the scope checks of `server`, as [`grants::Given::passes`].
+    ///
+    /// [`grants::Given::passes`]: crate::oauth::grants::Given::passes
+    fn passes(&self, server: &ResourceServer) -> bool {
+        let is_for_it = self.resource.as_deref() == Some(server.resource.as_str());
+        let is_person = self.interactive && self.user.is_some() && self.agent.is_none();
+        is_person && is_for_it && server.is_passed_by(&self.role)
     }
 
     /// Whom a token of it speaks for: of what it asked for, what grant and role still allow.
@@ -198,6 +274,7 @@ impl Grant {
             user: self.user,
             client: Some(self.client.into()),
             tier: Tier::Default,
+            bypass: false,
         }
     }
 }

@@ -17,6 +17,9 @@ pub enum PeopleError {
         /// The role.
         role: Role,
     },
+    /// Neither built in for people nor brought along by a resource server.
+    #[error("the roles of people are owner, viewer, auditor, member, and those of registered resource servers")]
+    NoSuchRole,
     /// There is no such user, it was removed, or is another owner's.
     #[error("no such user")]
     NoSuchUser,
@@ -48,6 +51,7 @@ impl From<PeopleError> for Problem {
         let detail = error.to_string();
         match error {
             PeopleError::WiderThanCreator { scope, .. } => insufficient_scope(&scope).detail(detail).param("role"),
+            PeopleError::NoSuchRole => Self::new(Code::ValidationInvalidEnum).detail(detail).param("role"),
             PeopleError::NoSuchUser => not_found::<UserId>(),
             PeopleError::LastOwner => Self::new(Code::UserLastOwner),
             PeopleError::LinkInvalid => Self::new(Code::AuthLinkInvalid),

@@ -9,13 +9,13 @@ use {
             links::{self, NewLink},
             passkeys, sessions,
         },
+        resources::registry::Servers,
         rows::Position,
     },
     portreeve_guard::{Page, Paging},
     portreeve_kernel::{
         Entropy, Now, OwnerId, Principal, ProjectId, Role, Timestamp, UserId, control::CredentialCheck,
     },
-    portreeve_policy::roles,
     portreeve_store::{
         AuditEntry, Fetch, Row, Sql, StoreError, Tx,
         tenancy::{Owner, Project},
@@ -94,10 +94,13 @@ fn leaves_an_owner(all: &[User], who: &UserId) -> bool {
     all.iter().any(|user| user.role == Role::Owner && user.id != *who)
 }
 
-/// Nobody makes somebody who may be granted more than they hold themselves.
-fn check_role(role: &Role, creator: &Principal) -> Result<(), PeopleError> {
-    let most = roles::grantable(role);
-    match most.iter().find(|scope| !creator.scopes.holds(scope)) {
+/// Nobody makes somebody who may be granted more than they hold themselves, or gives a role that nobody brought along.
+fn check_role(servers: &Servers, role: &Role, creator: &Principal) -> Result<(), PeopleError> {
+    if matches!(role, Role::Custom(_)) && !servers.knows(role, creator) {
+        return Err(PeopleError::NoSuchRole);
+    }
+    let (most, held) = (servers.most(role, creator), servers.held(creator));
+    match most.iter().find(|scope| !held.holds(scope)) {
         None => Ok(()),
         Some(scope) => Err(PeopleError::WiderThanCreator {
             scope: scope.clone(),
@@ -112,7 +115,7 @@ impl People {
     /// # Errors
     /// [`PeopleError::WiderThanCreator`], [`PeopleError::CallerRevoked`], [`PeopleError::Store`]; nobody was invited.
     pub async fn invite(self: &Arc<Self>, by: &Principal, name: String, role: Role) -> Result<Invited, PeopleError> {
-        check_role(&role, by)?;
+        check_role(&self.keys.servers(), &role, by)?;
         let now = self.now();
         let at = now.for_expiry();
         let user = User {
@@ -185,7 +188,7 @@ impl People {
         let (people, by, id) = (Arc::clone(self), by.clone(), id.clone());
         let unit = async move |tx: &mut Tx| {
             let (all, mut user) = people.lock_one(tx, &by, &id, now).await?;
-            check_role(&role, &by)?;
+            check_role(&people.keys.servers(), &role, &by)?;
             if user.role == role {
                 return Ok(user);
             }
@@ -239,7 +242,7 @@ impl People {
         let (people, by, id) = (Arc::clone(self), by.clone(), id.clone());
         let unit = async move |tx: &mut Tx| {
             let (_, user) = people.lock_one(tx, &by, &id, now).await?;
-            check_role(&user.role, &by)?;
+            check_role(&people.keys.servers(), &user.role, &by)?;
             let at = now.for_expiry();
             let link = links::make(tx, &id, &people.keys.origin, &*people.keys.entropy, at).await?;
             tx.audit(user.told(at, "user.link_made", by.credential.to_string(), json!({})));
@@ -326,7 +329,9 @@ pub async fn first_person(
 
 #[cfg(test)]
 mod tests {
-    use {super::*, portreeve_kernel::entropy::Seeded};
+    use {
+        super::*, crate::resources::server::tests::reports, portreeve_kernel::entropy::Seeded, portreeve_policy::roles,
+    };
 
     fn user(seed: u64, role: Role) -> User {
         let (at, chance) = (Timestamp::EPOCH, Seeded::new(seed));
@@ -360,11 +365,33 @@ mod tests {
             (Role::Owner, false),
             (Role::Member, false),
         ] {
-            assert_eq!(check_role(&role, &creator).is_ok(), fits, "{role}");
+            assert_eq!(check_role(&Servers::default(), &role, &creator).is_ok(), fits, "{role}");
         }
         creator.scopes = roles::grantable(&Role::Owner).clone();
         for role in [Role::Owner, Role::Viewer, Role::Auditor, Role::Member] {
-            assert!(check_role(&role, &creator).is_ok(), "{role}");
+            assert!(check_role(&Servers::default(), &role, &creator).is_ok(), "{role}");
         }
+    }
+
+    #[test]
+    fn a_role_that_no_server_brought_along_is_given_to_nobody() {
+        let server = reports();
+        let mut creator = Principal {
+            project: server.tenant.clone().unwrap().project,
+            owner: server.tenant.clone().unwrap().owner,
+            scopes: roles::expand(&"admin:all".parse().unwrap()),
+            ..Principal::stranger(Timestamp::EPOCH, &Seeded::new(1))
+        };
+        let servers = Servers::new([Arc::new(server)]);
+        let given = |role: &str, by: &Principal| check_role(&servers, &Role::Custom(role.into()), by);
+        assert!(given("analyst", &creator).is_ok());
+        assert!(matches!(given("stranger", &creator), Err(PeopleError::NoSuchRole)));
+        creator.scopes = "agents:read".parse().unwrap();
+        assert!(matches!(
+            given("analyst", &creator),
+            Err(PeopleError::WiderThanCreator { .. })
+        ));
+        creator.project = ProjectId::new(Timestamp::EPOCH, &Seeded::new(77));
+        assert!(matches!(given("analyst", &creator), Err(PeopleError::NoSuchRole)));
     }
 }

@@ -33,6 +33,7 @@ impl People {
             user: Some(who.user.id.clone()),
             client: None,
             tier: Tier::Default,
+            bypass: false,
         };
         Ok(Some(Visitor::new(
             principal,

@@ -9,8 +9,8 @@ use {
     },
     http_body_util::BodyExt,
     portreeve_auth::{
-        Agents, Auth, AuthLog, Bearers, CreatedKey, Issuer, Keys, People, ResourceServer, SealKey, SigningKeys,
-        Strangers, Tokens, first_key, issuer_router, pages_router, router,
+        Agents, Auth, AuthLog, Bearers, CreatedKey, Issuer, Keys, People, SealKey, SigningKeys, Strangers, Tokens,
+        first_key, issuer_router, pages_router, router, wallet_face,
     },
     portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
     portreeve_kernel::{
@@ -264,6 +264,7 @@ impl House {
             entropy.clone(),
             ORIGIN.parse().unwrap(),
         ));
+        keys.open_registry().await.unwrap();
         let signing = SigningKeys::open(&db, seen.clone(), entropy.clone(), SealKey::new([7; 32])).await;
         let signing = Arc::new(signing.unwrap());
         let audit_log = Arc::new(AuthLog::new(seen.clone()));
@@ -285,17 +286,16 @@ impl House {
             clock: seen,
             entropy,
             proxies: Proxies::default(),
-            faces: vec![ResourceServer::wallet(&ORIGIN.parse().unwrap()).face(&["/api/v1", "/mcp"])],
+            faces: vec![wallet_face(&ORIGIN.parse().unwrap(), &["/api/v1", "/mcp"])],
             https_only: false,
         });
         let wallet = Arc::new(Wallet::default());
         let people = Arc::new(People::new(&keys, SealKey::new([7; 32])));
-        let wallet_server = ResourceServer::wallet(&ORIGIN.parse().unwrap());
         let auth = Auth {
             gate: gate.clone(),
             keys: keys.clone(),
             agents: wallet.clone() as Arc<Agents>,
-            issuer: Arc::new(Issuer::new(&keys, signing.clone(), vec![wallet_server], strangers)),
+            issuer: Arc::new(Issuer::new(&keys, signing.clone(), strangers)),
             people: people.clone(),
         };
         let (routes, api) = router().with_state(auth.clone()).split_for_parts();

@@ -24,6 +24,7 @@ mod people;
 mod people_contract;
 mod refresh;
 mod registration;
+mod resources;
 mod rotation;
 mod service;
 mod speaking;

@@ -55,6 +55,8 @@ fn token(keys: &SigningKeys) -> Secret {
         owner_id: OwnerId::new(START, &chance),
         project_id: ProjectId::new(START, &chance),
         agent_id: None,
+        role: None,
+        bypass: false,
     };
     keys.sign(&claims).unwrap()
 }

@@ -30,6 +30,7 @@ fn operations(house: &House) -> Vec<(String, Value)> {
             let path = path.replace("{clientId}", "clt_000000000000");
             let path = path.replace("{grantId}", "grt_01ARYZ6S41TSV4RRFFQ69G5FAV");
             let path = path.replace("{userId}", "usr_01ARYZ6S41TSV4RRFFQ69G5FAV");
+            let path = path.replace("{serverId}", "rsv_01ARYZ6S41TSV4RRFFQ69G5FAV");
             all.push((format!("{} {path}", method.to_uppercase()), about.clone()));
         }
     }
@@ -45,7 +46,7 @@ async fn every_operation_refuses_strangers_and_callers_without_its_scope() {
         .made(first.text.expose(), json!({ "name": "r", "scopes": ["audit:read"] }))
         .await;
     let operations = operations(&house);
-    assert_eq!(operations.len(), 20);
+    assert_eq!(operations.len(), 24);
     // Each from an address of its own, before one that fails too often has to pause.
     for ((line, about), last) in operations.into_iter().zip(1_u8..) {
         let peer = format!("192.0.2.{last}");

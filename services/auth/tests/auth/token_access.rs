@@ -61,6 +61,8 @@ impl Service {
             owner_id: self.owner.id.clone(),
             project_id: self.owner.project.clone(),
             agent_id: Some(agent()),
+            role: None,
+            bypass: false,
         }
     }
 

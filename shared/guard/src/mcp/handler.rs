@@ -104,12 +104,7 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
         context: RpcContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let (caller, _) = asked_by(&context)?;
-        let offered = self
-            .0
-            .offer
-            .tools
-            .iter()
-            .filter(|tool| caller.scopes.holds(&tool.scope));
+        let offered = self.0.offer.tools.iter().filter(|tool| caller.may(&tool.scope));
         Ok(ListToolsResult::with_all_items(offered.map(described).collect()))
     }
 
@@ -253,7 +248,7 @@ fn is_known(method: &str, version: Option<&ProtocolVersion>) -> bool {
 }
 
 fn readable<'a, S>(all: &'a [Offered<S>], caller: &'a Principal) -> impl Iterator<Item = &'a Offered<S>> {
-    all.iter().filter(|resource| caller.scopes.holds(&resource.scope))
+    all.iter().filter(|resource| caller.may(&resource.scope))
 }
 
 /// A problem with a resource, for which the protocol has no place but an error.

@@ -23,8 +23,8 @@ use {
     futures_util::stream,
     http_body_util::BodyExt,
     portreeve_guard::{
-        Admission, AuditSink, AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Origins, Problem,
-        Proxies, Refusal,
+        Admission, AuditSink, AuthFailure, Authenticate, Bypass, Caller, Gate, GateParts, Limiter, Limits, Origins,
+        Problem, Proxies, Refusal,
         mcp::{self, About, Call, Changes, Effect, Offer, Place},
     },
     portreeve_kernel::{AgentId, Code, ManualClock, Principal, Timestamp, entropy::Seeded},
@@ -97,6 +97,10 @@ impl AuditSink for Notes {
     }
 
     fn admitted(&self, _: &Admission<'_>) {}
+
+    fn bypassed(&self, _: &Bypass<'_>) {
+        self.0.lock().unwrap().push("bypass");
+    }
 }
 
 /// What to say.

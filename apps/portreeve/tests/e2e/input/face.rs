@@ -14,22 +14,25 @@ pub(super) enum Act {
     NewKey,
     NewClient,
     NewUser,
+    NewServer,
 }
 
 impl Act {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Pay,
         Self::Check,
         Self::NewAgent,
         Self::NewKey,
         Self::NewClient,
         Self::NewUser,
+        Self::NewServer,
     ];
 }
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // POST /transactions, /agents/{agentId}/policy/check, /agents, /auth/keys, /auth/clients and /auth/users.
+        // POST /transactions, /agents/{agentId}/policy/check, /agents, /auth/keys, /auth/clients, /auth/users and
+        // /auth/resource-servers.
         f.write_str(match self {
             Self::Pay => "pay",
             Self::Check => "ask",
@@ -37,6 +40,7 @@ impl fmt::Display for Act {
             Self::NewKey => "make a key",
             Self::NewClient => "make a client",
             Self::NewUser => "invite",
+            Self::NewServer => "register a server",
         })
     }
 }
@@ -153,6 +157,7 @@ impl World {
             Act::NewKey => "/api/v1/auth/keys".to_owned(),
             Act::NewClient => "/api/v1/auth/clients".to_owned(),
             Act::NewUser => "/api/v1/auth/users".to_owned(),
+            Act::NewServer => "/api/v1/auth/resource-servers".to_owned(),
         }
     }
 
@@ -167,6 +172,11 @@ impl World {
             }),
             Act::NewKey | Act::NewClient => json!({"name": "probe", "scopes": ["agents:read"]}),
             Act::NewUser => json!({"name": "probe", "role": "viewer"}),
+            Act::NewServer => json!({
+                "name": "probe", "resource": "https://probe.example/mcp",
+                "scopes": [{"scope": "probe:read", "words": "Probe", "isDefault": true}],
+                "roles": [{"role": "prober", "scopes": [], "bypass": false}],
+            }),
         }
     }
 
@@ -185,6 +195,11 @@ impl World {
             Act::NewKey => (&["key", "create"], vec![("", "probe"), ("--scope", "agents:read")]),
             Act::NewClient => (&["client", "create"], vec![("", "probe"), ("--scope", "agents:read")]),
             Act::NewUser => (&["user", "invite"], vec![("", "probe"), ("--role", "viewer")]),
+            // Two of its arguments have no flag: what is said of them is said to the API.
+            Act::NewServer => (
+                &["resource", "add", "probe", "https://probe.example/mcp"],
+                vec![("--scope", "probe:read=Probe")],
+            ),
         };
         let mut line: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         for (flag, value) in pairs.into_iter().filter(|(flag, _)| *flag != but) {
@@ -209,6 +224,7 @@ impl World {
             (Act::Pay, "Idempotency-Key") => "--idempotency-key",
             (Act::NewAgent, "nickname") | (Act::NewKey | Act::NewClient | Act::NewUser, "name") => "",
             (Act::NewUser, "role") => "--role",
+            (Act::NewServer, "scopes") => "--scope",
             (Act::NewAgent, "policy.limits.daily") => "--daily",
             (Act::NewAgent, "policy.limits.perTransaction") => "--per-transaction",
             (Act::NewAgent, "policy.whitelist.allowedDestinations[0]") => "--to",
@@ -368,9 +384,9 @@ fn text(path: &Path) -> &str {
 /// Puts `value` where `path`, such as `policy.whitelist.allowedDestinations[0]`, says.
 fn put(body: &mut Value, path: &str, value: Value) {
     let mut place = body;
-    // A name may be empty; only a policy's has steps.
+    // A name may be empty; only a policy's and those of lists of things have steps.
     let steps: Vec<&str> = match path.split_once('.') {
-        Some(("policy", _)) => path.split('.').collect(),
+        Some(("policy" | "scopes[0]" | "roles[0]", _)) => path.split('.').collect(),
         _ => vec![path],
     };
     for step in steps {

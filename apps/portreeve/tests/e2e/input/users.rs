@@ -20,16 +20,10 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
     }
     for bad in no_texts() {
         all.push(world.field(act, "name", &bad, FORMAT, By::Server));
-        // An object with one member would be a word with something to it.
-        let code = if bad.as_object().is_some_and(|one| one.len() == 1) {
-            ENUM
-        } else {
-            FORMAT
-        };
-        all.push(world.field(act, "role", &bad, code, By::Server));
+        all.push(world.field(act, "role", &bad, FORMAT, By::Server));
     }
     for bad in ["", "agent", "Owner", "owner ", "admin", "root"] {
-        all.push(world.field(act, "role", &json!(bad), ENUM, By::Line));
+        all.push(world.field(act, "role", &json!(bad), ENUM, By::Server));
     }
     all
 }

@@ -33,7 +33,7 @@ problems! {
     /// When somebody clicks.
     pub(crate) ConsentRefusals = [
         Code::AuthSessionOver, Code::AuthClientNotFound, Code::AuthScopeInsufficient, Code::AgentNotFound,
-        Code::AgentSuspended, Code::ValidationOutOfRange, Code::AuthAssertionRequired,
+        Code::AgentSuspended, Code::ResourceServerNotFound, Code::ValidationOutOfRange, Code::AuthAssertionRequired,
     ];
 }
 
@@ -191,7 +191,8 @@ pub(super) async fn question(
     (form, again): (&str, &str),
 ) -> Result<Response, Problem> {
     let server = auth.issuer.server(wanted.resource).map_err(Problem::internal)?;
-    let scopes = consent::grantable(wanted, &who.user.role, server);
+    let is_in_browser = matches!(target, Target::Redirect { .. });
+    let scopes = consent::for_person(wanted, &who.user, &server);
     if scopes.iter().any(roles::is_grave) && !who.is_fresh(auth.keys.now()) {
         return Ok(Page::new(SignIn { next: again }).into_response());
     }
@@ -205,7 +206,7 @@ pub(super) async fn question(
         .zip(&rows)
         .map(|(scope, (name, is_for_agents))| portreeve_pages::Wish {
             scope: name,
-            words: roles::words(scope).unwrap_or(name),
+            words: server.words(scope),
             is_for_agents: *is_for_agents,
         })
         .collect();
@@ -239,6 +240,7 @@ pub(super) async fn question(
         has_more_agents: agents.len() > most,
         name: &who.user.name,
         role: who.user.role.as_str(),
+        passes_checks: is_in_browser && client.owner.is_some() && server.is_passed_by(&who.user.role),
         token: &who.form_token(form),
     })
     .into_response())

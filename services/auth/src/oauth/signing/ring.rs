@@ -8,18 +8,16 @@ use {
     aws_lc_rs::signature::{Ed25519KeyPair, Signature},
     base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD},
     jsonwebtoken::{
-        Algorithm as JwtAlgorithm, DecodingKey, EncodingKey,
+        Algorithm as JwtAlgorithm, EncodingKey,
         jwk::{AlgorithmParameters, Jwk, ThumbprintHash},
     },
+    portreeve_guard::remote::PublicKey,
     portreeve_kernel::{Now, Seconds, Secret, Timestamp},
-    portreeve_oauth::{AccessClaims, Algorithm, JsonWebKey, JsonWebKeySet, TokenHeader},
+    portreeve_oauth::{AccessClaims, AccessToken, JsonWebKey, JsonWebKeySet},
     serde_json::json,
     std::collections::BTreeSet,
     zeroize::Zeroizing,
 };
-
-/// The type of our access tokens (RFC 9068, 2.1).
-const TYPE: &str = "at+jwt";
 
 /// Longer than most tokens, so that their text need not grow.
 const LENGTH: usize = 1024;
@@ -49,7 +47,7 @@ pub(super) struct SigningKey {
     header: Box<str>,
     /// Made once: to read a private key again costs more than to sign.
     secret: Ed25519KeyPair,
-    public: DecodingKey,
+    public: PublicKey,
 }
 
 impl SigningKey {
@@ -58,14 +56,14 @@ impl SigningKey {
         let der = Zeroizing::new([DER_PREFIX.as_slice(), seed].concat());
         let jwk = Jwk::from_encoding_key(&EncodingKey::from_ed_der(&der), JwtAlgorithm::EdDSA).map_err(crypto)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(crypto)?;
-        let header = json!({"typ": TYPE, "alg": "EdDSA", "kid": kid}).to_string();
+        let header = json!({"typ": AccessToken::TYPE, "alg": "EdDSA", "kid": kid}).to_string();
         let AlgorithmParameters::OctetKeyPair(pair) = jwk.algorithm else {
             return Err(SigningError::Crypto);
         };
         Ok(Self {
             kid,
             header: format!("{}.", BASE64_URL_SAFE_NO_PAD.encode(header)).into(),
-            public: DecodingKey::from_ed_components(&pair.x).map_err(crypto)?,
+            public: PublicKey::ed25519(&pair.x).ok_or(SigningError::Crypto)?,
             x: pair.x,
             secret: Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| SigningError::Crypto)?,
         })
@@ -85,13 +83,6 @@ impl SigningKey {
 
     fn signature(&self, message: &str) -> Signature {
         self.secret.sign(message.as_bytes())
-    }
-
-    fn has_signed(&self, token: &str) -> bool {
-        let Some((message, signature)) = token.rsplit_once('.') else {
-            return false;
-        };
-        jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.public, JwtAlgorithm::EdDSA).unwrap_or(false)
     }
 }
 
@@ -184,21 +175,17 @@ impl Ring {
 
     /// What `token` is.
     pub(super) fn judge(&self, token: &str, now: Now) -> Judged {
-        let Ok(header) = TokenHeader::read(token, &[TYPE]) else {
-            return Judged::Not;
-        };
-        let (Algorithm::EdDsa, Some(kid)) = (header.algorithm, header.key) else {
+        let Some(shown) = AccessToken::read(token) else {
             return Judged::Not;
         };
         let mut known = self.keys.iter().filter(|kept| kept.is_published(now));
-        let Some(kept) = known.find(|kept| kept.key.kid == kid) else {
+        let Some(kept) = known.find(|kept| kept.key.kid == shown.key) else {
             return Judged::UnknownKey;
         };
-        if !kept.key.has_signed(token) {
+        if !kept.key.public.has_signed(&shown) {
             return Judged::Not;
         }
-        let payload = token.split('.').nth(1).map(|part| BASE64_URL_SAFE_NO_PAD.decode(part));
-        payload.and_then(Result::ok).map_or(Judged::Not, Judged::Ours)
+        shown.payload().map_or(Judged::Not, Judged::Ours)
     }
 
     /// The public halves, for everybody.
@@ -213,6 +200,7 @@ impl Ring {
 mod tests {
     use {
         super::*,
+        base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD},
         hmac::{Hmac, KeyInit, Mac},
         portreeve_kernel::{GrantId, OwnerId, ProjectId, TokenId, entropy::Seeded},
         portreeve_oauth::{ClientId, Expected},
@@ -236,6 +224,8 @@ mod tests {
             owner_id: OwnerId::new(AT, &chance),
             project_id: ProjectId::new(AT, &chance),
             agent_id: None,
+            role: None,
+            bypass: false,
         }
     }
 

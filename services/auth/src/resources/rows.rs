@@ -1,0 +1,332 @@
+//! Resource servers as the database has them: read, registered, removed.
+//!
+//! What must stay true: whoever registers one, ours or a third party's, does it by [`register`]; nodes that register the same
+//! at once meet at its indexes, and one of them wins; and what lives by a server ends in the commit that removes it.
+
+use {
+    crate::{
+        oauth::{
+            RecentOauth,
+            grants::{self, Ended},
+        },
+        resources::{
+            new::NewServer,
+            server::{OwnRole, OwnScope, ResourceServer, Tenant},
+        },
+    },
+    portreeve_kernel::{ResourceServerId, Role, Scope, Timestamp},
+    portreeve_oauth::Resource,
+    portreeve_store::{AuditEntry, Bind, Fetch, Row, Sql, StoreError, Tx},
+    serde_json::{Value, json},
+    std::collections::HashMap,
+};
+
+/// How many servers a project has at most.
+const MOST: i64 = 50;
+
+/// Who registers ours, for the audit log.
+const SERVE: &str = "serve";
+
+/// Whose server is registered, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Registrant<'a> {
+    /// One of ours, by this name: this process, when it starts.
+    Ours(&'static str),
+    /// A third party's.
+    Theirs {
+        /// Whom it serves.
+        tenant: &'a Tenant,
+        /// The client that it asks by, which is in a row already.
+        client: &'a str,
+        /// By which credential it is registered.
+        actor: &'a str,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Registered {
+    /// It is there, now or since before.
+    There,
+    /// It cannot be, because of others.
+    Not(Taken),
+}
+
+/// What others have already.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Taken {
+    /// Tokens for it would be good at both.
+    #[error("another resource server is registered under this address")]
+    Resource,
+    /// An API key that holds it would be good at both.
+    #[error("the scope `{0}` belongs to another resource server")]
+    Scope(Scope),
+    /// More than anybody has use for.
+    #[error("there are {MOST} resource servers already; remove one")]
+    Full,
+}
+
+impl Taken {
+    /// In which field.
+    pub(crate) const fn field(&self) -> &'static str {
+        match self {
+            Self::Resource | Self::Full => "resource",
+            Self::Scope(_) => "scopes",
+        }
+    }
+}
+
+/// All that are registered, the default first.
+pub(crate) async fn all(from: &mut (impl Fetch + Send)) -> Result<Vec<ResourceServer>, StoreError> {
+    let live = Sql::new("SELECT * FROM resource_servers WHERE removed_at IS NULL ORDER BY position, id");
+    let rows = from.fetch_all(live).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let servers: Vec<ResourceServer> = rows.iter().map(read).collect::<Result<_, _>>()?;
+    let ids = || servers.iter().map(|server| &server.id);
+    let sql = Sql::new("SELECT * FROM resource_scopes WHERE server_id IN ({list})");
+    let scopes = from.fetch_all(sql.bind_list(ids())).await?;
+    let sql = Sql::new("SELECT * FROM resource_roles WHERE server_id IN ({list})");
+    let roles = from.fetch_all(sql.bind_list(ids())).await?;
+    let mut known: HashMap<ResourceServerId, usize> = HashMap::new();
+    let mut servers = servers;
+    for (place, server) in servers.iter().enumerate() {
+        known.insert(server.id.clone(), place);
+    }
+    for row in &scopes {
+        let at = known.get(&row.get::<ResourceServerId>("server_id")?);
+        if let Some(server) = at.and_then(|place| servers.get_mut(*place)) {
+            let scope: Scope = row.parsed("scope")?.ok_or_else(|| StoreError::unreadable("scope"))?;
+            server.scopes.insert(scope, own_scope(row)?);
+        }
+    }
+    for row in &roles {
+        let at = known.get(&row.get::<ResourceServerId>("server_id")?);
+        if let Some(server) = at.and_then(|place| servers.get_mut(*place)) {
+            server.roles.insert(row.get("role")?, own_role(row)?);
+        }
+    }
+    Ok(servers)
+}
+
+/// One of them, without its scopes and roles.
+fn read(row: &Row) -> Result<ResourceServer, StoreError> {
+    Ok(ResourceServer {
+        id: row.get("id")?,
+        tenant: match (row.get_optional("project_id")?, row.get_optional("owner_id")?) {
+            (Some(project), Some(owner)) => Some(Tenant { project, owner }),
+            (None, None) => None,
+            _ => return Err(StoreError::unreadable("owner_id")),
+        },
+        resource: Resource::configured(&row.get::<String>("resource")?),
+        name: row.get("name")?,
+        scopes: [].into(),
+        roles: [].into(),
+        client: row.get_optional("client_id")?,
+        created_at: row.get("created_at")?,
+        created_by: row.get("created_by")?,
+    })
+}
+
+fn own_scope(row: &Row) -> Result<OwnScope, StoreError> {
+    Ok(OwnScope {
+        words: row.get("words")?,
+        is_default: row.get::<i64>("is_default")? != 0,
+    })
+}
+
+fn own_role(row: &Row) -> Result<OwnRole, StoreError> {
+    Ok(OwnRole {
+        scopes: row.json("scopes")?,
+        bypass: row.get::<i64>("bypass")? != 0,
+    })
+}
+
+/// Registers `new`, unless it is there: a third party's at most once, ours as it is configured today.
+pub(crate) async fn register(
+    tx: &mut Tx,
+    (id, new): (&ResourceServerId, &NewServer),
+    registrant: Registrant<'_>,
+    recent: &RecentOauth,
+    at: Timestamp,
+) -> Result<Registered, StoreError> {
+    let (own, tenant, client, actor) = match registrant {
+        Registrant::Ours(own) => (Some(own), None, None, SERVE),
+        Registrant::Theirs { tenant, client, actor } => (None, Some(tenant), Some(client), actor),
+    };
+    if let Some(tenant) = tenant {
+        // One at a time, so that what is looked at now stays so.
+        let lock = Sql::new("SELECT id FROM projects WHERE id = $1")
+            .bind(&tenant.project)
+            .for_update();
+        tx.fetch_optional(lock).await?;
+    }
+    let there = all(tx).await?;
+    let same = there.iter().find(|server| server.resource == new.resource);
+    if let Some(own) = own {
+        let registered = Sql::new("SELECT id FROM resource_servers WHERE own = $1 AND removed_at IS NULL").bind(own);
+        let registered = tx.fetch_optional(registered.for_update()).await?;
+        let registered: Option<ResourceServerId> = registered.map(|row| row.get("id")).transpose()?;
+        // Whoever is at our own address is us, whatever somebody registered before that was ours.
+        if let Some(stranger) = same.filter(|server| registered.as_ref() != Some(&server.id)) {
+            remove(tx, stranger, recent, at, SERVE).await?;
+        }
+        let old = there.iter().find(|server| registered.as_ref() == Some(&server.id));
+        if let Some(old) = old {
+            renew(tx, old, new, at).await?;
+            return Ok(Registered::There);
+        }
+    } else {
+        if same.is_some() {
+            return Ok(Registered::Not(Taken::Resource));
+        }
+        let taken = |scope: &&Scope| there.iter().any(|server| server.scopes.contains_key(*scope));
+        if let Some(scope) = new.scopes.keys().find(taken) {
+            return Ok(Registered::Not(Taken::Scope(scope.clone())));
+        }
+        if i64::try_from(there.len()).unwrap_or(i64::MAX) >= MOST {
+            return Ok(Registered::Not(Taken::Full));
+        }
+    }
+    let last = Sql::new("SELECT COALESCE(MAX(position), 0) AS last FROM resource_servers");
+    let last: i64 = tx.fetch_one(last).await?.get("last")?;
+    let insert = Sql::new(
+        "INSERT INTO resource_servers (id, project_id, owner_id, own, name, resource, position, client_id, created_at, \
+         created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+    )
+    .bind(id)
+    .bind(tenant.map(|of| &of.project))
+    .bind(tenant.map(|of| &of.owner))
+    .bind(own)
+    .bind(new.name.as_str())
+    .bind(new.resource.as_str())
+    // Ours are the default, wherever somebody else's came first.
+    .bind(if own.is_some() { 0 } else { last.saturating_add(1) })
+    .bind(client)
+    .bind(at)
+    .bind(actor);
+    if tx.execute(insert).await? == 0 {
+        // Another node was faster.
+        return Ok(match own {
+            Some(_) => Registered::There,
+            None => Registered::Not(Taken::Resource),
+        });
+    }
+    bring_along(tx, id, new).await?;
+    let data = json!({
+        "resource": new.resource, "name": new.name, "clientId": client,
+        "scopes": new.scopes.keys().collect::<Vec<_>>(), "roles": told_roles(new),
+    });
+    tx.audit(told(id, tenant, at, ("resource_server.registered", actor), data));
+    Ok(Registered::There)
+}
+
+/// Has one of ours be what it is configured to be today. What was granted for another address of it stays, and is good
+/// again when it is called so again.
+async fn renew(tx: &mut Tx, old: &ResourceServer, new: &NewServer, at: Timestamp) -> Result<(), StoreError> {
+    if (&old.resource, &old.name, &old.scopes, &old.roles) == (&new.resource, &new.name, &new.scopes, &new.roles) {
+        return Ok(());
+    }
+    let update = Sql::new("UPDATE resource_servers SET resource = $1, name = $2 WHERE id = $3");
+    let update = update.bind(new.resource.as_str()).bind(new.name.as_str());
+    tx.execute(update.bind(&old.id)).await?;
+    for table in [
+        "DELETE FROM resource_scopes WHERE server_id = $1",
+        "DELETE FROM resource_roles WHERE server_id = $1",
+    ] {
+        tx.execute(Sql::new(table).bind(&old.id)).await?;
+    }
+    bring_along(tx, &old.id, new).await?;
+    let data = json!({"from": old.resource, "to": new.resource, "scopes": new.scopes.keys().collect::<Vec<_>>()});
+    tx.audit(told(&old.id, None, at, ("resource_server.changed", SERVE), data));
+    Ok(())
+}
+
+async fn bring_along(tx: &mut Tx, id: &ResourceServerId, new: &NewServer) -> Result<(), StoreError> {
+    let scopes = new.scopes.iter().map(|(scope, own)| {
+        vec![
+            id.value(),
+            scope.as_str().value(),
+            own.words.as_str().value(),
+            own.is_default.value(),
+        ]
+    });
+    let head = "INSERT INTO resource_scopes (server_id, scope, words, is_default)";
+    tx.insert(head, scopes.collect(), "").await?;
+    for (role, own) in &new.roles {
+        let insert = Sql::new("INSERT INTO resource_roles (server_id, role, scopes, bypass) VALUES ($1, $2, $3, $4)");
+        let insert = insert.bind(id).bind(role).bind_json(&own.scopes);
+        tx.execute(insert.bind(own.bypass)).await?;
+    }
+    Ok(())
+}
+
+/// Removes `server`: it gets no more tokens, those that it got are good for nothing that asks us, and neither is the client
+/// that it asked by. It is not one of ours, unless one of ours takes its place.
+pub(crate) async fn remove(
+    tx: &mut Tx,
+    server: &ResourceServer,
+    recent: &RecentOauth,
+    at: Timestamp,
+    actor: &str,
+) -> Result<bool, StoreError> {
+    // In the order in which everybody locks: clients, resource servers, grants.
+    if let Some(client) = &server.client {
+        recent.distrust_client(client);
+        let lock = Sql::new("SELECT id FROM oauth_clients WHERE id = $1").bind(client.as_str());
+        tx.fetch_optional(lock.for_update()).await?;
+        let end = Sql::new("UPDATE oauth_clients SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL");
+        if tx.execute(end.bind(at).bind(client.as_str())).await? == 1 {
+            tx.audit(AuditEntry {
+                subject: client.clone(),
+                ..told(
+                    &server.id,
+                    server.tenant.as_ref(),
+                    at,
+                    ("oauth_client.revoked", actor),
+                    json!({}),
+                )
+            });
+        }
+    }
+    if !lock(tx, &server.id).await? {
+        return Ok(false);
+    }
+    let update = Sql::new("UPDATE resource_servers SET removed_at = $1 WHERE id = $2");
+    tx.execute(update.bind(at).bind(&server.id)).await?;
+    grants::end_of_resource(tx, recent, &server.resource, at, Ended::ServerRemoved).await?;
+    let data = json!({"resource": server.resource, "name": server.name, "clientId": server.client});
+    let tenant = server.tenant.as_ref();
+    tx.audit(told(&server.id, tenant, at, ("resource_server.removed", actor), data));
+    Ok(true)
+}
+
+/// Locks a server that is not removed: its removal waits for this transaction. False when there is none.
+pub(crate) async fn lock(tx: &mut Tx, id: &ResourceServerId) -> Result<bool, StoreError> {
+    let sql = Sql::new("SELECT id FROM resource_servers WHERE id = $1 AND removed_at IS NULL");
+    Ok(tx.fetch_optional(sql.bind(id).for_update()).await?.is_some())
+}
+
+fn told_roles(new: &NewServer) -> Value {
+    let told = |(role, own): (&Role, &OwnRole)| json!({"role": role, "scopes": own.scopes, "bypass": own.bypass});
+    new.roles.iter().map(told).collect()
+}
+
+fn told(
+    id: &ResourceServerId,
+    tenant: Option<&Tenant>,
+    at: Timestamp,
+    (kind, actor): (&'static str, &str),
+    data: Value,
+) -> AuditEntry {
+    AuditEntry {
+        at,
+        kind: kind.into(),
+        actor: actor.to_owned(),
+        owner: tenant.map(|of| of.owner.clone()),
+        project: tenant.map(|of| of.project.clone()),
+        subject: id.to_string(),
+        data,
+    }
+}

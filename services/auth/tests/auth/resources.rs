@@ -1,0 +1,696 @@
+//! Resource servers: registered, asked for tokens for, told what is for them, removed. On both databases.
+
+use {
+    crate::{
+        authenticator::Browser,
+        consent::{BACK, SCOPES, WALLET, ask, click, data, form, of, pair, program, redeeming, refused, told, wish},
+        house::{Answer, House, ORIGIN, START, facts},
+        people_contract::Town,
+    },
+    base64::{Engine, prelude::BASE64_STANDARD},
+    portreeve_auth::Keys,
+    portreeve_kernel::{Cluster, Code, ManualClock, entropy::Seeded},
+    portreeve_store::{Fetch, Sql, testing::TestDatabase},
+    serde_json::{Value, json},
+    std::sync::Arc,
+};
+
+facts! {
+    a_stranger_is_registered_like_the_wallet_and_gets_tokens_of_its_own;
+    the_wallet_registers_itself_once_and_follows_its_address;
+    whoever_is_at_our_own_address_is_us;
+    nobody_registers_what_is_ours_or_anothers;
+    a_server_is_told_what_is_for_it_and_nothing_of_anything_else;
+    keys_and_clients_hold_what_a_server_brought_along_by_who_may_register_servers;
+    a_custom_role_holds_exactly_what_its_rows_say;
+    only_a_person_in_their_own_browser_passes_the_checks_of_one_server;
+    what_a_removed_server_had_ends_with_the_answer;
+    a_server_that_comes_back_does_not_bring_its_tokens_back;
+    another_node_knows_it_within_its_next_look;
+    a_server_is_the_business_of_its_own_project;
+}
+
+const REPORTS: &str = "https://reports.example/mcp";
+
+fn reports() -> Value {
+    json!({
+        "name": "Reports", "resource": REPORTS,
+        "scopes": [
+            {"scope": "reports:read", "words": "Read the reports", "isDefault": true},
+            {"scope": "reports:write", "words": "Write reports"},
+        ],
+        "roles": [
+            {"role": "analyst", "scopes": ["reports:read"]},
+            {"role": "chief", "scopes": ["reports:read"], "bypass": true},
+        ],
+    })
+}
+
+/// A registered server.
+struct Stranger {
+    id: String,
+    basic: String,
+}
+
+async fn register(town: &Town, body: &Value) -> Stranger {
+    let made = town.call("POST /auth/resource-servers", Some(body)).await.expect(201);
+    let text = |name: &str| made[name].as_str().unwrap();
+    assert_eq!(made["issuer"], ORIGIN);
+    let pair = format!(
+        "{}:{}",
+        text("introspectionClientId"),
+        text("introspectionClientSecret")
+    );
+    Stranger {
+        id: text("id").to_owned(),
+        basic: format!("Basic {}", BASE64_STANDARD.encode(pair)),
+    }
+}
+
+impl Stranger {
+    async fn asks(&self, town: &Town, credential: &str) -> Value {
+        let answer = self.post(town, credential).await;
+        answer.expect(200)
+    }
+
+    async fn post(&self, town: &Town, credential: &str) -> Answer {
+        let form = format!("token={credential}");
+        town.house.form("/oauth/introspect", &form, Some(&self.basic)).await
+    }
+}
+
+/// A client of the owner's that acts by itself: its `Authorization`.
+async fn service(town: &Town, scopes: &[&str]) -> String {
+    let body = json!({"name": "service", "scopes": scopes});
+    let made = town.call("POST /auth/clients", Some(&body)).await.expect(201);
+    let pair = format!(
+        "{}:{}",
+        made["id"].as_str().unwrap(),
+        made["clientSecret"].as_str().unwrap()
+    );
+    format!("Basic {}", BASE64_STANDARD.encode(pair))
+}
+
+async fn token_for(town: &Town, basic: &str, resource: &str) -> Answer {
+    let form = form(&[("grant_type", "client_credentials"), ("resource", resource)]);
+    town.house.form("/oauth/token", &form, Some(basic)).await
+}
+
+fn text(told: &Value, name: &str) -> String {
+    told[name].as_str().unwrap().to_owned()
+}
+
+fn inactive() -> Value {
+    json!({"active": false})
+}
+
+async fn a_stranger_is_registered_like_the_wallet_and_gets_tokens_of_its_own(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let reports = register(&town, &reports()).await;
+    let list = town.call("GET /auth/resource-servers", None).await.expect(200);
+    let items = list["items"].as_array().unwrap();
+    assert_eq!(
+        (items.len(), &items[0]["resource"], &items[0]["builtIn"]),
+        (2, &json!(WALLET), &json!(true))
+    );
+    assert_eq!(
+        (&items[1]["id"], &items[1]["builtIn"]),
+        (&json!(reports.id), &json!(false))
+    );
+    let shown = town
+        .call(&format!("GET /auth/resource-servers/{}", reports.id), None)
+        .await
+        .expect(200);
+    assert_eq!(shown, items[1]);
+    assert_eq!(shown["scopes"][0]["words"], "Read the reports");
+    assert_eq!(shown["roles"][1]["bypass"], true);
+    assert!(!shown.to_string().contains("wcs_"), "the secret is shown once");
+    let page = town.call("GET /auth/resource-servers?limit=1", None).await.expect(200);
+    let next = format!("GET /auth/resource-servers?limit=1&cursor={}", text(&page, "cursor"));
+    let next = town.call(&next, None).await.expect(200);
+    assert_eq!(
+        (&next["items"][0]["id"], &next["cursor"]),
+        (&json!(reports.id), &Value::Null)
+    );
+
+    let both = service(&town, &["reports:read", "agents:read"]).await;
+    let theirs = token_for(&town, &both, REPORTS).await.expect(200);
+    assert_eq!(
+        theirs["scope"], "reports:read",
+        "what only the wallet understands is not in it"
+    );
+    let ours = token_for(&town, &both, WALLET).await.expect(200);
+    assert_eq!(ours["scope"], "agents:read");
+    let plain = form(&[("grant_type", "client_credentials")]);
+    let plain = town.house.form("/oauth/token", &plain, Some(&both)).await.expect(200);
+    assert_eq!(plain["scope"], "agents:read", "the wallet is meant by who names none");
+    refused(
+        token_for(&town, &both, "https://reports.example").await,
+        "invalid_target",
+    );
+    let only = service(&town, &["agents:read"]).await;
+    refused(token_for(&town, &only, REPORTS).await, "invalid_scope");
+
+    // Theirs is refused at the wallet, and ours is not for them.
+    let (theirs, ours) = (text(&theirs, "access_token"), text(&ours, "access_token"));
+    town.house.look(&theirs).await.is(Code::AuthKeyInvalid);
+    town.house.look(&ours).await.is(Code::AuthScopeInsufficient);
+    let told = reports.asks(&town, &theirs).await;
+    assert_eq!(
+        (&told["active"], &told["aud"], &told["scope"]),
+        (&json!(true), &json!(REPORTS), &json!("reports:read"))
+    );
+    assert_eq!((&told["role"], told.get("bypass")), (&json!("owner"), None));
+    // Also after it was told of: what is good there is good for nothing here.
+    town.house.look(&theirs).await.is(Code::AuthKeyInvalid);
+    assert_eq!(reports.asks(&town, &ours).await, inactive());
+}
+
+async fn rows(house: &House) -> Vec<(String, String, bool)> {
+    let sql = Sql::new("SELECT id, resource, removed_at FROM resource_servers ORDER BY id");
+    let rows = house.db.read().fetch_all(sql).await.unwrap();
+    let read = |row: &portreeve_store::Row| {
+        let removed: Option<i64> = row.get_optional("removed_at").unwrap();
+        (row.get("id").unwrap(), row.get("resource").unwrap(), removed.is_some())
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Starts another server on the same database that is called `origin`.
+async fn started(house: &House, origin: &str, seed: u64) -> Arc<Keys> {
+    let clock = Arc::new(ManualClock::at(START));
+    let keys = Keys::new(
+        house.db.clone(),
+        clock,
+        Arc::new(Seeded::new(seed)),
+        origin.parse().unwrap(),
+    );
+    let keys = Arc::new(keys);
+    keys.open_registry().await.unwrap();
+    keys
+}
+
+async fn the_wallet_registers_itself_once_and_follows_its_address(database: &TestDatabase) {
+    let house = House::new(database, 1).await;
+    let first = rows(&house).await;
+    assert_eq!(first.len(), 1);
+    started(&house, ORIGIN, 2).await;
+    assert_eq!(rows(&house).await, first, "nothing is written for what is there");
+    let kinds = async || {
+        let log = house.audit().await;
+        let servers = log.into_iter().filter(|row| row.kind.starts_with("resource_server."));
+        servers.map(|row| (row.kind.clone(), data(&row))).collect::<Vec<_>>()
+    };
+    let told = kinds().await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    started(&house, "https://elsewhere.test", 3).await;
+    let moved = rows(&house).await;
+    assert_eq!(
+        moved,
+        [(first[0].0.clone(), "https://elsewhere.test/mcp".to_owned(), false)]
+    );
+    let told = kinds().await;
+    let (kind, about) = &told[1];
+    assert_eq!(
+        (kind.as_str(), &about["from"], &about["to"]),
+        (
+            "resource_server.changed",
+            &json!(WALLET),
+            &json!("https://elsewhere.test/mcp")
+        )
+    );
+}
+
+async fn whoever_is_at_our_own_address_is_us(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let mut body = reports();
+    body["resource"] = json!("https://elsewhere.test/mcp");
+    let stranger = register(&town, &body).await;
+    started(&town.house, "https://elsewhere.test", 3).await;
+    let left: Vec<_> = rows(&town.house)
+        .await
+        .into_iter()
+        .filter(|(_, _, removed)| !removed)
+        .collect();
+    assert_eq!((left.len(), left[0].1.as_str()), (1, "https://elsewhere.test/mcp"));
+    assert_ne!(left[0].0, stranger.id);
+    stranger.post(&town, "x").await.expect(401);
+}
+
+async fn nobody_registers_what_is_ours_or_anothers(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    register(&town, &reports()).await;
+    let with = |change: &[(&str, Value)]| {
+        let mut body = json!({
+            "name": "Other", "resource": "https://other.example/mcp",
+            "scopes": [{"scope": "other:read", "words": "x"}], "roles": [{"role": "reader", "scopes": []}],
+        });
+        for (name, value) in change {
+            body[*name] = value.clone();
+        }
+        body
+    };
+    let scope = |name: &str| json!([{"scope": name, "words": "x"}]);
+    let role = |name: &str, bypass: bool| json!([{"role": name, "scopes": [], "bypass": bypass}]);
+    let many: Vec<Value> = (0..51)
+        .map(|number| json!({"scope": format!("s:{number}"), "words": "x"}))
+        .collect();
+    let roles: Vec<Value> = (0..21)
+        .map(|number| json!({"role": format!("r{number}"), "scopes": []}))
+        .collect();
+    let (format, range, duplicate) = (
+        Code::ValidationInvalidFormat,
+        Code::ValidationOutOfRange,
+        Code::ValidationDuplicate,
+    );
+    for (change, code, param) in [
+        (("resource", json!(REPORTS)), duplicate, "resource"),
+        (("resource", json!(WALLET)), duplicate, "resource"),
+        (("scopes", scope("reports:read")), duplicate, "scopes"),
+        (("scopes", scope("admin:all")), format, "scopes"),
+        (("scopes", scope("mcp:read")), format, "scopes"),
+        (("roles", role("owner", false)), format, "roles"),
+        (("roles", role("viewer", true)), format, "roles"),
+        (("roles", role("Chief", false)), format, "roles"),
+        (("resource", json!("http://reports.example/mcp")), format, "resource"),
+        (("resource", json!("https://reports.example/mcp#x")), format, "resource"),
+        (("scopes", json!([])), range, "scopes"),
+        (("scopes", json!(many)), range, "scopes"),
+        (("roles", json!(roles)), range, "roles"),
+    ] {
+        let told = town
+            .call(
+                "POST /auth/resource-servers",
+                Some(&with(std::slice::from_ref(&change))),
+            )
+            .await;
+        assert_eq!(told.is(code)["param"], param, "{change:?}");
+    }
+    let untouched = rows(&town.house).await;
+    assert_eq!(untouched.len(), 2, "{untouched:?}");
+    let clients = Sql::new("SELECT id FROM oauth_clients");
+    let clients = town.house.db.read().fetch_all(clients).await.unwrap();
+    assert_eq!(clients.len(), 1, "and no client of what was not registered");
+    register(&town, &with(&[])).await;
+
+    let wallet = rows(&town.house)
+        .await
+        .into_iter()
+        .find(|row| row.1 == WALLET)
+        .unwrap()
+        .0;
+    let refused = town
+        .call(&format!("DELETE /auth/resource-servers/{wallet}"), None)
+        .await;
+    assert_eq!(refused.is(format)["param"], "serverId");
+}
+
+async fn a_server_is_told_what_is_for_it_and_nothing_of_anything_else(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let reports = register(&town, &reports()).await;
+    let other = json!({
+        "name": "Other", "resource": "https://other.example/mcp", "scopes": [{"scope": "other:read", "words": "x"}],
+    });
+    let other = register(&town, &other).await;
+    let basic = service(&town, &["reports:read", "agents:read"]).await;
+    let token = text(&token_for(&town, &basic, REPORTS).await.expect(200), "access_token");
+    let body = json!({
+        "name": "k", "scopes": ["reports:read", "agents:read"], "allowedIps": ["10.0.0.0/8"],
+        "expiresAt": "2030-01-01T00:00:00Z",
+    });
+    let (key, id) = town.house.made(&town.key, body).await;
+    let told = reports.asks(&town, &key).await;
+    assert_eq!(
+        (&told["active"], &told["key_id"], &told["sub"]),
+        (&json!(true), &json!(id), &json!(id))
+    );
+    assert_eq!(
+        (&told["scope"], &told["aud"], &told["iss"]),
+        (&json!("reports:read"), &json!(REPORTS), &json!(ORIGIN))
+    );
+    assert_eq!(
+        (&told["role"], &told["owner_id"]),
+        (&json!("owner"), &json!(town.owner))
+    );
+    assert_eq!(
+        (&told["allowed_ips"], &told["exp"]),
+        (&json!(["10.0.0.0/8"]), &json!(1_893_456_000))
+    );
+    assert!(told["project_id"].is_string() && told.get("bypass").is_none());
+    for (server, credential) in [(&other, &token), (&other, &key), (&reports, &town.key)] {
+        assert_eq!(server.asks(&town, credential).await, inactive());
+    }
+    for garbage in ["x", "wai_test_", "a.b.c", &token[..token.len() - 2]] {
+        assert_eq!(reports.asks(&town, garbage).await, inactive(), "{garbage}");
+    }
+    // It asks, and does nothing else.
+    refused(token_for(&town, &reports.basic, REPORTS).await, "unauthorized_client");
+    town.house.revoke(&town.key, &id).await.expect(204);
+    assert_eq!(reports.asks(&town, &key).await, inactive());
+    let revoked = town
+        .house
+        .form("/oauth/revoke", &format!("token={token}"), Some(&basic))
+        .await;
+    revoked.expect(200);
+    assert_eq!(
+        reports.asks(&town, &token).await,
+        inactive(),
+        "a client ends its tokens of any audience"
+    );
+}
+
+async fn keys_and_clients_hold_what_a_server_brought_along_by_who_may_register_servers(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let wants = json!({"name": "k", "scopes": ["reports:read"]});
+    town.house
+        .make(&town.key, wants.clone())
+        .await
+        .is(Code::AuthScopeInsufficient);
+    let reports = register(&town, &reports()).await;
+    let (key, _) = town.house.made(&town.key, wants.clone()).await;
+    assert_eq!(reports.asks(&town, &key).await["active"], true);
+    town.house.get("/auth/keys", &key).await.is(Code::AuthScopeInsufficient);
+    // No agent holds it, whoever makes its key.
+    let agent = portreeve_kernel::AgentId::new(START, &Seeded::new(4));
+    town.house.wallet.adds(&agent, &town.owner);
+    let for_agent = json!({"name": "k", "scopes": ["reports:read"], "agentId": agent});
+    town.house
+        .make(&town.key, for_agent)
+        .await
+        .is(Code::AuthScopeInsufficient);
+    // Registration with an initial access token goes as far as its holder.
+    let metadata = json!({
+        "client_name": "x", "grant_types": ["client_credentials"], "token_endpoint_auth_method": "client_secret_post",
+        "scope": "reports:read",
+    });
+    let headers = [
+        ("authorization", format!("Bearer {}", town.key)),
+        ("content-type", "application/json".to_owned()),
+    ];
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let made = town
+        .house
+        .at_root("POST /oauth/register", &headers, Some(&metadata.to_string()))
+        .await
+        .expect(201);
+    assert_eq!(made["scope"], "reports:read");
+    let form = form(&[
+        ("grant_type", "client_credentials"),
+        ("resource", REPORTS),
+        ("client_id", made["client_id"].as_str().unwrap()),
+        ("client_secret", made["client_secret"].as_str().unwrap()),
+    ]);
+    assert_eq!(
+        town.house.form("/oauth/token", &form, None).await.expect(200)["scope"],
+        "reports:read"
+    );
+}
+
+/// Somebody consents for `client`, and it gets its tokens.
+async fn consented(town: &Town, browser: &mut Browser<'_>, client: &str, scopes: &[&str]) -> (String, String) {
+    let request = wish(client, &[("resource", REPORTS), ("scope", &scopes.join(" "))]);
+    let next = click(browser, &request, json!({"scopes": scopes})).await.expect(200)["next"].clone();
+    let told = told(next.as_str().unwrap());
+    let code = of(&told, "code").to_owned();
+    pair(&ask(&town.house, client, &redeeming(&code, &[])).await.expect(200))
+}
+
+async fn a_custom_role_holds_exactly_what_its_rows_say(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let invite = json!({"name": "Ana", "role": "analyst"});
+    let told = town
+        .call("POST /auth/users", Some(&invite))
+        .await
+        .is(Code::ValidationInvalidEnum);
+    assert_eq!(told["param"], "role");
+    let reports = register(&town, &reports()).await;
+    for nobody in ["agent", "stranger", "Analyst", ""] {
+        let invite = json!({"name": "x", "role": nobody});
+        town.call("POST /auth/users", Some(&invite))
+            .await
+            .is(Code::ValidationInvalidEnum);
+    }
+    let (_, _, mut browser) = town.person(1, "analyst").await;
+    let client = program(&town, "Reader").await;
+    let both = wish(
+        &client,
+        &[("resource", REPORTS), ("scope", "reports:read reports:write")],
+    );
+    let page = browser.page(&format!("/oauth/authorize?{both}")).await.expect(200);
+    let page = page.as_str().unwrap();
+    assert!(
+        page.contains("Read the reports") && !page.contains("Write reports"),
+        "{page}"
+    );
+    assert!(page.contains("At Reports it may") && page.contains(REPORTS) && !page.contains("passes every check"));
+    let beyond = click(
+        &mut browser,
+        &both,
+        json!({"scopes": ["reports:read", "reports:write"]}),
+    )
+    .await;
+    beyond.is(Code::AuthScopeInsufficient);
+    let (token, refresh) = consented(&town, &mut browser, &client, &["reports:read"]).await;
+    let told = reports.asks(&town, &token).await;
+    assert_eq!(
+        (&told["scope"], &told["role"], told.get("bypass")),
+        (&json!("reports:read"), &json!("analyst"), None)
+    );
+    let refreshing = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh.as_str()),
+        ("resource", REPORTS),
+    ];
+    let again = ask(&town.house, &client, &refreshing).await.expect(200);
+    assert_eq!(reports.asks(&town, &text(&again, "access_token")).await["active"], true);
+    let elsewhere = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", again["refresh_token"].as_str().unwrap()),
+        ("resource", WALLET),
+    ];
+    refused(ask(&town.house, &client, &elsewhere).await, "invalid_target");
+    // At the wallet there is nothing that this role could grant.
+    let page = browser
+        .page(&format!("/oauth/authorize?{}", wish(&client, &[])))
+        .await
+        .expect(200);
+    assert!(page.as_str().unwrap().contains("It asks for nothing that your role"));
+    let nothing = click(
+        &mut browser,
+        &wish(&client, &[]),
+        json!({"scopes": SCOPES.split(' ').collect::<Vec<_>>()}),
+    )
+    .await;
+    nothing.is(Code::AuthScopeInsufficient);
+}
+
+async fn only_a_person_in_their_own_browser_passes_the_checks_of_one_server(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let reports = register(&town, &reports()).await;
+    let other = json!({
+        "name": "Other", "resource": "https://other.example/mcp", "scopes": [{"scope": "other:read", "words": "x"}],
+        "roles": [{"role": "chief", "scopes": ["other:read"]}],
+    });
+    let other = register(&town, &other).await;
+    let (_, _, mut browser) = town.person(1, "chief").await;
+    let client = program(&town, "Reader").await;
+    let request = wish(&client, &[("resource", REPORTS), ("scope", "reports:read")]);
+    let page = browser.page(&format!("/oauth/authorize?{request}")).await.expect(200);
+    assert!(
+        page.as_str().unwrap().contains("passes every check of Reports"),
+        "{page}"
+    );
+    let (token, _) = consented(&town, &mut browser, &client, &["reports:read"]).await;
+    let told = reports.asks(&town, &token).await;
+    assert_eq!(
+        (&told["bypass"], &told["scope"]),
+        (&json!(true), &json!("reports:read"))
+    );
+    town.house.keys.flush_issues().await.unwrap();
+    let log = town.house.audit().await;
+    let made = log.iter().rfind(|row| row.kind == "oauth.token_issued").unwrap();
+    assert_eq!(data(made)["bypass"], true, "{made:?}");
+
+    // The same person at another server, where the same role does not pass.
+    let elsewhere = wish(
+        &client,
+        &[("resource", "https://other.example/mcp"), ("scope", "other:read")],
+    );
+    let next = click(&mut browser, &elsewhere, json!({"scopes": ["other:read"]}))
+        .await
+        .expect(200)["next"]
+        .clone();
+    let code = of(&self::told(next.as_str().unwrap()), "code").to_owned();
+    let (theirs, _) = pair(&ask(&town.house, &client, &redeeming(&code, &[])).await.expect(200));
+    assert_eq!(other.asks(&town, &theirs).await.get("bypass"), None);
+
+    // The same person through a program that nobody here made known.
+    let metadata = json!({"client_name": "Stranger", "redirect_uris": [BACK]});
+    let headers = [("content-type", "application/json")];
+    let made = town
+        .house
+        .at_root("POST /oauth/register", &headers, Some(&metadata.to_string()))
+        .await
+        .expect(201);
+    let stranger = text(&made, "client_id");
+    let page = wish(&stranger, &[("resource", REPORTS), ("scope", "reports:read")]);
+    let page = browser.page(&format!("/oauth/authorize?{page}")).await.expect(200);
+    assert!(!page.as_str().unwrap().contains("passes every check"));
+    let request = wish(&stranger, &[("resource", REPORTS), ("scope", "reports:read")]);
+    let next = click(&mut browser, &request, json!({"scopes": ["reports:read"]}))
+        .await
+        .expect(200)["next"]
+        .clone();
+    let code = of(&self::told(next.as_str().unwrap()), "code").to_owned();
+    let told = ask(&town.house, &stranger, &redeeming(&code, &[])).await.expect(200);
+    let theirs = text(&told, "access_token");
+    assert_eq!(reports.asks(&town, &theirs).await.get("bypass"), None);
+
+    // A key and a service, whatever role stands in their rows.
+    let (key, _) = town
+        .house
+        .made(&town.key, json!({"name": "k", "scopes": ["reports:read"]}))
+        .await;
+    let basic = service(&town, &["reports:read"]).await;
+    let chief = async |tx: &mut portreeve_store::Tx| {
+        tx.execute(Sql::new("UPDATE api_keys SET role = 'chief'")).await?;
+        tx.execute(Sql::new(
+            "UPDATE oauth_clients SET role = 'chief' WHERE kind = 'service'",
+        ))
+        .await?;
+        tx.execute(Sql::new("UPDATE oauth_grants SET role = 'chief' WHERE kind = 'client'"))
+            .await
+    };
+    town.house
+        .db
+        .write::<_, portreeve_store::StoreError, _>(chief)
+        .await
+        .unwrap();
+    let service = text(&token_for(&town, &basic, REPORTS).await.expect(200), "access_token");
+    for credential in [&key, &service] {
+        let told = reports.asks(&town, credential).await;
+        assert_eq!(
+            (&told["active"], &told["role"], told.get("bypass")),
+            (&json!(true), &json!("chief"), None)
+        );
+    }
+    // And the person's own grant, once it is for an agent.
+    let agent = async |tx: &mut portreeve_store::Tx| {
+        let update = Sql::new("UPDATE oauth_grants SET agent_id = $1 WHERE kind = 'person'");
+        tx.execute(update.bind("agt_01ARYZ6S41TSV4RRFFQ69G5FAV")).await
+    };
+    town.house
+        .db
+        .write::<_, portreeve_store::StoreError, _>(agent)
+        .await
+        .unwrap();
+    assert_eq!(reports.asks(&town, &token).await.get("bypass"), None);
+}
+
+async fn what_a_removed_server_had_ends_with_the_answer(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let reports = register(&town, &reports()).await;
+    let (_, _, mut browser) = town.person(1, "analyst").await;
+    let client = program(&town, "Reader").await;
+    let (token, refresh) = consented(&town, &mut browser, &client, &["reports:read"]).await;
+    let basic = service(&town, &["reports:read", "agents:read"]).await;
+    let ours = text(&token_for(&town, &basic, WALLET).await.expect(200), "access_token");
+    assert_eq!(reports.asks(&town, &token).await["active"], true);
+    let line = format!("DELETE /auth/resource-servers/{}", reports.id);
+    town.call(&line, None).await.expect(204);
+
+    reports.post(&town, &token).await.expect(401);
+    refused(token_for(&town, &basic, REPORTS).await, "invalid_target");
+    let refreshing = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+    refused(ask(&town.house, &client, &refreshing).await, "invalid_grant");
+    let request = wish(&client, &[("resource", REPORTS), ("scope", "reports:read")]);
+    let page = browser.page(&format!("/oauth/authorize?{request}")).await;
+    let location = page.headers["location"].to_str().unwrap();
+    assert!(location.contains("error=invalid_target"), "{location}");
+    town.house.look(&ours).await.is(Code::AuthScopeInsufficient);
+    let grants = town.call("GET /auth/grants", None).await.expect(200);
+    assert_eq!(grants["items"][0]["revokedWhy"], "server_removed", "{grants}");
+    town.call(&line, None).await.is(Code::ResourceServerNotFound);
+    town.call(&line.replace("DELETE", "GET"), None)
+        .await
+        .is(Code::ResourceServerNotFound);
+    let log = town.house.audit().await;
+    let told: Vec<&str> = log.iter().map(|row| row.kind.as_str()).collect();
+    for kind in [
+        "resource_server.registered",
+        "resource_server.removed",
+        "oauth_client.revoked",
+    ] {
+        assert!(told.contains(&kind), "{kind}");
+    }
+    assert!(!log.iter().any(|row| row.data.contains("wcs_")));
+    // The role is nobody's any more, and whoever has it holds nothing.
+    let invite = json!({"name": "Bo", "role": "analyst"});
+    town.call("POST /auth/users", Some(&invite))
+        .await
+        .is(Code::ValidationInvalidEnum);
+}
+
+async fn a_server_that_comes_back_does_not_bring_its_tokens_back(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let first = register(&town, &reports()).await;
+    let basic = service(&town, &["reports:read"]).await;
+    let before = text(&token_for(&town, &basic, REPORTS).await.expect(200), "access_token");
+    town.call(&format!("DELETE /auth/resource-servers/{}", first.id), None)
+        .await
+        .expect(204);
+    town.house.after(2);
+    let second = register(&town, &reports()).await;
+    assert_ne!(first.id, second.id);
+    assert_eq!(second.asks(&town, &before).await, inactive());
+    let after = text(&token_for(&town, &basic, REPORTS).await.expect(200), "access_token");
+    assert_eq!(second.asks(&town, &after).await["active"], true);
+}
+
+async fn another_node_knows_it_within_its_next_look(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let other = House::new(database, 2).await;
+    let reports = register(&town, &reports()).await;
+    let basic = service(&town, &["reports:read"]).await;
+    let form = form(&[("grant_type", "client_credentials"), ("resource", REPORTS)]);
+    refused(other.form("/oauth/token", &form, Some(&basic)).await, "invalid_target");
+    // To look at the list is to look.
+    other.get("/auth/resource-servers", &town.key).await.expect(200);
+    other.form("/oauth/token", &form, Some(&basic)).await.expect(200);
+    town.call(&format!("DELETE /auth/resource-servers/{}", reports.id), None)
+        .await
+        .expect(204);
+    other.get("/auth/resource-servers", &town.key).await.expect(200);
+    refused(other.form("/oauth/token", &form, Some(&basic)).await, "invalid_target");
+}
+
+async fn a_server_is_the_business_of_its_own_project(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let reports = register(&town, &reports()).await;
+    let (_, stranger) = town.house.owner(11, Cluster::Local).await;
+    let stranger = stranger.text.expose();
+    let call = async |line: &str, body: Option<&Value>| town.house.call(line, stranger, "198.51.100.7", body).await;
+    let list = call("GET /auth/resource-servers", None).await.expect(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1, "the wallet's alone");
+    call(&format!("GET /auth/resource-servers/{}", reports.id), None)
+        .await
+        .is(Code::ResourceServerNotFound);
+    call(&format!("DELETE /auth/resource-servers/{}", reports.id), None)
+        .await
+        .is(Code::ResourceServerNotFound);
+    let wants = json!({"name": "k", "scopes": ["reports:read"]});
+    town.house.make(stranger, wants).await.is(Code::AuthScopeInsufficient);
+    let invite = json!({"name": "x", "role": "analyst"});
+    call("POST /auth/users", Some(&invite))
+        .await
+        .is(Code::ValidationInvalidEnum);
+    let made = json!({"name": "s", "scopes": ["agents:read"]});
+    let made = call("POST /auth/clients", Some(&made)).await.expect(201);
+    let pair = format!(
+        "{}:{}",
+        made["id"].as_str().unwrap(),
+        made["clientSecret"].as_str().unwrap()
+    );
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(pair));
+    refused(token_for(&town, &basic, REPORTS).await, "invalid_target");
+}

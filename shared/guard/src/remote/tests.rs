@@ -1,0 +1,381 @@
+//! The issuer is played: what it says, whether it says anything, and how often it was asked.
+
+use {
+    super::*,
+    jsonwebtoken::{
+        Algorithm, EncodingKey, Header,
+        jwk::{AlgorithmParameters, Jwk},
+    },
+    portreeve_kernel::{GrantId, ManualClock, OwnerId, ProjectId, Seconds, Timestamp, entropy::Seeded},
+    portreeve_oauth::{ClientId, Endpoints},
+    portreeve_outbound::OutboundError,
+    serde_json::{Value, json},
+    std::{
+        collections::BTreeMap,
+        sync::{
+            Mutex,
+            atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        },
+        time::Duration,
+    },
+    tokio::{task::JoinSet, time::advance},
+};
+
+const ISSUER: &str = "https://p.example";
+const REPORTS: &str = "https://reports.example/mcp";
+const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
+
+fn key(seed: u8) -> (EncodingKey, String) {
+    let prefix = [
+        0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+    ];
+    let secret = EncodingKey::from_ed_der(&[prefix.as_slice(), &[seed; 32]].concat());
+    let jwk = Jwk::from_encoding_key(&secret, Algorithm::EdDSA).unwrap();
+    let AlgorithmParameters::OctetKeyPair(pair) = jwk.algorithm else {
+        panic!("an Ed25519 key")
+    };
+    (secret, pair.x)
+}
+
+struct Issuer {
+    keys: Mutex<BTreeMap<String, String>>,
+    good: Mutex<Value>,
+    is_lost: AtomicBool,
+    looks: AtomicUsize,
+    questions: AtomicUsize,
+}
+
+impl Issuer {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            keys: Mutex::new([("k1".to_owned(), key(1).1)].into()),
+            good: Mutex::new(json!({"active": false})),
+            is_lost: AtomicBool::new(false),
+            looks: AtomicUsize::new(0),
+            questions: AtomicUsize::new(0),
+        })
+    }
+
+    fn says(&self, answer: Value) {
+        *self.good.lock().unwrap() = answer;
+    }
+
+    fn asked(&self) -> (usize, usize) {
+        (self.looks.load(SeqCst), self.questions.load(SeqCst))
+    }
+}
+
+#[async_trait::async_trait]
+impl Trusted for Issuer {
+    async fn document(&self, path: &str, _: usize) -> Result<Vec<u8>, OutboundError> {
+        // Others come meanwhile.
+        tokio::task::yield_now().await;
+        if path == Endpoints::DOCUMENT {
+            self.looks.fetch_add(1, SeqCst);
+        }
+        if self.is_lost.load(SeqCst) {
+            return Err(OutboundError::TimedOut);
+        }
+        let document = if path == Endpoints::DOCUMENT {
+            json!({
+                "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/keys"),
+                "introspection_endpoint": format!("{ISSUER}/ask"),
+            })
+        } else {
+            assert_eq!(path, "/keys");
+            let keys = self.keys.lock().unwrap();
+            let keys = keys
+                .iter()
+                .map(|(kid, x)| json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x}));
+            json!({"keys": keys.collect::<Vec<_>>()})
+        };
+        Ok(document.to_string().into_bytes())
+    }
+
+    async fn answer(&self, path: &str, form: &[(&str, &str)], _: usize) -> Result<Vec<u8>, OutboundError> {
+        assert_eq!((path, form[0].0), ("/ask", "token"));
+        self.questions.fetch_add(1, SeqCst);
+        if self.is_lost.load(SeqCst) {
+            return Err(OutboundError::Status(503));
+        }
+        Ok(self.good.lock().unwrap().to_string().into_bytes())
+    }
+}
+
+struct Server {
+    issuer: Arc<Issuer>,
+    clock: Arc<ManualClock>,
+    remote: Arc<Remote>,
+}
+
+fn server(tokens: TokenCheck) -> Server {
+    let (issuer, clock) = (Issuer::new(), Arc::new(ManualClock::at(START)));
+    let trust = Trust {
+        issuer: ISSUER.into(),
+        audience: REPORTS.into(),
+        environment: Environment::Test,
+        tokens,
+    };
+    Server {
+        remote: Arc::new(Remote::new(trust, issuer.clone(), clock.clone())),
+        issuer,
+        clock,
+    }
+}
+
+impl Server {
+    async fn takes(&self, bearer: &str) -> Result<Arc<Principal>, AuthFailure> {
+        self.remote.authenticate(bearer, HERE).await
+    }
+}
+
+fn claims() -> AccessClaims {
+    let chance = Seeded::new(1);
+    AccessClaims {
+        iss: ISSUER.to_owned(),
+        sub: "usr_01ARYZ6S41TSV4RRFFQ69G5FAV".to_owned(),
+        aud: REPORTS.to_owned(),
+        exp: AccessClaims::ends(START).seconds(),
+        iat: START.seconds(),
+        jti: TokenId::new(&GrantId::new(START, &chance), &chance).to_string(),
+        scope: "reports:read".parse().unwrap(),
+        client_id: ClientId::parse("clt_000000000000").unwrap(),
+        owner_id: OwnerId::new(START, &chance),
+        project_id: ProjectId::new(START, &chance),
+        agent_id: None,
+        role: Some(Role::Custom("chief".into())),
+        bypass: true,
+    }
+}
+
+fn signed(claims: &AccessClaims, kid: &str, seed: u8) -> String {
+    let mut header = Header::new(Algorithm::EdDSA);
+    header.typ = Some("at+jwt".to_owned());
+    header.kid = Some(kid.to_owned());
+    jsonwebtoken::encode(&header, claims, &key(seed).0).unwrap()
+}
+
+/// What the issuer says of a token with these claims.
+fn about(claims: &AccessClaims) -> Value {
+    json!({
+        "active": true, "scope": "reports:read", "client_id": claims.client_id, "sub": claims.sub, "aud": claims.aud,
+        "iss": claims.iss, "exp": claims.exp, "iat": claims.iat, "jti": claims.jti, "token_type": "Bearer",
+        "owner_id": claims.owner_id, "project_id": claims.project_id, "role": "chief",
+    })
+}
+
+fn about_key() -> Value {
+    let claims = claims();
+    json!({
+        "active": true, "scope": "reports:read", "sub": "key_0123456789AB", "aud": REPORTS, "iss": ISSUER,
+        "key_id": "key_0123456789AB", "owner_id": claims.owner_id, "project_id": claims.project_id, "role": "owner",
+    })
+}
+
+fn api_key() -> String {
+    format!("wai_test_{}", "a".repeat(49))
+}
+
+fn is_unavailable(outcome: Result<Arc<Principal>, AuthFailure>) -> bool {
+    matches!(outcome, Err(AuthFailure::Unavailable(_)))
+}
+
+fn is_invalid(outcome: Result<Arc<Principal>, AuthFailure>) -> bool {
+    matches!(outcome, Err(AuthFailure::Invalid))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_who_the_issuer_says_now() {
+    let server = server(TokenCheck::Asked);
+    let (claims, token) = (claims(), signed(&claims(), "k1", 1));
+    server.issuer.says(about(&claims));
+    let who = server.takes(&token).await.unwrap();
+    assert_eq!(
+        (who.role.as_str(), who.scopes.to_string().as_str()),
+        ("chief", "reports:read")
+    );
+    assert!(!who.bypass, "whatever the token says");
+    assert_eq!(who.user.as_ref().unwrap().as_str(), claims.sub);
+    assert_eq!(
+        (&*who.audience, who.client.as_deref()),
+        (REPORTS, Some("clt_000000000000"))
+    );
+    let mut passes = about(&claims);
+    passes["bypass"] = json!(true);
+    server.issuer.says(passes);
+    assert!(!server.takes(&token).await.unwrap().bypass, "remembered");
+    advance(TOLD).await;
+    assert!(server.takes(&token).await.unwrap().bypass);
+    server.issuer.says(json!({"active": false}));
+    advance(TOLD - Duration::from_millis(1)).await;
+    assert!(server.takes(&token).await.is_ok());
+    advance(Duration::from_millis(1)).await;
+    let revoked = server.takes(&token).await;
+    assert!(matches!(revoked, Err(AuthFailure::Revoked(who)) if who.owner == claims.owner_id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_another_audience_issuer_key_or_time_is_refused_without_a_question() {
+    let server = server(TokenCheck::Asked);
+    server.issuer.says(about(&claims()));
+    let changed = |change: fn(&mut AccessClaims)| {
+        let mut claims = claims();
+        change(&mut claims);
+        signed(&claims, "k1", 1)
+    };
+    let good = signed(&claims(), "k1", 1);
+    for (what, token) in [
+        ("the wallet's", changed(|claims| claims.aud = format!("{ISSUER}/mcp"))),
+        ("a slash more", changed(|claims| claims.aud.push('/'))),
+        ("another issuer", changed(|claims| claims.iss.push('/'))),
+        ("of tomorrow", changed(|claims| claims.iat += 61)),
+        ("no id of a token", changed(|claims| claims.jti = "x".to_owned())),
+        ("another key", signed(&claims(), "k1", 2)),
+        ("a key that nobody knows", signed(&claims(), "k2", 1)),
+        ("a letter less", good[..good.len() - 1].to_owned()),
+        ("no token", "a.b.c".to_owned()),
+        ("nothing", "nonsense".to_owned()),
+        ("another kind of money", format!("wai_live_{}", "a".repeat(49))),
+        ("no key", format!("wai_test_{}", "a".repeat(48))),
+    ] {
+        assert!(is_invalid(server.takes(&token).await), "{what}");
+    }
+    server.clock.advance(Seconds(900));
+    assert!(matches!(server.takes(&good).await, Err(AuthFailure::Expired(_))));
+    assert_eq!(server.issuer.asked().1, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_kid_asks_once_however_many_wait() {
+    let server = server(TokenCheck::Signed);
+    assert!(server.takes(&signed(&claims(), "k1", 1)).await.is_ok());
+    assert_eq!(server.issuer.asked(), (1, 0));
+    advance(PAUSE).await;
+    server.issuer.keys.lock().unwrap().insert("k2".to_owned(), key(2).1);
+    let mut waiting = JoinSet::new();
+    for number in 0..100 {
+        let (remote, fresh) = (server.remote.clone(), signed(&claims(), "k2", 2));
+        // Half of them show a key that there is nowhere.
+        let token = if number % 2 == 0 {
+            fresh
+        } else {
+            signed(&claims(), "k3", 3)
+        };
+        waiting.spawn(async move { (number, remote.authenticate(&token, HERE).await.is_ok()) });
+    }
+    for (number, is_in) in waiting.join_all().await {
+        assert_eq!(is_in, number % 2 == 0, "{number}");
+    }
+    assert_eq!(server.issuer.asked(), (2, 0));
+    for _ in 0..100 {
+        assert!(is_invalid(server.takes(&signed(&claims(), "k3", 3)).await));
+    }
+    assert_eq!(server.issuer.asked(), (2, 0), "whoever shows it");
+    advance(PAUSE).await;
+    assert!(is_invalid(server.takes(&signed(&claims(), "k3", 3)).await));
+    assert_eq!(server.issuer.asked(), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_issuer_is_survived_for_an_hour_and_not_longer() {
+    let server = server(TokenCheck::Signed);
+    let token = signed(&claims(), "k1", 1);
+    server.issuer.is_lost.store(true, SeqCst);
+    assert!(is_unavailable(server.takes(&token).await), "nothing is known yet");
+    server.issuer.is_lost.store(false, SeqCst);
+    assert!(
+        is_unavailable(server.takes(&token).await),
+        "and it is not asked again at once"
+    );
+    advance(PAUSE).await;
+    assert!(server.takes(&token).await.is_ok());
+    server.issuer.is_lost.store(true, SeqCst);
+    advance(STALE - Duration::from_millis(1)).await;
+    assert!(server.takes(&token).await.is_ok());
+    advance(Duration::from_millis(1)).await;
+    assert!(is_unavailable(server.takes(&token).await));
+    server.issuer.is_lost.store(false, SeqCst);
+    advance(PAUSE).await;
+    assert!(server.takes(&token).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_the_issuer_took_back_is_believed_for_five_minutes_more() {
+    let server = server(TokenCheck::Signed);
+    let token = signed(&claims(), "k1", 1);
+    assert!(server.takes(&token).await.unwrap().bypass, "by what the token says");
+    server.issuer.keys.lock().unwrap().clear();
+    advance(Duration::from_secs(299)).await;
+    assert!(server.takes(&token).await.is_ok());
+    advance(Duration::from_secs(1)).await;
+    assert!(is_invalid(server.takes(&token).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_issuer_does_not_answer_nobody_gets_in_and_that_is_not_remembered() {
+    let server = server(TokenCheck::Asked);
+    server.issuer.says(about_key());
+    assert!(server.takes(&api_key()).await.is_ok());
+    server.issuer.is_lost.store(true, SeqCst);
+    assert!(server.takes(&api_key()).await.is_ok(), "remembered");
+    advance(TOLD).await;
+    for _ in 0..3 {
+        assert!(is_unavailable(server.takes(&api_key()).await));
+    }
+    assert_eq!(server.issuer.asked().1, 4, "each was asked about");
+    server.issuer.is_lost.store(false, SeqCst);
+    assert!(server.takes(&api_key()).await.is_ok());
+    // What is told of another audience is no answer.
+    advance(TOLD).await;
+    let mut elsewhere = about_key();
+    elsewhere["aud"] = json!(format!("{ISSUER}/mcp"));
+    server.issuer.says(elsewhere);
+    assert!(is_unavailable(server.takes(&api_key()).await));
+    server.issuer.says(json!({"active": false}));
+    assert!(is_invalid(server.takes(&api_key()).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_bound_to_its_addresses_and_its_end_and_never_passes_a_check() {
+    let server = server(TokenCheck::Asked);
+    let mut told = about_key();
+    told["allowed_ips"] = json!(["10.0.0.0/8"]);
+    server.issuer.says(told.clone());
+    assert!(matches!(
+        server.takes(&api_key()).await,
+        Err(AuthFailure::AddressNotAllowed(_))
+    ));
+    let from_there = server
+        .remote
+        .authenticate(&api_key(), "10.1.2.3".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        (from_there.role.as_str(), from_there.user.as_ref(), from_there.bypass),
+        ("owner", None, false)
+    );
+    advance(TOLD).await;
+    told["exp"] = json!(START.seconds());
+    server.issuer.says(told.clone());
+    assert!(matches!(server.takes(&api_key()).await, Err(AuthFailure::Expired(_))));
+    advance(TOLD).await;
+    told["bypass"] = json!(true);
+    server.issuer.says(told);
+    assert!(
+        is_unavailable(server.takes(&api_key()).await),
+        "an issuer that says so is not believed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_about_another_token_lets_nobody_in() {
+    let server = server(TokenCheck::Asked);
+    let mut other = about(&claims());
+    other["jti"] = json!("grt_01JZ3V5Q8K3M0N2P4R6S8T0V2W.0123456789ABCDEF");
+    server.issuer.says(other);
+    assert!(is_unavailable(server.takes(&signed(&claims(), "k1", 1)).await));
+    server.issuer.says(about_key());
+    advance(TOLD).await;
+    assert!(is_unavailable(server.takes(&signed(&claims(), "k1", 1)).await));
+}
