@@ -499,7 +499,7 @@ mod rules {
     #[test]
     fn what_is_out_of_reach_is_found_in_paths_patches_and_members() {
         for manifest in [
-            "[dependencies]\nx = { path = \"../../exec/kpi\" }",
+            "[dependencies]\nx = { path = \"../../exec/one\" }",
             "[patch.crates-io]\nx = { path = \"localchain/shims/x\" }",
             "[workspace]\nmembers = [\"exec/*\"]",
         ] {

@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_scope_has_only_the_characters_of_rfc_6749() {
-        for good in ["agents:read", "mcp:exec", "!", "a#b"] {
+        for good in ["agents:read", "reports:run", "!", "a#b"] {
             assert!(good.parse::<Scope>().is_ok(), "{good}");
         }
         for bad in ["", "a b", "a\"b", "a\\b", "ü", "a\n"] {

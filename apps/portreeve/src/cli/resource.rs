@@ -18,7 +18,7 @@ pub(super) enum ResourceCommand {
     #[command(after_help = "\
 Examples:
   portreeve resource add Reports https://reports.example/mcp --scope \"reports:read=Read the reports\" --default reports:read
-  portreeve resource add Reports https://reports.example/mcp --scope \"reports:read=Read the reports\" --role analyst=reports:read
+  portreeve resource add Reports https://reports.example/mcp --scope \"reports:read=Read the reports\" --role reporter=reports:read
   portreeve resource add Reports https://reports.example/mcp --scope \"reports:read=Read the reports\" --role chief=reports:read --bypass chief")]
     Add {
         /// What it is called, 1 to 100 characters

@@ -161,7 +161,7 @@ fn only_a_credential_registers_what_acts_by_itself_and_never_more_than_it_holds(
     );
 
     for (name, value) in [
-        ("scope", json!("agents:read mcp:exec")),
+        ("scope", json!("agents:read reports:run")),
         ("scope", json!("")),
         ("token_endpoint_auth_method", json!("none")),
         ("token_endpoint_auth_method", json!("private_key_jwt")),

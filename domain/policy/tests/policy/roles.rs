@@ -58,15 +58,15 @@ fn only_roles_that_reach_their_own_agent_are_bound_to_it() {
 
 #[test]
 fn a_role_that_is_not_built_in_is_granted_nothing_here() {
-    let analyst = Role::Custom("analyst".into());
-    assert!(grantable(&analyst).is_empty());
-    assert!(is_self_only(&analyst));
+    let reporter = Role::Custom("reporter".into());
+    assert!(grantable(&reporter).is_empty());
+    assert!(is_self_only(&reporter));
     assert!(
-        grant(&set("agents:read kpi:read"), &analyst, &set("admin:all kpi:read"))
+        grant(&set("agents:read reports:read"), &reporter, &set("admin:all reports:read"))
             .scopes
             .is_empty()
     );
-    assert_eq!(reach(&Role::Owner, &Scope::new("kpi:read")), Reach::Nothing);
+    assert_eq!(reach(&Role::Owner, &Scope::new("reports:read")), Reach::Nothing);
 }
 
 #[test]

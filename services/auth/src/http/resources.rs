@@ -60,7 +60,7 @@ pub(crate) struct NewScopeBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRoleBody {
     /// Its name: small letters, digits, `-` and `_`, at most 32. Not built in.
-    #[schema(value_type = String, example = "analyst")]
+    #[schema(value_type = String, example = "reporter")]
     role: Role,
     /// All that somebody in it may hold there, of the server's scopes.
     #[schema(value_type = Vec<String>, example = json!(["reports:read"]))]
@@ -109,7 +109,7 @@ pub(crate) struct ServerScope {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServerRole {
     /// Its name.
-    #[schema(value_type = String, example = "analyst")]
+    #[schema(value_type = String, example = "reporter")]
     role: Role,
     /// All that somebody in it may hold there.
     #[schema(value_type = Vec<String>, example = json!(["reports:read"]))]

@@ -384,14 +384,14 @@ mod tests {
         };
         let servers = Servers::new([Arc::new(server)]);
         let given = |role: &str, by: &Principal| check_role(&servers, &Role::Custom(role.into()), by);
-        assert!(given("analyst", &creator).is_ok());
+        assert!(given("reporter", &creator).is_ok());
         assert!(matches!(given("stranger", &creator), Err(PeopleError::NoSuchRole)));
         creator.scopes = "agents:read".parse().unwrap();
         assert!(matches!(
-            given("analyst", &creator),
+            given("reporter", &creator),
             Err(PeopleError::WiderThanCreator { .. })
         ));
         creator.project = ProjectId::new(Timestamp::EPOCH, &Seeded::new(77));
-        assert!(matches!(given("analyst", &creator), Err(PeopleError::NoSuchRole)));
+        assert!(matches!(given("reporter", &creator), Err(PeopleError::NoSuchRole)));
     }
 }

@@ -164,7 +164,7 @@ mod tests {
     fn a_server_brings_scopes_and_roles_of_its_own() {
         let fits = server(
             &["reports:read", "reports:write"],
-            &[("analyst", "reports:read", false), ("chief-2", "", true)],
+            &[("reporter", "reports:read", false), ("chief-2", "", true)],
         );
         assert_eq!(fits.check(), Ok(()));
         assert_eq!(server(&["x"], &[]).check(), Ok(()));
@@ -199,7 +199,7 @@ mod tests {
             let refused = server(&["x"], &[(bad, "x", false)]).check();
             assert!(matches!(refused, Err(Unfit::RoleName(_))), "{bad:?}");
         }
-        let beyond = server(&["x"], &[("analyst", "x y", false)]).check();
+        let beyond = server(&["x"], &[("reporter", "x y", false)]).check();
         assert!(matches!(beyond, Err(Unfit::UnknownScope { .. })));
     }
 

@@ -194,11 +194,11 @@ mod tests {
         let (servers, mut by) = servers();
         let most = |role: &str| servers.most(&role.parse().unwrap(), &by);
         assert_eq!(most("viewer"), roles::grantable(&Role::Viewer));
-        assert_eq!(most("analyst").to_string(), "reports:read");
+        assert_eq!(most("reporter").to_string(), "reports:read");
         assert!(most("owner").holds(&Scope::new("reports:write")) && most("owner").holds(&Scope::ADMIN_ALL));
-        assert!(servers.knows(&Role::Custom("analyst".into()), &by));
+        assert!(servers.knows(&Role::Custom("reporter".into()), &by));
         assert!(!servers.knows(&Role::Custom("stranger".into()), &by));
         by.project = ProjectId::new(Timestamp::EPOCH, &Seeded::new(77));
-        assert!(!servers.knows(&Role::Custom("analyst".into()), &by));
+        assert!(!servers.knows(&Role::Custom("reporter".into()), &by));
     }
 }

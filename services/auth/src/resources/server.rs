@@ -150,7 +150,7 @@ pub(crate) mod tests {
             ]
             .into(),
             roles: [
-                (Role::Custom("analyst".into()), role("reports:read", false)),
+                (Role::Custom("reporter".into()), role("reports:read", false)),
                 (Role::Custom("chief".into()), role("reports:read", true)),
             ]
             .into(),
@@ -166,7 +166,7 @@ pub(crate) mod tests {
         let most = |role: &str| server.most(&role.parse().unwrap()).to_string();
         assert_eq!(most("owner"), "reports:read reports:write");
         assert_eq!(
-            (most("analyst"), most("chief")),
+            (most("reporter"), most("chief")),
             ("reports:read".into(), "reports:read".into())
         );
         for nobody in ["agent", "viewer", "auditor", "member", "stranger"] {
@@ -179,7 +179,7 @@ pub(crate) mod tests {
         let server = reports();
         for (role, passes) in [
             ("chief", true),
-            ("analyst", false),
+            ("reporter", false),
             ("owner", false),
             ("stranger", false),
         ] {

@@ -75,7 +75,7 @@ async fn a_key_wider_than_its_creator_is_refused_by_the_name_of_the_scope(databa
             json!({ "name": "x", "scopes": ["wallets:read", "mcp:write", "mcp:read"] }),
             "mcp:read",
         ),
-        (json!({ "name": "x", "scopes": ["kpi:read"] }), "kpi:read"),
+        (json!({ "name": "x", "scopes": ["reports:read"] }), "reports:read"),
         (
             json!({ "name": "x", "scopes": ["transactions:execute", "agents:write"], "agentId": agent }),
             "agents:write",

@@ -202,7 +202,7 @@ async fn a_credential_registers_any_client_up_to_what_it_holds_itself(database: 
     assert_eq!((&listed["name"], &listed["role"]), (&json!("Books"), &json!("owner")));
 
     let mut wider = service.clone();
-    wider["scope"] = json!("agents:read mcp:exec");
+    wider["scope"] = json!("agents:read reports:run");
     refused(register(&house, &key, &wider).await, "invalid_client_metadata", &wider);
     let mut nothing = service;
     nothing["scope"] = json!("");

@@ -40,7 +40,7 @@ fn reports() -> Value {
             {"scope": "reports:write", "words": "Write reports"},
         ],
         "roles": [
-            {"role": "analyst", "scopes": ["reports:read"]},
+            {"role": "reporter", "scopes": ["reports:read"]},
             {"role": "chief", "scopes": ["reports:read"], "bypass": true},
         ],
     })
@@ -417,7 +417,7 @@ async fn consented(town: &Town, browser: &mut Browser<'_>, client: &str, scopes:
 
 async fn a_custom_role_holds_exactly_what_its_rows_say(database: &TestDatabase) {
     let town = Town::new(database).await;
-    let invite = json!({"name": "Ana", "role": "analyst"});
+    let invite = json!({"name": "Ana", "role": "reporter"});
     let told = town
         .call("POST /auth/users", Some(&invite))
         .await
@@ -430,7 +430,7 @@ async fn a_custom_role_holds_exactly_what_its_rows_say(database: &TestDatabase) 
             .await
             .is(Code::ValidationInvalidEnum);
     }
-    let (_, _, mut browser) = town.person(1, "analyst").await;
+    let (_, _, mut browser) = town.person(1, "reporter").await;
     let client = program(&town, "Reader").await;
     let both = wish(
         &client,
@@ -454,7 +454,7 @@ async fn a_custom_role_holds_exactly_what_its_rows_say(database: &TestDatabase) 
     let told = reports.asks(&town, &token).await;
     assert_eq!(
         (&told["scope"], &told["role"], told.get("bypass")),
-        (&json!("reports:read"), &json!("analyst"), None)
+        (&json!("reports:read"), &json!("reporter"), None)
     );
     let refreshing = [
         ("grant_type", "refresh_token"),
@@ -590,7 +590,7 @@ async fn only_a_person_in_their_own_browser_passes_the_checks_of_one_server(data
 async fn what_a_removed_server_had_ends_with_the_answer(database: &TestDatabase) {
     let town = Town::new(database).await;
     let reports = register(&town, &reports()).await;
-    let (_, _, mut browser) = town.person(1, "analyst").await;
+    let (_, _, mut browser) = town.person(1, "reporter").await;
     let client = program(&town, "Reader").await;
     let (token, refresh) = consented(&town, &mut browser, &client, &["reports:read"]).await;
     let basic = service(&town, &["reports:read", "agents:read"]).await;
@@ -625,7 +625,7 @@ async fn what_a_removed_server_had_ends_with_the_answer(database: &TestDatabase)
     }
     assert!(!log.iter().any(|row| row.data.contains("wcs_")));
     // The role is nobody's any more, and whoever has it holds nothing.
-    let invite = json!({"name": "Bo", "role": "analyst"});
+    let invite = json!({"name": "Bo", "role": "reporter"});
     town.call("POST /auth/users", Some(&invite))
         .await
         .is(Code::ValidationInvalidEnum);
@@ -680,7 +680,7 @@ async fn a_server_is_the_business_of_its_own_project(database: &TestDatabase) {
         .is(Code::ResourceServerNotFound);
     let wants = json!({"name": "k", "scopes": ["reports:read"]});
     town.house.make(stranger, wants).await.is(Code::AuthScopeInsufficient);
-    let invite = json!({"name": "x", "role": "analyst"});
+    let invite = json!({"name": "x", "role": "reporter"});
     call("POST /auth/users", Some(&invite))
         .await
         .is(Code::ValidationInvalidEnum);
