@@ -6,6 +6,7 @@ mod squads;
 mod thief;
 
 pub use {
+    books::Books,
     squads::SquadsAccount,
     thief::{spend, transaction},
 };

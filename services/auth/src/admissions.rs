@@ -1,14 +1,15 @@
 //! Who was let in, in the audit log: what is alike within a minute is one entry, because every request is one and must cost
 //! no write.
 //!
-//! What is alike has the same credential (all tokens of a grant are one), address and name of the client. At most [`MOST`]
-//! different ones wait, and beyond that they are only counted. A node that is killed takes the last minute's with it.
+//! What is alike has the same credential (all tokens of a grant are one), address and name of the client. Of one credential
+//! at most [`SHARE`] that differ are told apart, so that nobody hides another by calling itself something else each time; in all
+//! at most [`MOST`] wait, and beyond that they are only counted. A node that is killed takes the last minute's with it.
 
 use {
     dashmap::DashMap,
     portreeve_guard::Admission,
     portreeve_kernel::{AgentId, Credential, OwnerId, ProjectId, Timestamp, UserId},
-    portreeve_store::{AuditEntry, Database, StoreError},
+    portreeve_store::{AuditEntry, Database, StoreError, Tx},
     serde_json::json,
     std::{
         hash::{BuildHasher, RandomState},
@@ -23,6 +24,12 @@ use {
 /// How many that differ may wait to be written.
 const MOST: usize = 16_384;
 
+/// How many that differ of one credential are told apart in a minute; the others are one.
+const SHARE: u32 = 32;
+
+/// How many entries are written at one time, so that nobody waits long for the writer.
+const SLICE: usize = 500;
+
 /// What is kept of what a client calls itself, in characters.
 const USER_AGENT_CHARACTERS: usize = 200;
 
@@ -32,7 +39,8 @@ const KIND: &str = "auth.succeeded";
 #[derive(Debug, Clone)]
 struct Used {
     credential: Credential,
-    address: IpAddr,
+    /// `None` for several.
+    address: Option<IpAddr>,
     user_agent: Option<Box<str>>,
     owner: OwnerId,
     project: ProjectId,
@@ -48,6 +56,8 @@ struct Used {
 #[derive(Debug, Default)]
 pub(crate) struct Admissions {
     alike: DashMap<u64, Used>,
+    /// How many are told apart, by a hash of the credential.
+    shares: DashMap<u64, u32>,
     hasher: RandomState,
     /// How many did not fit.
     beyond: AtomicU64,
@@ -57,24 +67,32 @@ impl Admissions {
     /// Somebody was let in; `now` is asked only for the first of those that are alike.
     pub(crate) fn note(&self, admission: &Admission<'_>, now: impl FnOnce() -> Timestamp) {
         let (holder, address) = (admission.holder, admission.address);
-        let name = match &holder.credential {
-            Credential::Token(id) => self.hasher.hash_one((id.grant(), address, admission.user_agent)),
-            other => self.hasher.hash_one((other, address, admission.user_agent)),
+        let whose = match &holder.credential {
+            Credential::Token(id) => self.hasher.hash_one(id.grant()),
+            other => self.hasher.hash_one(other),
         };
-        if let Some(mut alike) = self.alike.get_mut(&name) {
-            alike.count = alike.count.saturating_add(1);
+        let name = self.hasher.hash_one((whose, address, admission.user_agent));
+        if self.count(name) {
+            return;
+        }
+        let is_told_apart = {
+            let mut share = self.shares.entry(whose).or_insert(0);
+            *share = share.saturating_add(1);
+            *share <= SHARE
+        };
+        if !is_told_apart && self.count(whose) {
             return;
         }
         if self.alike.len() >= MOST {
             self.beyond.fetch_add(1, Relaxed);
             return;
         }
-        let agent = admission
-            .user_agent
-            .map(|text| text.chars().take(USER_AGENT_CHARACTERS));
+        let name = if is_told_apart { name } else { whose };
+        let agent = admission.user_agent.filter(|_| is_told_apart);
+        let agent = agent.map(|text| text.chars().take(USER_AGENT_CHARACTERS));
         let used = Used {
             credential: holder.credential.clone(),
-            address,
+            address: is_told_apart.then_some(address),
             user_agent: agent.map(|characters| characters.collect::<String>().into()),
             owner: holder.owner.clone(),
             project: holder.project.clone(),
@@ -89,38 +107,61 @@ impl Admissions {
         alike.count = alike.count.saturating_add(1);
     }
 
+    /// One more of `name`, when it is known.
+    fn count(&self, name: u64) -> bool {
+        let Some(mut alike) = self.alike.get_mut(&name) else {
+            return false;
+        };
+        alike.count = alike.count.saturating_add(1);
+        true
+    }
+
     /// Writes everything down. What could not be written is kept for the next time.
     ///
     /// # Errors
     /// Why it could not be written.
     pub(crate) async fn flush(&self, db: &Database, now: Timestamp) -> Result<(), StoreError> {
         let mut taken = Vec::new();
+        self.shares.clear();
         self.alike.retain(|name, used| {
             taken.push((*name, used.clone()));
             false
         });
-        let beyond = self.beyond.swap(0, Relaxed);
-        if taken.is_empty() && beyond == 0 {
-            return Ok(());
-        }
-        let taken = Arc::new(taken);
-        let written = Arc::clone(&taken);
-        let done = db
-            .write(async move |tx| {
-                for entry in entries(&written, beyond, now) {
-                    tx.audit(entry);
+        taken.sort_by(|(_, one), (_, other)| {
+            (one.first_at, &one.first_request).cmp(&(other.first_at, &other.first_request))
+        });
+        let mut slices = taken.chunks(SLICE);
+        while let Some(slice) = slices.next() {
+            let entries: Arc<[AuditEntry]> = slice.iter().map(|(_, used)| entry(used)).collect();
+            let unit = async move |tx: &mut Tx| {
+                for entry in entries.iter() {
+                    tx.audit(entry.clone());
                 }
                 Ok(())
-            })
-            .await;
+            };
+            if let Err(error) = db.write(unit).await {
+                self.put_back(slice);
+                slices.for_each(|slice| self.put_back(slice));
+                return Err(error);
+            }
+        }
+        let beyond = self.beyond.swap(0, Relaxed);
+        if beyond == 0 {
+            return Ok(());
+        }
+        let told = several(beyond, now);
+        let done = db.write(async move |tx: &mut Tx| {
+            tx.audit(told.clone());
+            Ok(())
+        });
+        let done = done.await;
         if done.is_err() {
-            self.put_back(&taken, beyond);
+            self.beyond.fetch_add(beyond, Relaxed);
         }
         done
     }
 
-    fn put_back(&self, taken: &[(u64, Used)], beyond: u64) {
-        self.beyond.fetch_add(beyond, Relaxed);
+    fn put_back(&self, taken: &[(u64, Used)]) {
         for (name, used) in taken {
             let mut alike = self.alike.entry(*name).or_insert_with(|| Used {
                 count: 0,
@@ -133,23 +174,17 @@ impl Admissions {
     }
 }
 
-/// In the order in which they began.
-fn entries(taken: &[(u64, Used)], beyond: u64, now: Timestamp) -> Vec<AuditEntry> {
-    let mut all: Vec<&Used> = taken.iter().map(|(_, used)| used).collect();
-    all.sort_by_key(|used| (used.first_at, &used.first_request));
-    let mut entries: Vec<AuditEntry> = all.into_iter().map(entry).collect();
-    if beyond > 0 {
-        entries.push(AuditEntry {
-            at: now,
-            kind: KIND.into(),
-            actor: "several".to_owned(),
-            owner: None,
-            project: None,
-            subject: "several".to_owned(),
-            data: json!({ "reason": "too_many_to_tell_apart", "count": beyond }),
-        });
+/// Those that were only counted.
+fn several(count: u64, at: Timestamp) -> AuditEntry {
+    AuditEntry {
+        at,
+        kind: KIND.into(),
+        actor: "several".to_owned(),
+        owner: None,
+        project: None,
+        subject: "several".to_owned(),
+        data: json!({ "reason": "too_many_to_tell_apart", "count": count }),
     }
-    entries
 }
 
 fn entry(used: &Used) -> AuditEntry {
@@ -228,16 +263,40 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_different_ones_is_counted_and_fills_no_memory() {
-        let (admissions, holder) = (Admissions::default(), holder(key(1)));
+    fn who_calls_itself_something_else_each_time_is_soon_one() {
+        let admissions = Admissions::default();
         let request = RequestId::new(AT, &Seeded::new(1));
-        for number in 0..MOST + 10 {
-            let agent = format!("agent {number}");
+        let note = |holder: &Principal, agent: &str| {
             let admission = Admission {
                 request: &request,
                 address: [192, 0, 2, 1].into(),
-                holder: &holder,
-                user_agent: Some(&agent),
+                holder,
+                user_agent: Some(agent),
+            };
+            admissions.note(&admission, || AT);
+        };
+        let (hostile, honest) = (holder(key(1)), holder(key(2)));
+        for number in 0..1_000 {
+            note(&hostile, &format!("agent {number}"));
+        }
+        note(&hostile, "agent 1");
+        note(&honest, "curl");
+        let counts = told(&admissions);
+        let most = usize::try_from(SHARE).unwrap();
+        assert_eq!(counts.len(), most + 2, "so many, the rest of them, and somebody else");
+        assert_eq!(counts.last(), Some(&(1_000 - u64::from(SHARE))));
+    }
+
+    #[test]
+    fn a_flood_of_different_ones_is_counted_and_fills_no_memory() {
+        let admissions = Admissions::default();
+        let request = RequestId::new(AT, &Seeded::new(1));
+        for number in 0..u64::try_from(MOST).unwrap() + 10 {
+            let admission = Admission {
+                request: &request,
+                address: [192, 0, 2, 1].into(),
+                holder: &holder(key(number)),
+                user_agent: None,
             };
             admissions.note(&admission, || AT);
         }

@@ -62,9 +62,13 @@ fn a_role_that_is_not_built_in_is_granted_nothing_here() {
     assert!(grantable(&reporter).is_empty());
     assert!(is_self_only(&reporter));
     assert!(
-        grant(&set("agents:read reports:read"), &reporter, &set("admin:all reports:read"))
-            .scopes
-            .is_empty()
+        grant(
+            &set("agents:read reports:read"),
+            &reporter,
+            &set("admin:all reports:read")
+        )
+        .scopes
+        .is_empty()
     );
     assert_eq!(reach(&Role::Owner, &Scope::new("reports:read")), Reach::Nothing);
 }

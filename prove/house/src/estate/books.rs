@@ -2,6 +2,7 @@
 
 use {
     super::Estate,
+    crate::house::House,
     portreeve_kernel::{AgentId, Asset, Now, Timestamp},
     portreeve_ledger::AccountKey,
     portreeve_store::{
@@ -23,11 +24,7 @@ pub struct Books {
 impl Estate {
     /// The books of this house; the server may be running.
     pub fn books(&self) -> Books {
-        let runtime = Runtime::new().unwrap();
-        let url = format!("sqlite://{}?mode=rw", self.house.home().join("portreeve.db").display());
-        let schemas = [portreeve_jobs::SCHEMA, portreeve_auth::SCHEMA, portreeve_wallet::SCHEMA];
-        let database = runtime.block_on(Database::open(&url, &schemas)).unwrap();
-        Books { runtime, database }
+        Books::of(&self.house)
     }
 
     /// Lamports that count against the day's limit: by the server's account alone, and by its mirror of the signer's.
@@ -40,6 +37,15 @@ impl Estate {
 }
 
 impl Books {
+    /// Those of `house`; the server may be running.
+    pub fn of(house: &House) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let url = format!("sqlite://{}?mode=rw", house.home().join("portreeve.db").display());
+        let schemas = [portreeve_jobs::SCHEMA, portreeve_auth::SCHEMA, portreeve_wallet::SCHEMA];
+        let database = runtime.block_on(Database::open(&url, &schemas)).unwrap();
+        Self { runtime, database }
+    }
+
     fn day(&self, agent: &AgentId, at: Timestamp) -> (u64, u64) {
         let (agent, asset) = (agent.clone(), Asset::Sol);
         let server = AccountKey::Agent {

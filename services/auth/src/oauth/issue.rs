@@ -105,9 +105,7 @@ impl Issuer {
         refresh: Option<Secret>,
         address: IpAddr,
     ) -> Result<Issued, IssueError> {
-        let server = self.server(&given.resource)?;
-        let asked = scopes.to_string();
-        let scopes = granted(Some(&asked), &given.role, &given.scopes, &server)?;
+        let (server, scopes) = self.left_of(given, scopes)?;
         let speaker = Speaker {
             grant: &given.id,
             subject: given.user.as_str(),
@@ -120,6 +118,20 @@ impl Issuer {
         };
         let issued = self.make(&speaker, &given.resource, scopes, address)?;
         Ok(Issued { refresh, ..issued })
+    }
+
+    /// What a token would hold of `scopes` of what a person gave, and for which server. Asked before anything is used up.
+    ///
+    /// # Errors
+    /// `invalid_target` when the server is served no more; `invalid_scope` when nothing is left.
+    pub(crate) fn left_of(
+        &self,
+        given: &Given,
+        scopes: &ScopeSet,
+    ) -> Result<(Arc<ResourceServer>, ScopeSet), OAuthError> {
+        let server = self.server(&given.resource)?;
+        let scopes = granted(Some(&scopes.to_string()), &given.role, &given.scopes, &server)?;
+        Ok((server, scopes))
     }
 
     fn make(

@@ -118,6 +118,10 @@ impl Shown {
         let next = || Some(self.successor.clone());
         match present(&family, kept, &self.client, &self.params, now) {
             Refreshed::Rotate(scopes) => {
+                // What cannot be given costs the token nothing: its successor would never be seen.
+                if let Err(error) = issuer.left_of(&given, &scopes) {
+                    return Ok(Exchanged::Refused(error));
+                }
                 let spent =
                     Sql::new("UPDATE oauth_refresh_tokens SET spent_at = $1 WHERE hash = $2 AND spent_at IS NULL");
                 tx.execute(spent.bind(at).bind(&self.hash)).await?;

@@ -4,7 +4,7 @@
 //! there, this node refuses the token.
 
 use {
-    crate::oauth::{IssueError, Issuer, clients::Registered, tokens::Read},
+    crate::oauth::{IssueError, Issuer, clients::Registered},
     portreeve_kernel::{Timestamp, TokenId},
     portreeve_oauth::AccessClaims,
     portreeve_store::{AuditEntry, Fetch, Sql, StoreError, Tx},
@@ -20,7 +20,7 @@ impl Issuer {
     /// The store's; the token goes on.
     pub(crate) async fn revoke(&self, client: &Registered, token: &str) -> Result<(), IssueError> {
         let now = self.clock.now();
-        let Some(Read { claims, id, .. }) = self.tokens.read_any(token, &self.servers(), now).await? else {
+        let Some((claims, id)) = self.tokens.read_to_end(token, now).await? else {
             return Ok(());
         };
         if claims.client_id != client.client.id || claims.is_expired(now) {

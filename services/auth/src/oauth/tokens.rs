@@ -25,6 +25,7 @@ use {
     portreeve_oauth::{AccessClaims, Expected},
     portreeve_policy::roles,
     portreeve_store::{Database, Fetch, Row, Sql, StoreError},
+    serde::Deserialize,
     std::{fmt, net::IpAddr, sync::Arc},
 };
 
@@ -109,6 +110,26 @@ impl Tokens {
             })
         };
         Ok(servers.iter().find_map(read))
+    }
+
+    /// What a token says that we signed, whatever server it is for and whether that is registered: for ending it.
+    ///
+    /// # Errors
+    /// As [`Tokens::read`].
+    pub(crate) async fn read_to_end(
+        &self,
+        bearer: &str,
+        now: Now,
+    ) -> Result<Option<(AccessClaims, TokenId)>, SigningError> {
+        #[derive(Deserialize)]
+        struct For {
+            aud: String,
+        }
+        let payload = self.signing.verified(bearer).await?;
+        Ok(payload.and_then(|payload| {
+            let For { aud } = serde_json::from_slice(&payload).ok()?;
+            self.accept(&payload, &aud, now)
+        }))
     }
 
     fn accept(&self, payload: &[u8], audience: &str, now: Now) -> Option<(AccessClaims, TokenId)> {

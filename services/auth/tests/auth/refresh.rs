@@ -2,11 +2,12 @@
 
 use {
     crate::{
-        consent::{SCOPES, Square, WALLET, ask, data, form, pair, program, refused},
+        consent::{SCOPES, Square, WALLET, ask, data, form, of, pair, program, redeeming, refused, told, wish},
         house::{House, facts},
         people_contract::Town,
     },
     portreeve_store::testing::TestDatabase,
+    serde_json::json,
     std::sync::Arc,
     tokio::task::JoinSet,
 };
@@ -16,6 +17,7 @@ facts! {
     a_refresh_token_that_comes_back_after_the_grace_ends_the_family_and_a_stranger_ends_nothing;
     of_fifty_who_refresh_at_once_all_get_the_same_successor;
     a_refresh_never_widens_and_narrowing_does_not_shrink_the_grant;
+    a_refresh_token_that_cannot_be_served_is_not_used_up;
     giving_a_refresh_token_back_ends_its_access_tokens_and_nobody_elses;
 }
 
@@ -104,6 +106,33 @@ async fn a_refresh_never_widens_and_narrowing_does_not_shrink_the_grant(database
         .await
         .expect(200);
     assert_eq!(whole["scope"], SCOPES);
+}
+
+async fn a_refresh_token_that_cannot_be_served_is_not_used_up(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    // It does not look again while the test goes on.
+    let other = House::new(database, 9).await;
+    let resource = "https://reports.example/mcp";
+    let server = json!({
+        "name": "Reports", "resource": resource,
+        "scopes": [{"scope": "reports:read", "words": "Read the reports"}],
+    });
+    town.call("POST /auth/resource-servers", Some(&server))
+        .await
+        .expect(201);
+    let mut square = Square::new(&town).await;
+    let request = wish(&square.client, &[("resource", resource), ("scope", "reports:read")]);
+    let next = square
+        .click(&request, json!({"scopes": ["reports:read"]}))
+        .await
+        .expect(200);
+    let code = of(&told(next["next"].as_str().unwrap()), "code").to_owned();
+    let redeemed = square.ask(&redeeming(&code, &[])).await.expect(200);
+    let (_, refresh) = pair(&redeemed);
+    let asked = [("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
+    refused(ask(&other, &square.client, &asked).await, "invalid_target");
+    town.house.after(21);
+    square.refresh(&refresh, &[]).await.expect(200);
 }
 
 async fn giving_a_refresh_token_back_ends_its_access_tokens_and_nobody_elses(database: &TestDatabase) {

@@ -123,7 +123,7 @@ async fn a_stranger_is_registered_like_the_wallet_and_gets_tokens_of_its_own(dat
         .expect(200);
     assert_eq!(shown, items[1]);
     assert_eq!(shown["scopes"][0]["words"], "Read the reports");
-    assert_eq!(shown["roles"][1]["bypass"], true);
+    assert_eq!(shown["roles"][0]["bypass"], true);
     assert!(!shown.to_string().contains("wcs_"), "the secret is shown once");
     let page = town.call("GET /auth/resource-servers?limit=1", None).await.expect(200);
     let next = format!("GET /auth/resource-servers?limit=1&cursor={}", text(&page, "cursor"));

@@ -10,6 +10,7 @@ use {
 
 facts! {
     a_revoked_token_is_refused_with_the_next_request_and_its_sibling_is_not;
+    a_token_is_ended_by_a_node_that_takes_its_server_for_a_newer_one;
     revoking_somebody_elses_token_changes_nothing_and_says_200;
     whoever_is_no_client_ends_nothing_and_asks_nothing;
     revoked_tokens_are_forgotten_when_they_are_over;
@@ -138,6 +139,29 @@ async fn a_revoked_token_is_refused_with_the_next_request_and_its_sibling_is_not
         told.iter()
             .all(|row| row.actor == *client.client && !row.data.contains(&one))
     );
+}
+
+async fn a_token_is_ended_by_a_node_that_takes_its_server_for_a_newer_one(database: &TestDatabase) {
+    let world = World::new(database).await;
+    let client = world.client(4).await;
+    let token = world.token(&client).await;
+    world.is_good(&token).await;
+    // As after the first start with a list of servers: the row is younger than tokens that are out.
+    let later = async |tx: &mut Tx| {
+        tx.execute(Sql::new(
+            "UPDATE resource_servers SET created_at = created_at + 9999999",
+        ))
+        .await
+    };
+    world.house.db.write::<_, StoreError, _>(later).await.unwrap();
+    let node = House::new(database, 2).await;
+    node.look(&token).await.is(Code::AuthScopeInsufficient);
+    let form = format!("token={token}");
+    let basic = BASE64_STANDARD.encode(format!("{}:{}", client.client, client.secret.expose()));
+    node.form("/oauth/revoke", &form, Some(&format!("Basic {basic}")))
+        .await
+        .expect(200);
+    node.get("/auth/keys", &token).await.is(Code::AuthTokenRevoked);
 }
 
 /// AUTH_CHECKLIST 8.1

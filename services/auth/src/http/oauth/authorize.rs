@@ -193,7 +193,8 @@ pub(super) async fn question(
     let server = auth.issuer.server(wanted.resource).map_err(Problem::internal)?;
     let is_in_browser = matches!(target, Target::Redirect { .. });
     let scopes = consent::for_person(wanted, &who.user, &server);
-    if scopes.iter().any(roles::is_grave) && !who.is_fresh(auth.keys.now()) {
+    let is_grave = server.is_passed_by(&who.user.role) || scopes.iter().any(roles::is_grave);
+    if is_grave && !who.is_fresh(auth.keys.now()) {
         return Ok(Page::new(SignIn { next: again }).into_response());
     }
     let of_agents = consent::for_one_agent(&scopes);
