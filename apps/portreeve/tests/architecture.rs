@@ -27,7 +27,7 @@ const HOUSE: &str = "prove/house";
 
 /// Within `domain`, `shared` and `prove` a crate may use those of a lower rank. A new crate gets a line here, and with it a
 /// decision about what it may know.
-const RANKS: [(&str, u8); 15] = [
+const RANKS: [(&str, u8); 16] = [
     ("domain/kernel", 0),
     ("domain/policy", 1),
     ("domain/oauth", 1),
@@ -38,6 +38,7 @@ const RANKS: [(&str, u8); 15] = [
     ("shared/store", 0),
     ("shared/guard", 1),
     ("shared/outbound", 0),
+    ("shared/notes", 0),
     ("shared/jobs", 1),
     ("shared/pages", 2),
     ("services/*", 0),

@@ -1,0 +1,28 @@
+//! What a vault of Markdown notes is: where it may be read, what its files say, and what follows from them. No HTTP and no
+//! service: the public vault and the private servers build on it alike.
+//!
+//! What must stay true:
+//!
+//! - nothing outside of the root is read, written, or looked at ([`jail`]),
+//! - one bad file never hurts another: what is wrong with it is a finding, and the rest is served,
+//! - what can be derived is derived, and never believed from the disk.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a test that fails may panic"
+    )
+)]
+
+pub mod jail;
+pub mod path;
+pub mod root;
+
+pub use {
+    jail::{Jail, JailError, Refused, Stamp, Write},
+    path::{NotePath, PathError},
+    root::{Given, Root, RootError},
+};
