@@ -17,12 +17,22 @@
     )
 )]
 
+pub mod entity;
+pub mod finding;
 pub mod jail;
+pub mod links;
+pub mod matter;
+pub mod note;
 pub mod path;
 pub mod root;
+pub mod value;
 
 pub use {
+    entity::{Day, Entity, EntityId, EntityType},
+    finding::{Finding, FindingCode, Severity},
     jail::{Jail, JailError, Refused, Stamp, Write},
+    note::{Area, Content, Limits, Note, Revision},
     path::{NotePath, PathError},
     root::{Given, Root, RootError},
+    value::{Fields, Text, Value},
 };

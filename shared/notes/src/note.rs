@@ -1,0 +1,317 @@
+//! One file, read: what it is, what it says, and what is wrong with it.
+
+use {
+    crate::{
+        entity::{Day, Entity, EntityId, EntityType},
+        finding::{Finding, FindingCode},
+        jail::{Place, Stamp},
+        links::{Link, links},
+        matter::{Body, Budget, Fault, Parsed, Split, parse, split},
+        path::NotePath,
+        value::{Fields, Value, Words},
+    },
+    serde::{Serialize, Serializer},
+    sha2::{Digest, Sha256},
+    std::fmt,
+};
+
+/// Fields that hold a day.
+pub(crate) const DAYS: [&str; 7] = [
+    "created",
+    "updated",
+    "start_date",
+    "due",
+    "deadline",
+    "closed",
+    "end_date",
+];
+
+/// What a note may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of the whole file.
+    pub bytes: usize,
+    /// What its front matter may cost.
+    pub matter: Budget,
+}
+
+impl Default for Limits {
+    /// Notes in real vaults have at most some hundred kilobytes.
+    fn default() -> Self {
+        Self {
+            bytes: 4 << 20,
+            matter: Budget::default(),
+        }
+    }
+}
+
+/// Which bytes a file had: 128 bits of their SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision([u8; 16]);
+
+impl Revision {
+    /// Of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        let mut revision = [0; 16];
+        for (to, from) in revision.iter_mut().zip(digest.iter()) {
+            *to = *from;
+        }
+        Self(revision)
+    }
+}
+
+/// What a folder is for, by the vault's schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// Entities lie here: a file that is none is told.
+    Entities,
+    /// Texts, which are read and searched and not judged.
+    Prose,
+}
+
+/// A file that is served.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Note {
+    /// Where it is.
+    pub place: Place,
+    /// By what a change is recognised.
+    pub stamp: Stamp,
+    /// Which bytes it had.
+    pub revision: Revision,
+    /// The first byte of its text in the file.
+    pub body_start: usize,
+    /// What its front matter makes of it.
+    pub content: Content,
+    /// Where its text leads.
+    pub links: Box<[Link]>,
+    /// What is wrong with it, as far as it can be told from the file alone.
+    pub findings: Box<[Finding]>,
+}
+
+/// What a note is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// Something with an id.
+    Entity(Box<Entity>),
+    /// A text, with what front matter it has.
+    Prose(Fields),
+}
+
+impl Note {
+    /// Its path.
+    #[must_use]
+    pub const fn path(&self) -> &NotePath {
+        &self.place.path
+    }
+
+    /// The entity that it is.
+    #[must_use]
+    pub const fn entity(&self) -> Option<&Entity> {
+        match &self.content {
+            Content::Entity(entity) => Some(entity),
+            Content::Prose(_) => None,
+        }
+    }
+
+    /// Its front matter.
+    #[must_use]
+    pub const fn fields(&self) -> &Fields {
+        match &self.content {
+            Content::Entity(entity) => &entity.fields,
+            Content::Prose(fields) => fields,
+        }
+    }
+
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// The one finding because of which the file is not served at all: it is no text, or its front matter is refused.
+    pub fn read(
+        place: Place,
+        stamp: Stamp,
+        bytes: &[u8],
+        area: Area,
+        budget: Budget,
+        words: &mut Words,
+    ) -> Result<Self, Finding> {
+        let mut told = Told {
+            path: &place.path,
+            judged: area == Area::Entities,
+            findings: Vec::new(),
+        };
+        let (content, body) = match split(bytes) {
+            Split::Undecodable => return Err(told.fatal(None, FindingCode::Undecodable, "the file is not UTF-8")),
+            Split::Plain(body) => {
+                told.judge(None, FindingCode::NoFrontMatter, "the file has no front matter");
+                (Content::Prose(Fields::default()), body)
+            }
+            Split::Unclosed => {
+                told.judge(Some(1), FindingCode::Malformed, "the front matter is never closed");
+                (Content::Prose(Fields::default()), whole(bytes))
+            }
+            Split::Fenced(fenced) => match parse(fenced.matter, budget, words) {
+                Ok(parsed) => (content(&parsed, area, &mut told), fenced.body),
+                Err(fault) => (told.fault(&fault)?, whole(bytes)),
+            },
+        };
+        let links = links(body.text, words);
+        let findings = told.findings.into_boxed_slice();
+        Ok(Self {
+            stamp,
+            revision: Revision::of(bytes),
+            body_start: body.start,
+            content,
+            links,
+            findings,
+            place,
+        })
+    }
+}
+
+/// What cannot be read as a mapping is served as the text that it is, fences and all.
+fn whole(bytes: &[u8]) -> Body<'_> {
+    Body {
+        text: std::str::from_utf8(bytes).unwrap_or_default(),
+        start: 0,
+    }
+}
+
+/// What is told about one file.
+struct Told<'a> {
+    path: &'a NotePath,
+    /// Prose is not judged.
+    judged: bool,
+    findings: Vec<Finding>,
+}
+
+impl Told<'_> {
+    fn judge(&mut self, line: Option<usize>, code: FindingCode, message: impl Into<String>) {
+        if self.judged {
+            self.findings.push(Finding::new(self.path, line, code, message));
+        }
+    }
+
+    fn fatal(&self, line: Option<usize>, code: FindingCode, message: impl Into<String>) -> Finding {
+        Finding::new(self.path, line, code, message)
+    }
+
+    /// Front matter that is no mapping makes a text of the file; what is refused is not served at all.
+    fn fault(&mut self, fault: &Fault) -> Result<Content, Finding> {
+        match fault {
+            Fault::Malformed { line, why } => {
+                self.judge(
+                    Some(in_file(*line)),
+                    FindingCode::Malformed,
+                    format!("the front matter is no YAML: {why}"),
+                );
+            }
+            Fault::NotAMapping => self.judge(Some(1), FindingCode::NotAMapping, fault.to_string()),
+            Fault::Unwelcome { line, what } => {
+                return Err(self.fatal(
+                    Some(in_file(*line)),
+                    FindingCode::Refused,
+                    format!("{what} are not read"),
+                ));
+            }
+            Fault::OverBudget { line, what } => {
+                return Err(self.fatal(
+                    Some(in_file(*line)),
+                    FindingCode::Refused,
+                    format!("more {what} than are read"),
+                ));
+            }
+        }
+        Ok(Content::Prose(Fields::default()))
+    }
+}
+
+/// The line in the file of a line between the fences.
+const fn in_file(line: usize) -> usize {
+    line.saturating_add(1)
+}
+
+fn content(parsed: &Parsed, area: Area, told: &mut Told<'_>) -> Content {
+    for (line, key) in &parsed.twice {
+        told.judge(
+            Some(in_file(*line)),
+            FindingCode::DuplicateKey,
+            format!("`{key}` stands twice; the last one is taken"),
+        );
+    }
+    let mut fields = Vec::new();
+    let mut lines = Vec::new();
+    for ((name, value), line) in parsed.fields.iter().zip(&parsed.lines) {
+        let line = in_file(*line);
+        if name.starts_with('_') {
+            told.judge(
+                Some(line),
+                FindingCode::ReservedField,
+                format!("`{name}` is left out: names with an underscore are ours"),
+            );
+            continue;
+        }
+        if DAYS.contains(&&**name) && !is_day(value) {
+            told.judge(
+                Some(line),
+                FindingCode::InvalidDate,
+                format!("`{name}` is not a day such as 2026-01-15"),
+            );
+        }
+        fields.push((name.clone(), value.clone()));
+        lines.push(u16::try_from(line).unwrap_or(u16::MAX));
+    }
+    let fields = Fields::new(fields);
+    if area == Area::Prose {
+        return Content::Prose(fields);
+    }
+    let id = fields.text("entity_id").and_then(|text| EntityId::new(&text));
+    let kind = fields.text("entity_type").filter(|kind| !kind.trim().is_empty());
+    let (Some(id), Some(kind)) = (id, kind) else {
+        told.judge(
+            Some(1),
+            FindingCode::NoEntity,
+            "the front matter has no `entity_id` or no `entity_type`",
+        );
+        return Content::Prose(fields);
+    };
+    let entity = Entity::new(id, EntityType::new(&kind), fields, lines.into_boxed_slice());
+    if !matches!(entity.fields.get("entity_id"), Some(Value::Text(_))) {
+        told.judge(
+            entity.line("entity_id"),
+            FindingCode::NumericId,
+            format!("`entity_id` is a number; it is taken as `{}`", entity.id),
+        );
+    }
+    Content::Entity(Box::new(entity))
+}
+
+/// Nothing, or a day. A list or a mapping is none.
+fn is_day(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.trim().is_empty() || Day::read(text).date().is_some(),
+        other => *other == Value::Null,
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+impl Serialize for Revision {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;
