@@ -133,7 +133,7 @@ impl Day {
 }
 
 /// A note's front matter that names an entity.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entity {
     /// What it is called.
     pub id: EntityId,

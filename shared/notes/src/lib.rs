@@ -24,8 +24,13 @@ pub mod links;
 pub mod matter;
 pub mod note;
 pub mod path;
+pub mod relations;
 pub mod root;
+pub mod scan;
+pub mod schema;
+pub mod snapshot;
 pub mod value;
+pub mod vault;
 
 pub use {
     entity::{Day, Entity, EntityId, EntityType},
@@ -33,6 +38,11 @@ pub use {
     jail::{Jail, JailError, Refused, Stamp, Write},
     note::{Area, Content, Limits, Note, Revision},
     path::{NotePath, PathError},
+    relations::Relation,
     root::{Given, Root, RootError},
+    scan::Progress,
+    schema::Schema,
+    snapshot::{Generation, Snapshot},
     value::{Fields, Text, Value},
+    vault::{Opened, Vault, VaultError},
 };

@@ -53,12 +53,19 @@ impl Revision {
     /// Of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let digest = Sha256::digest(bytes);
+        Self::from_digest(&Sha256::digest(bytes))
+    }
+
+    pub(crate) fn from_digest(digest: &[u8]) -> Self {
         let mut revision = [0; 16];
         for (to, from) in revision.iter_mut().zip(digest.iter()) {
             *to = *from;
         }
         Self(revision)
+    }
+
+    pub(crate) const fn bytes(&self) -> &[u8; 16] {
+        &self.0
     }
 }
 
@@ -72,7 +79,7 @@ pub enum Area {
 }
 
 /// A file that is served.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// Where it is.
     pub place: Place,
@@ -91,7 +98,7 @@ pub struct Note {
 }
 
 /// What a note is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// Something with an id.
     Entity(Box<Entity>),

@@ -92,9 +92,7 @@ impl NotePath {
     /// Whether it lies in this folder, or below it. A folder with a longer name that begins alike is another.
     #[must_use]
     pub fn is_within(&self, folder: &str) -> bool {
-        self.0
-            .strip_prefix(folder)
-            .is_some_and(|rest| rest.starts_with('/') || rest.is_empty())
+        within(&self.0, folder)
     }
 
     /// Whether it is called like a note.
@@ -102,6 +100,12 @@ impl NotePath {
     pub fn is_markdown(&self) -> bool {
         self.0.ends_with(".md")
     }
+}
+
+/// Whether a path is this folder or lies below it.
+pub(crate) fn within(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.starts_with('/') || rest.is_empty())
 }
 
 /// The rules, for a text that may still be spelled otherwise than in NFC.

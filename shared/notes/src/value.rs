@@ -11,7 +11,7 @@ use {
 pub type Text = Arc<str>;
 
 /// A value of a field.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// Nothing.
     Null,
@@ -30,7 +30,7 @@ pub enum Value {
 }
 
 /// Fields in the order in which they were written, each once.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields(Box<[(Text, Value)]>);
 
 impl Value {

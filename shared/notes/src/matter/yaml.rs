@@ -31,7 +31,7 @@ impl Default for Budget {
 }
 
 /// A block that was read.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parsed {
     /// Its fields.
     pub fields: Fields,

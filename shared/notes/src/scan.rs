@@ -1,0 +1,263 @@
+//! Reading a whole vault: first its folders, then its files, on all processors. What was read before and has not changed is kept.
+
+use {
+    crate::{
+        finding::{Finding, FindingCode},
+        jail::{BadName, Entry, EntryKind, Jail, Place, Refused},
+        note::{Area, Limits, Note},
+        path::NotePath,
+        schema::Schema,
+        value::Words,
+    },
+    std::{
+        collections::BTreeMap,
+        num::NonZero,
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::{
+            Arc,
+            atomic::{AtomicU64, AtomicUsize, Ordering},
+        },
+        thread,
+    },
+};
+
+/// How many files a worker takes at a time, and how often it is told how far things are.
+const BATCH: usize = 128;
+
+/// How far a scan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Files that were found.
+    pub found: usize,
+    /// Of these, how many are done.
+    pub done: usize,
+    /// Bytes that were read.
+    pub bytes: u64,
+}
+
+/// Who is told. Called from several threads.
+pub type Tell<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// What lies in a vault, or in a part of it, by path.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// What is served.
+    pub notes: BTreeMap<NotePath, Arc<Note>>,
+    /// What is not, and why.
+    pub unserved: BTreeMap<String, Finding>,
+}
+
+/// What a scan works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Scan<'a> {
+    pub(crate) jail: &'a Jail,
+    pub(crate) schema: &'a Schema,
+    pub(crate) limits: Limits,
+    /// What was there before: what has the same stamp is not read again.
+    pub(crate) before: &'a BTreeMap<NotePath, Arc<Note>>,
+}
+
+impl Scan<'_> {
+    /// All of the vault.
+    pub(crate) fn whole(self, tell: Tell<'_>) -> Result<Scanned, Refused> {
+        let mut files = Files::default();
+        self.walk(None, &mut files)?;
+        Ok(self.read(files, tell))
+    }
+
+    /// What is at a path now: a file, a folder with all that is in it, or nothing.
+    pub(crate) fn part(self, path: &NotePath) -> Scanned {
+        let mut files = Files::default();
+        let Ok(place) = self.jail.locate(path) else {
+            return Scanned::default();
+        };
+        if self.schema.is_excluded(path) {
+            return Scanned::default();
+        }
+        // A folder is one when it can be listed; nothing is asked before it is opened.
+        if self.walk(Some(place.clone()), &mut files).is_err() {
+            files = Files::default();
+            files.take(place, self.schema);
+        }
+        self.read(files, &|_| {})
+    }
+
+    fn walk(self, from: Option<Place>, files: &mut Files) -> Result<(), Refused> {
+        let mut folders = vec![from];
+        let mut first = true;
+        while let Some(folder) = folders.pop() {
+            let entries = match self.jail.list_at(folder.as_ref()) {
+                Ok(entries) => entries,
+                Err(refused) if first => return Err(refused),
+                // Gone or swapped since it was listed, or not ours to read.
+                Err(refused) => {
+                    if let Some(folder) = folder {
+                        files.refuse(&folder.path, &refused);
+                    }
+                    continue;
+                }
+            };
+            first = false;
+            for Entry { place, kind } in entries {
+                match (place, kind) {
+                    (Err(name), _) => files.misnamed(folder.as_ref(), name),
+                    (Ok(place), _) if self.schema.is_excluded(&place.path) => {}
+                    (Ok(place), EntryKind::Folder) => folders.push(Some(place)),
+                    (Ok(place), EntryKind::File) => files.take(place, self.schema),
+                    (Ok(place), EntryKind::Link) => files.refuse(&place.path, &Refused::Link),
+                    (Ok(_), EntryKind::Other) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read(self, files: Files, tell: Tell<'_>) -> Scanned {
+        let Files { found, mut unserved } = files;
+        let (next, done, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
+        let work = || {
+            let mut words = Words::default();
+            let mut read = Vec::new();
+            loop {
+                let start = next.fetch_add(BATCH, Ordering::Relaxed);
+                let batch = found.get(start..).unwrap_or_default();
+                let batch = batch.get(..BATCH).unwrap_or(batch);
+                if batch.is_empty() {
+                    return read;
+                }
+                for (place, area) in batch {
+                    let note = self.one(place, *area, &mut words, &bytes);
+                    read.extend(note.transpose());
+                }
+                tell(Progress {
+                    found: found.len(),
+                    done: done
+                        .fetch_add(batch.len(), Ordering::Relaxed)
+                        .saturating_add(batch.len()),
+                    bytes: bytes.load(Ordering::Relaxed),
+                });
+            }
+        };
+        let workers = thread::available_parallelism()
+            .map_or(1, NonZero::get)
+            .min(found.len().div_ceil(BATCH))
+            .max(1);
+        let read = thread::scope(|scope| {
+            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let mut read = work();
+            // A worker that failed is an error of ours; what it read is then missing, and the next scan reads it.
+            read.extend(others.into_iter().filter_map(|worker| worker.join().ok()).flatten());
+            read
+        });
+        let mut notes = BTreeMap::new();
+        for read in read {
+            match read {
+                Ok(note) => {
+                    notes.insert(note.path().clone(), note);
+                }
+                Err(finding) => {
+                    unserved.insert(finding.path.clone(), finding);
+                }
+            }
+        }
+        Scanned { notes, unserved }
+    }
+
+    /// One file; nothing where it has gone meanwhile.
+    fn one(
+        self,
+        place: &Place,
+        area: Area,
+        words: &mut Words,
+        total: &AtomicU64,
+    ) -> Result<Option<Arc<Note>>, Finding> {
+        if let Some(known) = self.before.get(&place.path).filter(|known| known.place == *place)
+            && self.jail.stamp_at(place).is_ok_and(|stamp| stamp == known.stamp)
+        {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let (bytes, stamp) = match self.jail.read_at(place, self.limits.bytes) {
+            Ok(read) => read,
+            Err(refused) => return unserved_as(&place.path, &refused).map_or(Ok(None), Err),
+        };
+        total.fetch_add(stamp.size, Ordering::Relaxed);
+        contained(&place.path, || {
+            Note::read(place.clone(), stamp, &bytes, area, self.limits.matter, words)
+        })
+        .map(|note| Some(Arc::new(note)))
+    }
+}
+
+/// Whatever reading one file does, the others are read. Parsers promise not to panic; this is for the day on which one does.
+fn contained(path: &NotePath, read: impl FnOnce() -> Result<Note, Finding>) -> Result<Note, Finding> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        let message = "reading the file failed, which is a mistake of ours";
+        Err(Finding::new(path, None, FindingCode::Unreadable, message))
+    })
+}
+
+/// What was found, and what is not to be read.
+#[derive(Default)]
+struct Files {
+    found: Vec<(Place, Area)>,
+    unserved: BTreeMap<String, Finding>,
+}
+
+impl Files {
+    fn take(&mut self, place: Place, schema: &Schema) {
+        if let Some(area) = schema.area(&place.path).filter(|_| place.path.is_markdown()) {
+            self.found.push((place, area));
+        }
+    }
+
+    fn refuse(&mut self, path: &NotePath, refused: &Refused) {
+        if let Some(finding) = unserved_as(path, refused) {
+            self.unserved.insert(finding.path.clone(), finding);
+        }
+    }
+
+    /// Names that begin with a dot are hidden on purpose.
+    fn misnamed(&mut self, folder: Option<&Place>, name: BadName) {
+        if name.hidden {
+            return;
+        }
+        let path = folder.map_or_else(
+            || name.shown.clone(),
+            |folder| format!("{}/{}", folder.path, name.shown),
+        );
+        let finding = Finding {
+            path: path.clone(),
+            line: None,
+            code: FindingCode::BadName,
+            message: "the name cannot be the name of a note".to_owned(),
+        };
+        self.unserved.insert(path, finding);
+    }
+}
+
+/// What a file that could not be opened is told as.
+fn unserved_as(path: &NotePath, refused: &Refused) -> Option<Finding> {
+    let (code, message) = match refused {
+        // Gone since its folder was listed, or nothing that could be a note.
+        Refused::Absent | Refused::Present | Refused::NotAFile => return None,
+        Refused::Link => (
+            FindingCode::Link,
+            "links, and files with a second name, are not read".to_owned(),
+        ),
+        Refused::TooLarge(_) => (FindingCode::TooLarge, refused.to_string()),
+        Refused::Restless | Refused::Io(_) => (FindingCode::Unreadable, refused.to_string()),
+    };
+    Some(Finding::new(path, None, code, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parser_that_panics_costs_one_file() {
+        let path = NotePath::parse("a.md").unwrap();
+        let finding = contained(&path, || panic!("on purpose")).unwrap_err();
+        assert_eq!((finding.path.as_str(), finding.code), ("a.md", FindingCode::Unreadable));
+    }
+}

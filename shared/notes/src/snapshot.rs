@@ -1,0 +1,354 @@
+//! A vault at one moment. A request looks at one snapshot from its first question to its last, whatever happens to the files
+//! meanwhile; everything that is derived is derived here, from the files alone, and anew for each snapshot.
+
+use {
+    crate::{
+        entity::{Entity, EntityId, EntityType},
+        finding::{Finding, FindingCode},
+        links::Link,
+        note::{Note, Revision},
+        path::NotePath,
+        relations::{Relation, stored},
+        scan::Scanned,
+        schema::Schema,
+        value::{Text, nfc},
+    },
+    sha2::{Digest, Sha256},
+    std::{
+        collections::{BTreeMap, HashMap, HashSet},
+        fmt,
+        sync::Arc,
+    },
+};
+
+/// A note's place in a snapshot.
+type Place = u32;
+
+/// Which state a vault is in. The number grows with each change that this process saw; the rest follows from what the files
+/// hold, so it is the same on each node and after a restart. What depends on the whole vault has this for its `ETag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Generation {
+    /// Grows.
+    pub number: u64,
+    /// Of all paths and revisions, and of the schema.
+    pub content: Revision,
+}
+
+/// Somebody who says something of an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Incoming {
+    relation: Relation,
+    from: Place,
+}
+
+/// See the top of this file.
+#[derive(Debug)]
+pub struct Snapshot {
+    generation: Generation,
+    schema: Arc<Schema>,
+    schema_findings: Vec<Finding>,
+    scanned: Scanned,
+    /// By path.
+    notes: Vec<Arc<Note>>,
+    ids: HashMap<EntityId, Place>,
+    /// Each by id.
+    types: BTreeMap<EntityType, Vec<Arc<Note>>>,
+    incoming: HashMap<Place, Vec<Incoming>>,
+    backlinks: HashMap<Place, Vec<Place>>,
+    /// What only the whole vault shows.
+    findings: Vec<Finding>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(number: u64, schema: Arc<Schema>, schema_findings: Vec<Finding>, scanned: Scanned) -> Self {
+        let notes: Vec<_> = scanned.notes.values().map(Arc::clone).collect();
+        let mut snapshot = Self {
+            generation: Generation {
+                number,
+                content: content(&schema, &notes),
+            },
+            schema,
+            schema_findings,
+            scanned,
+            notes,
+            ids: HashMap::new(),
+            types: BTreeMap::new(),
+            incoming: HashMap::new(),
+            backlinks: HashMap::new(),
+            findings: Vec::new(),
+        };
+        snapshot.name();
+        snapshot.relate();
+        snapshot.link();
+        snapshot
+            .findings
+            .sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
+        snapshot
+    }
+
+    /// Which state it is.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The vault's rules.
+    #[must_use]
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// All notes, by path.
+    #[must_use]
+    pub fn notes(&self) -> &[Arc<Note>] {
+        &self.notes
+    }
+
+    /// The note at a path.
+    #[must_use]
+    pub fn note(&self, path: &NotePath) -> Option<&Arc<Note>> {
+        self.scanned.notes.get(path)
+    }
+
+    /// The notes of a folder and of all folders in it, by path.
+    #[must_use]
+    pub fn within(&self, folder: &str) -> &[Arc<Note>] {
+        // Between `folder/` and `folder0`: `0` is the next byte after `/`.
+        let from = self
+            .notes
+            .partition_point(|note| note.path().as_str() < format!("{folder}/").as_str());
+        let to = self
+            .notes
+            .partition_point(|note| note.path().as_str() < format!("{folder}0").as_str());
+        self.notes.get(from..to).unwrap_or_default()
+    }
+
+    /// The note of an entity.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&Arc<Note>> {
+        self.at(*self.ids.get(&*nfc(&Text::from(id)))?)
+    }
+
+    /// The notes of all entities of a type, by id.
+    #[must_use]
+    pub fn of_type(&self, kind: &EntityType) -> &[Arc<Note>] {
+        self.types.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many entities of each type there are.
+    pub fn counts(&self) -> impl Iterator<Item = (&EntityType, usize)> {
+        self.types.iter().map(|(kind, notes)| (kind, notes.len()))
+    }
+
+    /// What an entity says of others that exist.
+    pub fn outgoing<'a>(&'a self, entity: &'a Entity) -> impl Iterator<Item = (Relation, &'a Arc<Note>)> {
+        stored(entity, &self.schema)
+            .into_iter()
+            .filter_map(|said| Some((said.relation, self.find(said.target.as_str())?)))
+    }
+
+    /// What others say of an entity, by their paths.
+    pub fn incoming(&self, id: &str) -> impl Iterator<Item = (&Relation, &Arc<Note>)> {
+        let said = self.ids.get(id).and_then(|place| self.incoming.get(place));
+        said.into_iter()
+            .flatten()
+            .filter_map(|said| Some((&said.relation, self.at(said.from)?)))
+    }
+
+    /// Those who say one thing of an entity: its children are those who say that it is their parent.
+    pub fn who<'a>(&'a self, relation: &'a Relation, id: &str) -> impl Iterator<Item = &'a Arc<Note>> {
+        self.incoming(id)
+            .filter(move |(said, _)| *said == relation)
+            .map(|(_, note)| note)
+    }
+
+    /// The notes whose text links to a note, by path.
+    pub fn backlinks(&self, path: &NotePath) -> impl Iterator<Item = &Arc<Note>> {
+        let place = self.notes.binary_search_by(|note| note.path().cmp(path)).ok();
+        let from = place.and_then(|place| self.backlinks.get(&Place::try_from(place).ok()?));
+        from.into_iter().flatten().filter_map(|place| self.at(*place))
+    }
+
+    /// Everything that is wrong with the vault as it lies there, by path: with single files, and with how they fit together.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.schema_findings
+            .iter()
+            .chain(self.scanned.unserved.values())
+            .chain(self.notes.iter().flat_map(|note| &note.findings))
+            .chain(&self.findings)
+    }
+
+    pub(crate) fn schema_findings(&self) -> &[Finding] {
+        &self.schema_findings
+    }
+
+    pub(crate) const fn scanned(&self) -> &Scanned {
+        &self.scanned
+    }
+
+    fn at(&self, place: Place) -> Option<&Arc<Note>> {
+        self.notes.get(usize::try_from(place).ok()?)
+    }
+
+    fn entities(&self) -> impl Iterator<Item = (Place, &Arc<Note>, &Entity)> {
+        (0..)
+            .zip(&self.notes)
+            .filter_map(|(place, note)| Some((place, note, note.entity()?)))
+    }
+
+    /// Gives each id to the first path that claims it.
+    fn name(&mut self) {
+        let mut ids: HashMap<EntityId, Place> = HashMap::new();
+        let mut types: BTreeMap<EntityType, Vec<Arc<Note>>> = BTreeMap::new();
+        let mut twice: BTreeMap<EntityId, Vec<Arc<Note>>> = BTreeMap::new();
+        for (place, note, entity) in self.entities() {
+            if let Some(first) = ids.get(&entity.id) {
+                let claims = twice.entry(entity.id.clone()).or_default();
+                if claims.is_empty() {
+                    claims.extend(self.at(*first).map(Arc::clone));
+                }
+                claims.push(Arc::clone(note));
+                continue;
+            }
+            ids.insert(entity.id.clone(), place);
+            types.entry(entity.kind.clone()).or_default().push(Arc::clone(note));
+        }
+        let mut findings = Vec::new();
+        for (id, claims) in &twice {
+            let served = claims.first().map(|note| note.path().as_str()).unwrap_or_default();
+            findings.extend(claims.iter().map(|note| {
+                let line = note.entity().and_then(|entity| entity.line("entity_id"));
+                let message = format!("`{id}` stands in {} files; `{served}` is served", claims.len());
+                Finding::new(note.path(), line, FindingCode::DuplicateId, message)
+            }));
+        }
+        for notes in types.values_mut() {
+            notes.sort_by(|one, other| id_of(one).cmp(&id_of(other)));
+        }
+        (self.ids, self.types) = (ids, types);
+        self.findings.extend(findings);
+    }
+
+    /// The inverse of every stored relation.
+    fn relate(&mut self) {
+        let mut incoming: HashMap<Place, Vec<Incoming>> = HashMap::new();
+        let mut findings = Vec::new();
+        for (from, note, entity) in self.entities() {
+            // Two files with one id would say everything twice.
+            if self.ids.get(&entity.id) != Some(&from) {
+                continue;
+            }
+            for said in stored(entity, &self.schema) {
+                match self.ids.get(&said.target) {
+                    Some(place) => {
+                        let relation = said.relation;
+                        incoming.entry(*place).or_default().push(Incoming { relation, from });
+                    }
+                    None => {
+                        let message = format!("`{}` names `{}`, which does not exist", said.field, said.target);
+                        findings.push(Finding::new(
+                            note.path(),
+                            entity.line(said.field),
+                            FindingCode::Dangling,
+                            message,
+                        ));
+                    }
+                }
+            }
+        }
+        self.incoming = incoming;
+        self.findings.extend(findings);
+    }
+
+    /// The inverse of every link.
+    fn link(&mut self) {
+        let wanted: HashSet<&Text> = self.notes.iter().flat_map(|note| here(note)).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let known = self.resolve(&wanted);
+        let mut backlinks: HashMap<Place, Vec<Place>> = HashMap::new();
+        let mut findings = Vec::new();
+        for (from, note) in (0..).zip(&self.notes) {
+            for target in here(note) {
+                match known.get(target) {
+                    Some(place) => {
+                        let list = backlinks.entry(*place).or_default();
+                        // Two links by different names to one note.
+                        if list.last() != Some(&from) {
+                            list.push(from);
+                        }
+                    }
+                    None => {
+                        let message = format!("`[[{target}]]` leads nowhere");
+                        findings.push(Finding::new(note.path(), None, FindingCode::DanglingLink, message));
+                    }
+                }
+            }
+        }
+        self.backlinks = backlinks;
+        self.findings.extend(findings);
+    }
+
+    /// Which note a link means: by id, by path, by path without `.md`, by an alias, by the file's name, by the entity's name. Where
+    /// several notes answer to a name, the first path does.
+    fn resolve<'a>(&'a self, wanted: &HashSet<&'a Text>) -> HashMap<Text, Place> {
+        let mut found: HashMap<Text, (u8, Place)> = HashMap::new();
+        let mut answer = |name: &str, rank: u8, place: Place| {
+            if let Some(name) = wanted.get(&Text::from(name)) {
+                let best = found.entry(Text::clone(name)).or_insert((rank, place));
+                *best = (*best).min((rank, place));
+            }
+        };
+        for (place, note) in (0..).zip(&self.notes) {
+            let path = note.path();
+            answer(path.as_str(), 1, place);
+            if let Some(short) = path.as_str().strip_suffix(".md") {
+                answer(short, 1, place);
+            }
+            answer(path.stem(), 3, place);
+            answer(path.name(), 3, place);
+            let Some(entity) = note.entity() else { continue };
+            if self.ids.get(&entity.id) == Some(&place) {
+                answer(entity.id.as_str(), 0, place);
+            }
+            entity.aliases().for_each(|alias| answer(&nfc(&alias), 2, place));
+            if let Some(name) = entity.name() {
+                answer(&nfc(&name), 4, place);
+            }
+        }
+        found.into_iter().map(|(name, (_, place))| (name, place)).collect()
+    }
+}
+
+fn id_of(note: &Note) -> Option<&EntityId> {
+    note.entity().map(|entity| &entity.id)
+}
+
+/// The links of a note that stay in this vault.
+fn here(note: &Note) -> impl Iterator<Item = &Text> {
+    note.links.iter().filter_map(|link| match link {
+        Link::Here(target) => Some(target),
+        Link::Elsewhere(_) => None,
+    })
+}
+
+fn content(schema: &Schema, notes: &[Arc<Note>]) -> Revision {
+    let mut all = Sha256::new();
+    if let Some(revision) = schema.revision {
+        all.update(revision.bytes());
+    }
+    for note in notes {
+        // A path holds no NUL, and revisions have one length.
+        all.update(note.path().as_str());
+        all.update([0]);
+        all.update(note.revision.bytes());
+    }
+    Revision::from_digest(&all.finalize())
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.content)
+    }
+}

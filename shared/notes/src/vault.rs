@@ -1,0 +1,214 @@
+//! A vault that is open: its files behind the jail, and what they said when they were last looked at.
+
+use {
+    crate::{
+        finding::{Finding, FindingCode},
+        jail::{Jail, JailError, Refused},
+        note::{Area, Limits, Note},
+        path::{NotePath, within},
+        root::Root,
+        scan::{Scan, Scanned, Tell},
+        schema::{SCHEMA, Schema},
+        snapshot::Snapshot,
+        value::Words,
+    },
+    std::{
+        collections::BTreeMap,
+        sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    },
+};
+
+/// The largest schema.
+const LARGEST_SCHEMA: usize = 1 << 20;
+
+/// So many changes at once are a checkout or a copy: then a look at all of it costs less.
+const MANY: usize = 64;
+
+/// See the top of this file.
+#[derive(Debug)]
+pub struct Vault {
+    jail: Jail,
+    limits: Limits,
+    now: RwLock<Arc<Snapshot>>,
+    /// One change after another.
+    changing: Mutex<()>,
+}
+
+/// Why a vault cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// There is no way in.
+    #[error(transparent)]
+    Jail(#[from] JailError),
+    /// Its root cannot be listed.
+    #[error("cannot list the vault")]
+    Unreadable(#[source] Refused),
+}
+
+/// A note and its text, of the same moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// What it is. Newer than the snapshot's when the file has changed meanwhile.
+    pub note: Arc<Note>,
+    /// Its text, without its front matter.
+    pub body: String,
+}
+
+impl Vault {
+    /// Opens a vault and reads all of it.
+    ///
+    /// # Errors
+    /// [`VaultError`] when there is no way in. A file that cannot be read is a finding.
+    pub fn open(root: &Root, limits: Limits, tell: Tell<'_>) -> Result<Self, VaultError> {
+        let jail = Jail::new(root)?;
+        let first = look(&jail, limits, None, tell).map_err(VaultError::Unreadable)?;
+        Ok(Self {
+            jail,
+            limits,
+            now: RwLock::new(Arc::new(first)),
+            changing: Mutex::new(()),
+        })
+    }
+
+    /// The vault as it is now. Whoever holds it sees no change.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its files.
+    #[must_use]
+    pub const fn jail(&self) -> &Jail {
+        &self.jail
+    }
+
+    /// Looks at every file again, and reads those that have changed. For when nobody knows what changed.
+    ///
+    /// # Errors
+    /// [`Refused`] when the root cannot be listed; the vault is then what it was.
+    pub fn look_again(&self, tell: Tell<'_>) -> Result<Arc<Snapshot>, Refused> {
+        let _changing = self.change();
+        self.look_at_all(tell)
+    }
+
+    /// Looks again at these files or folders, whether they changed, are new, or have gone.
+    ///
+    /// # Errors
+    /// [`Refused`] when the schema changed, so that all has to be looked at, and the root cannot be listed.
+    pub fn refresh(&self, paths: &[NotePath]) -> Result<Arc<Snapshot>, Refused> {
+        let _changing = self.change();
+        let before = self.snapshot();
+        // A folder with the schema in it may have come or gone whole.
+        let is_schema = |path: &NotePath| NotePath::parse(SCHEMA).is_ok_and(|schema| schema.is_within(path.as_str()));
+        if paths.len() > MANY || paths.iter().any(is_schema) {
+            return self.look_at_all(&|_| {});
+        }
+        let known = before.scanned();
+        let scan = Scan {
+            jail: &self.jail,
+            schema: before.schema(),
+            limits: self.limits,
+            before: &known.notes,
+        };
+        let mut all = Scanned {
+            notes: known.notes.clone(),
+            unserved: known.unserved.clone(),
+        };
+        for path in paths {
+            all.notes.retain(|known, _| !known.is_within(path.as_str()));
+            all.unserved.retain(|known, _| !within(known, path.as_str()));
+            let part = scan.part(path);
+            all.notes.extend(part.notes);
+            all.unserved.extend(part.unserved);
+        }
+        if all == *known {
+            return Ok(before);
+        }
+        let number = before.generation().number.saturating_add(1);
+        let after = Snapshot::new(
+            number,
+            Arc::clone(before.schema()),
+            before.schema_findings().to_vec(),
+            all,
+        );
+        Ok(self.becomes(after))
+    }
+
+    /// A note with its text as it lies on the disk now.
+    ///
+    /// # Errors
+    /// [`Refused`] when it has gone, or is no note any more.
+    pub fn open_note(&self, note: &Arc<Note>) -> Result<Opened, Refused> {
+        let (bytes, stamp) = self.jail.read_at(&note.place, self.limits.bytes)?;
+        let note = if crate::note::Revision::of(&bytes) == note.revision {
+            Arc::clone(note)
+        } else {
+            let snapshot = self.snapshot();
+            let area = snapshot.schema().area(note.path()).unwrap_or(Area::Prose);
+            let place = note.place.clone();
+            let read = Note::read(place, stamp, &bytes, area, self.limits.matter, &mut Words::default());
+            Arc::new(read.map_err(|_| Refused::NotAFile)?)
+        };
+        let mut bytes = bytes;
+        let body = bytes.split_off(note.body_start.min(bytes.len()));
+        let body = String::from_utf8(body).map_err(|_| Refused::NotAFile)?;
+        Ok(Opened { note, body })
+    }
+
+    fn look_at_all(&self, tell: Tell<'_>) -> Result<Arc<Snapshot>, Refused> {
+        let before = self.snapshot();
+        let after = look(&self.jail, self.limits, Some(&before), tell)?;
+        if after.scanned() == before.scanned() && after.schema().revision == before.schema().revision {
+            return Ok(before);
+        }
+        Ok(self.becomes(after))
+    }
+
+    fn becomes(&self, after: Snapshot) -> Arc<Snapshot> {
+        let after = Arc::new(after);
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&after);
+        after
+    }
+
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn look(jail: &Jail, limits: Limits, before: Option<&Snapshot>, tell: Tell<'_>) -> Result<Snapshot, Refused> {
+    let (schema, findings) = schema(jail);
+    let none = BTreeMap::new();
+    // Another schema may make something else of the same file.
+    let same = before.filter(|before| before.schema().revision == schema.revision);
+    let scan = Scan {
+        jail,
+        schema: &schema,
+        limits,
+        before: same.map_or(&none, |before| &before.scanned().notes),
+    };
+    let scanned = scan.whole(tell)?;
+    let number = before.map_or(0, |before| before.generation().number);
+    Ok(Snapshot::new(
+        number.saturating_add(1),
+        Arc::new(schema),
+        findings,
+        scanned,
+    ))
+}
+
+/// The vault's schema, or the usual one and why.
+fn schema(jail: &Jail) -> (Schema, Vec<Finding>) {
+    let usual = |finding| (Schema::default(), vec![finding]);
+    let Ok(path) = NotePath::parse(SCHEMA) else {
+        return (Schema::default(), Vec::new());
+    };
+    let told = |message: String| Finding::new(&path, None, FindingCode::Schema, message);
+    match jail.read(&path, LARGEST_SCHEMA) {
+        Ok((bytes, _)) => Schema::read(&bytes).unwrap_or_else(usual),
+        Err(Refused::Absent) => usual(told("the vault has no schema".to_owned())),
+        Err(refused) => usual(told(format!("the schema cannot be read: {refused}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;
