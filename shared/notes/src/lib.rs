@@ -17,6 +17,7 @@
     )
 )]
 
+pub mod check;
 pub mod entity;
 pub mod finding;
 pub mod jail;
@@ -33,6 +34,7 @@ pub mod value;
 pub mod vault;
 
 pub use {
+    check::{Report, check},
     entity::{Day, Entity, EntityId, EntityType},
     finding::{Finding, FindingCode, Severity},
     jail::{Jail, JailError, Refused, Stamp, Write},

@@ -211,4 +211,4 @@ fn schema(jail: &Jail) -> (Schema, Vec<Finding>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
