@@ -176,7 +176,7 @@ impl Case<'_> {
             for field in &rule.requires {
                 if !self.holds(field) {
                     let message = format!("`{field}` is missing, as `{}` is `{word}`", rule.field);
-                    self.tell(field, FindingCode::MissingField, message);
+                    self.tell(field, FindingCode::ConditionalField, message);
                 }
             }
         }
@@ -320,7 +320,7 @@ validation_rules:
             (task("colour: red\n"), FindingCode::UnknownField, 8),
             (task("").replace("prj-1", "trk-1"), FindingCode::ParentType, 7),
             (task("").replace("prj-1", "prj-9"), FindingCode::Dangling, 7),
-            (task("").replace("todo", "done"), FindingCode::MissingField, 2),
+            (task("").replace("todo", "done"), FindingCode::ConditionalField, 2),
             (task("").replace("A - b", "A-b"), FindingCode::Format, 4),
         ] {
             assert!(

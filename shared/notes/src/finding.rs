@@ -96,6 +96,8 @@ codes! {
     UnknownType = "unknown_type", Warning;
     /// A field that the schema asks for.
     MissingField = "missing_field", Error;
+    /// A field that something else in the note asks for: when a task was closed, once it is done.
+    ConditionalField = "conditional_field", Warning;
     /// A field that the schema does not know.
     UnknownField = "unknown_field", Note;
     /// A field that this type must not have; it is not believed.

@@ -30,6 +30,8 @@ pub mod root;
 pub mod scan;
 pub mod schema;
 pub mod snapshot;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod value;
 pub mod vault;
 
