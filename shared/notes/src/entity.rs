@@ -2,7 +2,11 @@
 //! rules know has a reader here, and every other field is kept as it stands.
 
 use {
-    crate::value::{Fields, Text, Value, nfc},
+    crate::{
+        relations::{Stored, stored},
+        schema::Schema,
+        value::{Fields, Text, Value, nfc},
+    },
     jiff::civil::Date,
     serde::{Serialize, Serializer},
     std::fmt,
@@ -141,18 +145,32 @@ pub struct Entity {
     pub kind: EntityType,
     /// All fields, also those nobody here knows. Without those whose names begin with an underscore.
     pub fields: Fields,
+    /// What it says of others.
+    pub relations: Box<[Stored]>,
     /// The line of each field in the file.
     lines: Box<[u16]>,
 }
 
 impl Entity {
-    pub(crate) fn new(id: EntityId, kind: EntityType, fields: Fields, lines: Box<[u16]>) -> Self {
+    pub(crate) fn new(id: EntityId, kind: EntityType, fields: Fields, lines: Box<[u16]>, schema: &Schema) -> Self {
         Self {
+            relations: stored(&kind, &fields, schema),
             id,
             kind,
             fields,
             lines,
         }
+    }
+
+    /// Whether another reading of the file says the same of itself and of others, on the same lines. Nothing that is derived
+    /// from all of the vault then changes.
+    pub(crate) fn stands_like(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.kind == other.kind
+            && self.lines == other.lines
+            && self.relations == other.relations
+            && self.name() == other.name()
+            && self.aliases().eq(other.aliases())
     }
 
     /// Its name for people.

@@ -8,6 +8,7 @@ use {
         links::{Link, links},
         matter::{Body, Budget, Fault, Parsed, Split, parse, split},
         path::NotePath,
+        schema::Schema,
         value::{Fields, Value, Words},
     },
     serde::{Serialize, Serializer},
@@ -78,6 +79,17 @@ pub enum Area {
     Prose,
 }
 
+/// By what a file is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// What its folder is for.
+    pub area: Area,
+    /// What the vault says of its types.
+    pub schema: &'a Schema,
+    /// What its front matter may cost.
+    pub budget: Budget,
+}
+
 /// A file that is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -131,6 +143,16 @@ impl Note {
         }
     }
 
+    /// Whether another reading of the file leaves everything as it was that is derived from all of the vault.
+    pub(crate) fn stands_like(&self, other: &Self) -> bool {
+        let same = match (&self.content, &other.content) {
+            (Content::Entity(one), Content::Entity(other)) => one.stands_like(other),
+            (Content::Prose(_), Content::Prose(_)) => true,
+            _ => false,
+        };
+        same && self.place == other.place && self.links == other.links
+    }
+
     /// Reads a file's bytes.
     ///
     /// # Errors
@@ -139,13 +161,12 @@ impl Note {
         place: Place,
         stamp: Stamp,
         bytes: &[u8],
-        area: Area,
-        budget: Budget,
+        rules: Rules<'_>,
         words: &mut Words,
     ) -> Result<Self, Finding> {
         let mut told = Told {
             path: &place.path,
-            judged: area == Area::Entities,
+            judged: rules.area == Area::Entities,
             findings: Vec::new(),
         };
         let (content, body) = match split(bytes) {
@@ -158,8 +179,8 @@ impl Note {
                 told.judge(Some(1), FindingCode::Malformed, "the front matter is never closed");
                 (Content::Prose(Fields::default()), whole(bytes))
             }
-            Split::Fenced(fenced) => match parse(fenced.matter, budget, words) {
-                Ok(parsed) => (content(&parsed, area, &mut told), fenced.body),
+            Split::Fenced(fenced) => match parse(fenced.matter, rules.budget, words) {
+                Ok(parsed) => (content(&parsed, rules, &mut told), fenced.body),
                 Err(fault) => (told.fault(&fault)?, whole(bytes)),
             },
         };
@@ -239,7 +260,7 @@ const fn in_file(line: usize) -> usize {
     line.saturating_add(1)
 }
 
-fn content(parsed: &Parsed, area: Area, told: &mut Told<'_>) -> Content {
+fn content(parsed: &Parsed, rules: Rules<'_>, told: &mut Told<'_>) -> Content {
     for (line, key) in &parsed.twice {
         told.judge(
             Some(in_file(*line)),
@@ -270,7 +291,7 @@ fn content(parsed: &Parsed, area: Area, told: &mut Told<'_>) -> Content {
         lines.push(u16::try_from(line).unwrap_or(u16::MAX));
     }
     let fields = Fields::new(fields);
-    if area == Area::Prose {
+    if rules.area == Area::Prose {
         return Content::Prose(fields);
     }
     let id = fields.text("entity_id").and_then(|text| EntityId::new(&text));
@@ -283,7 +304,13 @@ fn content(parsed: &Parsed, area: Area, told: &mut Told<'_>) -> Content {
         );
         return Content::Prose(fields);
     };
-    let entity = Entity::new(id, EntityType::new(&kind), fields, lines.into_boxed_slice());
+    let entity = Entity::new(
+        id,
+        EntityType::new(&kind),
+        fields,
+        lines.into_boxed_slice(),
+        rules.schema,
+    );
     if !matches!(entity.fields.get("entity_id"), Some(Value::Text(_))) {
         told.judge(
             entity.line("entity_id"),

@@ -3,9 +3,9 @@
 
 use {
     crate::{
-        entity::{Entity, EntityId, EntityType},
+        entity::{EntityId, EntityType},
         schema::Schema,
-        value::{Text, Value},
+        value::{Fields, Text, Value},
     },
     serde::{Serialize, Serializer},
 };
@@ -44,8 +44,6 @@ pub struct Stored {
     pub relation: Relation,
     /// Of whom.
     pub target: EntityId,
-    /// In which field.
-    pub field: &'static str,
 }
 
 const OUTGOING: &str = "outgoing_relations";
@@ -84,6 +82,15 @@ impl Relation {
     }
 }
 
+impl Stored {
+    /// In which field it is stored.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        let field = FIELDS.iter().find(|(_, relation, _)| *relation == self.relation);
+        field.map_or(OUTGOING, |(field, ..)| field)
+    }
+}
+
 impl Serialize for Relation {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(self.as_str())
@@ -91,22 +98,21 @@ impl Serialize for Relation {
 }
 
 /// Everything that an entity says of others, in the order of the fields above. What its type must not say is not heard.
-pub fn stored(entity: &Entity, schema: &Schema) -> Vec<Stored> {
+pub(crate) fn stored(of: &EntityType, fields: &Fields, schema: &Schema) -> Box<[Stored]> {
     let mut found = Vec::new();
     for (field, relation, kind) in &FIELDS {
-        let theirs = kind.as_ref().is_none_or(|kind| *kind == entity.kind);
-        if theirs && schema.believes(&entity.kind, field) {
-            let targets = entity.fields.texts(field).filter_map(|text| EntityId::new(&text));
+        let theirs = kind.as_ref().is_none_or(|kind| kind == of);
+        if theirs && schema.believes(of, field) {
+            let targets = fields.texts(field).filter_map(|text| EntityId::new(&text));
             found.extend(targets.map(|target| Stored {
                 relation: relation.clone(),
                 target,
-                field,
             }));
         }
     }
-    let outgoing = entity.fields.get(OUTGOING).map_or(&[][..], Value::items);
+    let outgoing = fields.get(OUTGOING).map_or(&[][..], Value::items);
     found.extend(outgoing.iter().filter_map(named));
-    found
+    found.into_boxed_slice()
 }
 
 /// `{type: supports, target_id: trk-2}`. An `action:` is nobody.
@@ -116,6 +122,5 @@ fn named(item: &Value) -> Option<Stored> {
     Some(Stored {
         relation: Relation::Named(item.text("type")?),
         target: EntityId::new(&target)?,
-        field: OUTGOING,
     })
 }

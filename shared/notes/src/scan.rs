@@ -4,7 +4,7 @@ use {
     crate::{
         finding::{Finding, FindingCode},
         jail::{BadName, Entry, EntryKind, Jail, Place, Refused},
-        note::{Area, Limits, Note},
+        note::{Area, Limits, Note, Rules},
         path::NotePath,
         schema::Schema,
         value::Words,
@@ -41,8 +41,8 @@ pub type Tell<'a> = &'a (dyn Fn(Progress) + Sync);
 /// What lies in a vault, or in a part of it, by path.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
-    /// What is served.
-    pub notes: BTreeMap<NotePath, Arc<Note>>,
+    /// What is served, by path.
+    pub notes: Vec<Arc<Note>>,
     /// What is not, and why.
     pub unserved: BTreeMap<String, Finding>,
 }
@@ -54,7 +54,35 @@ pub(crate) struct Scan<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) limits: Limits,
     /// What was there before: what has the same stamp is not read again.
-    pub(crate) before: &'a BTreeMap<NotePath, Arc<Note>>,
+    pub(crate) before: &'a [Arc<Note>],
+}
+
+impl Scanned {
+    /// Sorts what was put together. Of two files whose paths are one when spelled alike, the one that the disk spells so is kept.
+    pub(crate) fn settle(&mut self) {
+        self.notes.sort_by(|one, other| {
+            let spelled = |note: &Note| (note.place.on_disk.is_some(), note.place.on_disk.clone());
+            one.path()
+                .cmp(other.path())
+                .then_with(|| spelled(one).cmp(&spelled(other)))
+        });
+        let unserved = &mut self.unserved;
+        self.notes.dedup_by(|again, first| {
+            let same = again.path() == first.path();
+            if same {
+                let message = "another file has the same name, spelled otherwise";
+                let finding = Finding::new(again.path(), None, FindingCode::BadName, message);
+                unserved.insert(finding.path.clone(), finding);
+            }
+            same
+        });
+    }
+}
+
+/// The note at a path, among notes by path.
+pub(crate) fn find<'a>(notes: &'a [Arc<Note>], path: &NotePath) -> Option<&'a Arc<Note>> {
+    let place = notes.binary_search_by(|note| note.path().cmp(path)).ok()?;
+    notes.get(place)
 }
 
 impl Scan<'_> {
@@ -149,18 +177,26 @@ impl Scan<'_> {
             read.extend(others.into_iter().filter_map(|worker| worker.join().ok()).flatten());
             read
         });
-        let mut notes = BTreeMap::new();
+        let mut notes = Vec::with_capacity(read.len());
         for read in read {
             match read {
-                Ok(note) => {
-                    notes.insert(note.path().clone(), note);
-                }
+                Ok(note) => notes.push(note),
                 Err(finding) => {
                     unserved.insert(finding.path.clone(), finding);
                 }
             }
         }
-        Scanned { notes, unserved }
+        let mut scanned = Scanned { notes, unserved };
+        scanned.settle();
+        scanned
+    }
+
+    pub(crate) const fn rules(&self, area: Area) -> Rules<'_> {
+        Rules {
+            area,
+            schema: self.schema,
+            budget: self.limits.matter,
+        }
     }
 
     /// One file; nothing where it has gone meanwhile.
@@ -171,7 +207,7 @@ impl Scan<'_> {
         words: &mut Words,
         total: &AtomicU64,
     ) -> Result<Option<Arc<Note>>, Finding> {
-        if let Some(known) = self.before.get(&place.path).filter(|known| known.place == *place)
+        if let Some(known) = find(self.before, &place.path).filter(|known| known.place == *place)
             && self.jail.stamp_at(place).is_ok_and(|stamp| stamp == known.stamp)
         {
             return Ok(Some(Arc::clone(known)));
@@ -182,7 +218,7 @@ impl Scan<'_> {
         };
         total.fetch_add(stamp.size, Ordering::Relaxed);
         contained(&place.path, || {
-            Note::read(place.clone(), stamp, &bytes, area, self.limits.matter, words)
+            Note::read(place.clone(), stamp, &bytes, self.rules(area), words)
         })
         .map(|note| Some(Arc::new(note)))
     }

@@ -8,8 +8,8 @@ use {
         links::Link,
         note::{Note, Revision},
         path::NotePath,
-        relations::{Relation, stored},
-        scan::Scanned,
+        relations::Relation,
+        scan::{Scanned, find},
         schema::Schema,
         value::{Text, nfc},
     },
@@ -48,11 +48,15 @@ pub struct Snapshot {
     schema: Arc<Schema>,
     schema_findings: Vec<Finding>,
     scanned: Scanned,
-    /// By path.
-    notes: Vec<Arc<Note>>,
+    derived: Arc<Derived>,
+}
+
+/// What follows from how all notes stand to one another, and from nothing else. Notes are told by their places.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Derived {
     ids: HashMap<EntityId, Place>,
     /// Each by id.
-    types: BTreeMap<EntityType, Vec<Arc<Note>>>,
+    types: BTreeMap<EntityType, Vec<Place>>,
     incoming: HashMap<Place, Vec<Incoming>>,
     backlinks: HashMap<Place, Vec<Place>>,
     /// What only the whole vault shows.
@@ -61,29 +65,46 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn new(number: u64, schema: Arc<Schema>, schema_findings: Vec<Finding>, scanned: Scanned) -> Self {
-        let notes: Vec<_> = scanned.notes.values().map(Arc::clone).collect();
-        let mut snapshot = Self {
+        let derived = Arc::new(Derived::new(&scanned.notes));
+        Self::with(number, schema, schema_findings, scanned, derived)
+    }
+
+    /// The snapshot after this one, under the same schema. Most changes are to a text or a value: then all notes stand to one another
+    /// as they did.
+    pub(crate) fn next(&self, number: u64, scanned: Scanned) -> Self {
+        let stands = |(one, other): (&Arc<Note>, &Arc<Note>)| Arc::ptr_eq(one, other) || one.stands_like(other);
+        let same = self.notes().len() == scanned.notes.len() && self.notes().iter().zip(&scanned.notes).all(stands);
+        let derived = if same {
+            Arc::clone(&self.derived)
+        } else {
+            Arc::new(Derived::new(&scanned.notes))
+        };
+        Self::with(
+            number,
+            Arc::clone(&self.schema),
+            self.schema_findings.clone(),
+            scanned,
+            derived,
+        )
+    }
+
+    fn with(
+        number: u64,
+        schema: Arc<Schema>,
+        schema_findings: Vec<Finding>,
+        scanned: Scanned,
+        derived: Arc<Derived>,
+    ) -> Self {
+        Self {
             generation: Generation {
                 number,
-                content: content(&schema, &notes),
+                content: content(&schema, &scanned.notes),
             },
             schema,
             schema_findings,
             scanned,
-            notes,
-            ids: HashMap::new(),
-            types: BTreeMap::new(),
-            incoming: HashMap::new(),
-            backlinks: HashMap::new(),
-            findings: Vec::new(),
-        };
-        snapshot.name();
-        snapshot.relate();
-        snapshot.link();
-        snapshot
-            .findings
-            .sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
-        snapshot
+            derived,
+        }
     }
 
     /// Which state it is.
@@ -101,55 +122,54 @@ impl Snapshot {
     /// All notes, by path.
     #[must_use]
     pub fn notes(&self) -> &[Arc<Note>] {
-        &self.notes
+        &self.scanned.notes
     }
 
     /// The note at a path.
     #[must_use]
     pub fn note(&self, path: &NotePath) -> Option<&Arc<Note>> {
-        self.scanned.notes.get(path)
+        find(&self.scanned.notes, path)
     }
 
     /// The notes of a folder and of all folders in it, by path.
     #[must_use]
     pub fn within(&self, folder: &str) -> &[Arc<Note>] {
         // Between `folder/` and `folder0`: `0` is the next byte after `/`.
-        let from = self
-            .notes
-            .partition_point(|note| note.path().as_str() < format!("{folder}/").as_str());
-        let to = self
-            .notes
-            .partition_point(|note| note.path().as_str() < format!("{folder}0").as_str());
-        self.notes.get(from..to).unwrap_or_default()
+        let (from, to) = (format!("{folder}/"), format!("{folder}0"));
+        let place = |text: &str| self.notes().partition_point(|note| note.path().as_str() < text);
+        self.notes().get(place(&from)..place(&to)).unwrap_or_default()
     }
 
     /// The note of an entity.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&Arc<Note>> {
-        self.at(*self.ids.get(&*nfc(&Text::from(id)))?)
+        self.at(*self.derived.ids.get(&*nfc(&Text::from(id)))?)
     }
 
     /// The notes of all entities of a type, by id.
-    #[must_use]
-    pub fn of_type(&self, kind: &EntityType) -> &[Arc<Note>] {
-        self.types.get(kind).map_or(&[], Vec::as_slice)
+    pub fn of_type(&self, kind: &EntityType) -> impl DoubleEndedIterator<Item = &Arc<Note>> {
+        let places = self.derived.types.get(kind).into_iter().flatten();
+        places.filter_map(|place| self.at(*place))
     }
 
     /// How many entities of each type there are.
     pub fn counts(&self) -> impl Iterator<Item = (&EntityType, usize)> {
-        self.types.iter().map(|(kind, notes)| (kind, notes.len()))
+        self.derived.types.iter().map(|(kind, places)| (kind, places.len()))
     }
 
     /// What an entity says of others that exist.
-    pub fn outgoing<'a>(&'a self, entity: &'a Entity) -> impl Iterator<Item = (Relation, &'a Arc<Note>)> {
-        stored(entity, &self.schema)
-            .into_iter()
-            .filter_map(|said| Some((said.relation, self.find(said.target.as_str())?)))
+    pub fn outgoing<'a>(&'a self, entity: &'a Entity) -> impl Iterator<Item = (&'a Relation, &'a Arc<Note>)> {
+        let said = entity.relations.iter();
+        said.filter_map(|said| Some((&said.relation, self.find(said.target.as_str())?)))
     }
 
     /// What others say of an entity, by their paths.
     pub fn incoming(&self, id: &str) -> impl Iterator<Item = (&Relation, &Arc<Note>)> {
-        let said = self.ids.get(id).and_then(|place| self.incoming.get(place));
+        let said = self
+            .derived
+            .ids
+            .get(id)
+            .and_then(|place| self.derived.incoming.get(place));
         said.into_iter()
             .flatten()
             .filter_map(|said| Some((&said.relation, self.at(said.from)?)))
@@ -164,8 +184,8 @@ impl Snapshot {
 
     /// The notes whose text links to a note, by path.
     pub fn backlinks(&self, path: &NotePath) -> impl Iterator<Item = &Arc<Note>> {
-        let place = self.notes.binary_search_by(|note| note.path().cmp(path)).ok();
-        let from = place.and_then(|place| self.backlinks.get(&Place::try_from(place).ok()?));
+        let place = self.notes().binary_search_by(|note| note.path().cmp(path)).ok();
+        let from = place.and_then(|place| self.derived.backlinks.get(&Place::try_from(place).ok()?));
         from.into_iter().flatten().filter_map(|place| self.at(*place))
     }
 
@@ -174,106 +194,122 @@ impl Snapshot {
         self.schema_findings
             .iter()
             .chain(self.scanned.unserved.values())
-            .chain(self.notes.iter().flat_map(|note| &note.findings))
-            .chain(&self.findings)
-    }
-
-    pub(crate) fn schema_findings(&self) -> &[Finding] {
-        &self.schema_findings
+            .chain(self.notes().iter().flat_map(|note| &note.findings))
+            .chain(&self.derived.findings)
     }
 
     pub(crate) const fn scanned(&self) -> &Scanned {
         &self.scanned
     }
 
-    fn at(&self, place: Place) -> Option<&Arc<Note>> {
-        self.notes.get(usize::try_from(place).ok()?)
+    /// Whether both say the same, however they came to be.
+    #[cfg(test)]
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        self.scanned == other.scanned && self.derived == other.derived
     }
 
-    fn entities(&self) -> impl Iterator<Item = (Place, &Arc<Note>, &Entity)> {
-        (0..)
-            .zip(&self.notes)
-            .filter_map(|(place, note)| Some((place, note, note.entity()?)))
+    fn at(&self, place: Place) -> Option<&Arc<Note>> {
+        at(self.notes(), place)
+    }
+}
+
+fn at(notes: &[Arc<Note>], place: Place) -> Option<&Arc<Note>> {
+    notes.get(usize::try_from(place).ok()?)
+}
+
+fn entities(notes: &[Arc<Note>]) -> impl Iterator<Item = (Place, &Arc<Note>, &Entity)> {
+    (0..)
+        .zip(notes)
+        .filter_map(|(place, note)| Some((place, note, note.entity()?)))
+}
+
+impl Derived {
+    fn new(notes: &[Arc<Note>]) -> Self {
+        let mut derived = Self::default();
+        derived.name(notes);
+        derived.relate(notes);
+        derived.link(notes);
+        derived
+            .findings
+            .sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
+        derived
     }
 
     /// Gives each id to the first path that claims it.
-    fn name(&mut self) {
-        let mut ids: HashMap<EntityId, Place> = HashMap::new();
-        let mut types: BTreeMap<EntityType, Vec<Arc<Note>>> = BTreeMap::new();
-        let mut twice: BTreeMap<EntityId, Vec<Arc<Note>>> = BTreeMap::new();
-        for (place, note, entity) in self.entities() {
-            if let Some(first) = ids.get(&entity.id) {
-                let claims = twice.entry(entity.id.clone()).or_default();
+    fn name(&mut self, notes: &[Arc<Note>]) {
+        let mut types: BTreeMap<&EntityType, Vec<(&EntityId, Place)>> = BTreeMap::new();
+        let mut twice: BTreeMap<&EntityId, Vec<&Note>> = BTreeMap::new();
+        self.ids.reserve(notes.len());
+        for (place, note, entity) in entities(notes) {
+            if let Some(first) = self.ids.get(&entity.id) {
+                let claims = twice.entry(&entity.id).or_default();
                 if claims.is_empty() {
-                    claims.extend(self.at(*first).map(Arc::clone));
+                    claims.extend(at(notes, *first).map(|note| &**note));
                 }
-                claims.push(Arc::clone(note));
+                claims.push(note);
                 continue;
             }
-            ids.insert(entity.id.clone(), place);
-            types.entry(entity.kind.clone()).or_default().push(Arc::clone(note));
+            self.ids.insert(entity.id.clone(), place);
+            types.entry(&entity.kind).or_default().push((&entity.id, place));
         }
-        let mut findings = Vec::new();
+        for (kind, mut places) in types {
+            places.sort();
+            self.types
+                .insert(kind.clone(), places.into_iter().map(|(_, place)| place).collect());
+        }
         for (id, claims) in &twice {
             let served = claims.first().map(|note| note.path().as_str()).unwrap_or_default();
-            findings.extend(claims.iter().map(|note| {
+            self.findings.extend(claims.iter().map(|note| {
                 let line = note.entity().and_then(|entity| entity.line("entity_id"));
                 let message = format!("`{id}` stands in {} files; `{served}` is served", claims.len());
                 Finding::new(note.path(), line, FindingCode::DuplicateId, message)
             }));
         }
-        for notes in types.values_mut() {
-            notes.sort_by(|one, other| id_of(one).cmp(&id_of(other)));
-        }
-        (self.ids, self.types) = (ids, types);
-        self.findings.extend(findings);
     }
 
     /// The inverse of every stored relation.
-    fn relate(&mut self) {
-        let mut incoming: HashMap<Place, Vec<Incoming>> = HashMap::new();
-        let mut findings = Vec::new();
-        for (from, note, entity) in self.entities() {
+    fn relate(&mut self, notes: &[Arc<Note>]) {
+        for (from, note, entity) in entities(notes) {
             // Two files with one id would say everything twice.
             if self.ids.get(&entity.id) != Some(&from) {
                 continue;
             }
-            for said in stored(entity, &self.schema) {
+            for said in &entity.relations {
                 match self.ids.get(&said.target) {
                     Some(place) => {
-                        let relation = said.relation;
-                        incoming.entry(*place).or_default().push(Incoming { relation, from });
+                        let relation = said.relation.clone();
+                        self.incoming
+                            .entry(*place)
+                            .or_default()
+                            .push(Incoming { relation, from });
                     }
                     None => {
-                        let message = format!("`{}` names `{}`, which does not exist", said.field, said.target);
-                        findings.push(Finding::new(
-                            note.path(),
-                            entity.line(said.field),
-                            FindingCode::Dangling,
-                            message,
-                        ));
+                        let field = said.field();
+                        let message = format!("`{field}` names `{}`, which does not exist", said.target);
+                        let finding = Finding::new(note.path(), entity.line(field), FindingCode::Dangling, message);
+                        self.findings.push(finding);
                     }
                 }
             }
         }
-        self.incoming = incoming;
-        self.findings.extend(findings);
     }
 
     /// The inverse of every link.
-    fn link(&mut self) {
-        let wanted: HashSet<&Text> = self.notes.iter().flat_map(|note| here(note)).collect();
+    fn link(&mut self, notes: &[Arc<Note>]) {
+        let wanted: HashSet<&str> = notes
+            .iter()
+            .flat_map(|note| here(note))
+            .map(|target| &**target)
+            .collect();
         if wanted.is_empty() {
             return;
         }
-        let known = self.resolve(&wanted);
-        let mut backlinks: HashMap<Place, Vec<Place>> = HashMap::new();
-        let mut findings = Vec::new();
-        for (from, note) in (0..).zip(&self.notes) {
+        let known = self.resolve(notes, &wanted);
+        for (from, note) in (0..).zip(notes) {
             for target in here(note) {
                 match known.get(target) {
-                    Some(place) => {
-                        let list = backlinks.entry(*place).or_default();
+                    Some((_, place)) => {
+                        let list = self.backlinks.entry(*place).or_default();
                         // Two links by different names to one note.
                         if list.last() != Some(&from) {
                             list.push(from);
@@ -281,26 +317,25 @@ impl Snapshot {
                     }
                     None => {
                         let message = format!("`[[{target}]]` leads nowhere");
-                        findings.push(Finding::new(note.path(), None, FindingCode::DanglingLink, message));
+                        let finding = Finding::new(note.path(), None, FindingCode::DanglingLink, message);
+                        self.findings.push(finding);
                     }
                 }
             }
         }
-        self.backlinks = backlinks;
-        self.findings.extend(findings);
     }
 
     /// Which note a link means: by id, by path, by path without `.md`, by an alias, by the file's name, by the entity's name. Where
     /// several notes answer to a name, the first path does.
-    fn resolve<'a>(&'a self, wanted: &HashSet<&'a Text>) -> HashMap<Text, Place> {
+    fn resolve(&self, notes: &[Arc<Note>], wanted: &HashSet<&str>) -> HashMap<Text, (u8, Place)> {
         let mut found: HashMap<Text, (u8, Place)> = HashMap::new();
         let mut answer = |name: &str, rank: u8, place: Place| {
-            if let Some(name) = wanted.get(&Text::from(name)) {
-                let best = found.entry(Text::clone(name)).or_insert((rank, place));
+            if let Some(name) = wanted.get(name) {
+                let best = found.entry(Text::from(*name)).or_insert((rank, place));
                 *best = (*best).min((rank, place));
             }
         };
-        for (place, note) in (0..).zip(&self.notes) {
+        for (place, note) in (0..).zip(notes) {
             let path = note.path();
             answer(path.as_str(), 1, place);
             if let Some(short) = path.as_str().strip_suffix(".md") {
@@ -317,12 +352,8 @@ impl Snapshot {
                 answer(&nfc(&name), 4, place);
             }
         }
-        found.into_iter().map(|(name, (_, place))| (name, place)).collect()
+        found
     }
-}
-
-fn id_of(note: &Note) -> Option<&EntityId> {
-    note.entity().map(|entity| &entity.id)
 }
 
 /// The links of a note that stay in this vault.

@@ -4,7 +4,7 @@ use {
     crate::{
         finding::{Finding, FindingCode},
         jail::{Jail, JailError, Refused},
-        note::{Area, Limits, Note},
+        note::{Area, Limits, Note, Revision, Rules},
         path::{NotePath, within},
         root::Root,
         scan::{Scan, Scanned, Tell},
@@ -12,10 +12,7 @@ use {
         snapshot::Snapshot,
         value::Words,
     },
-    std::{
-        collections::BTreeMap,
-        sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-    },
+    std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 /// The largest schema.
@@ -115,22 +112,18 @@ impl Vault {
             unserved: known.unserved.clone(),
         };
         for path in paths {
-            all.notes.retain(|known, _| !known.is_within(path.as_str()));
+            all.notes.retain(|known| !known.path().is_within(path.as_str()));
             all.unserved.retain(|known, _| !within(known, path.as_str()));
             let part = scan.part(path);
             all.notes.extend(part.notes);
             all.unserved.extend(part.unserved);
         }
+        all.settle();
         if all == *known {
             return Ok(before);
         }
         let number = before.generation().number.saturating_add(1);
-        let after = Snapshot::new(
-            number,
-            Arc::clone(before.schema()),
-            before.schema_findings().to_vec(),
-            all,
-        );
+        let after = before.next(number, all);
         Ok(self.becomes(after))
     }
 
@@ -140,13 +133,18 @@ impl Vault {
     /// [`Refused`] when it has gone, or is no note any more.
     pub fn open_note(&self, note: &Arc<Note>) -> Result<Opened, Refused> {
         let (bytes, stamp) = self.jail.read_at(&note.place, self.limits.bytes)?;
-        let note = if crate::note::Revision::of(&bytes) == note.revision {
+        let note = if Revision::of(&bytes) == note.revision {
             Arc::clone(note)
         } else {
             let snapshot = self.snapshot();
             let area = snapshot.schema().area(note.path()).unwrap_or(Area::Prose);
             let place = note.place.clone();
-            let read = Note::read(place, stamp, &bytes, area, self.limits.matter, &mut Words::default());
+            let rules = Rules {
+                area,
+                schema: snapshot.schema(),
+                budget: self.limits.matter,
+            };
+            let read = Note::read(place, stamp, &bytes, rules, &mut Words::default());
             Arc::new(read.map_err(|_| Refused::NotAFile)?)
         };
         let mut bytes = bytes;
@@ -177,14 +175,13 @@ impl Vault {
 
 fn look(jail: &Jail, limits: Limits, before: Option<&Snapshot>, tell: Tell<'_>) -> Result<Snapshot, Refused> {
     let (schema, findings) = schema(jail);
-    let none = BTreeMap::new();
     // Another schema may make something else of the same file.
     let same = before.filter(|before| before.schema().revision == schema.revision);
     let scan = Scan {
         jail,
         schema: &schema,
         limits,
-        before: same.map_or(&none, |before| &before.scanned().notes),
+        before: same.map_or(&[], |before| &before.scanned().notes),
     };
     let scanned = scan.whole(tell)?;
     let number = before.map_or(0, |before| before.generation().number);

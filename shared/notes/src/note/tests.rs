@@ -11,7 +11,12 @@ const STAMP: Stamp = Stamp {
 
 fn read_in(area: Area, bytes: &[u8]) -> Result<Note, Finding> {
     let place = Place::from(NotePath::parse("50_Projects/a.md").unwrap());
-    Note::read(place, STAMP, bytes, area, Budget::default(), &mut Words::default())
+    let rules = Rules {
+        area,
+        schema: &Schema::default(),
+        budget: Budget::default(),
+    };
+    Note::read(place, STAMP, bytes, rules, &mut Words::default())
 }
 
 fn read(text: &str) -> Note {

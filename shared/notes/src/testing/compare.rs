@@ -60,11 +60,7 @@ pub fn differences(vault: &Vault, manifest: &Manifest, today: Date) -> Vec<Strin
 fn tasks(snapshot: &Snapshot, today: Date) -> (BTreeMap<String, usize>, usize) {
     let mut statuses = BTreeMap::new();
     let mut overdue = 0;
-    for entity in snapshot
-        .of_type(&EntityType::Task)
-        .iter()
-        .filter_map(|note| note.entity())
-    {
+    for entity in snapshot.of_type(&EntityType::Task).filter_map(|note| note.entity()) {
         let status = entity.status().unwrap_or_default();
         *statuses.entry(status.to_owned()).or_default() += 1;
         let due = entity.day("due").and_then(|due| due.date());

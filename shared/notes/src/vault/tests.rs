@@ -134,12 +134,12 @@ fn looking_again_finds_what_nobody_told() {
 #[test]
 fn a_new_schema_judges_every_file_anew() {
     let house = House::with(&[("x/a.md", &task("tsk-1", "")), ("y/b.md", &task("tsk-2", ""))]);
-    assert_eq!(house.vault.snapshot().of_type(&EntityType::Task).len(), 2);
+    assert_eq!(house.vault.snapshot().of_type(&EntityType::Task).count(), 2);
     let after = house.put(SCHEMA, "schema_version: 7\npaths: {include: [x]}\n");
-    assert_eq!(after.of_type(&EntityType::Task).len(), 1);
+    assert_eq!(after.of_type(&EntityType::Task).count(), 1);
     assert_eq!(after.schema().version, Some("7".into()));
     let broken = house.put(SCHEMA, "a: [");
-    assert_eq!(broken.of_type(&EntityType::Task).len(), 2);
+    assert_eq!(broken.of_type(&EntityType::Task).count(), 2);
     assert!(broken.findings().any(|finding| finding.code == FindingCode::Schema));
 }
 
@@ -155,7 +155,7 @@ fn the_first_path_of_two_with_one_id_is_served_and_both_are_told() {
         snapshot.find("tsk-1").unwrap().entity().unwrap().status(),
         Some("first")
     );
-    assert_eq!(snapshot.of_type(&EntityType::Task).len(), 1);
+    assert_eq!(snapshot.of_type(&EntityType::Task).count(), 1);
     assert_eq!(
         codes(&snapshot),
         ["a/z.md", "b.md"].map(|path| (path.to_owned(), FindingCode::DuplicateId))
@@ -315,7 +315,7 @@ fn many_changes_under_many_readers_leave_each_snapshot_whole() {
                     let snapshot = house.vault.snapshot();
                     assert!(snapshot.generation().number >= last, "it never goes back");
                     last = snapshot.generation().number;
-                    assert_eq!(snapshot.of_type(&EntityType::Task).len(), 2);
+                    assert_eq!(snapshot.of_type(&EntityType::Task).count(), 2);
                 }
             });
         }
@@ -325,4 +325,45 @@ fn many_changes_under_many_readers_leave_each_snapshot_whole() {
         stop.store(true, Ordering::Relaxed);
     });
     assert_eq!(house.vault.snapshot().generation().number, 200);
+}
+
+#[test]
+fn a_vault_that_is_kept_up_to_date_is_as_one_that_is_opened_anew() {
+    let ids = ["tsk-1", "tsk-2", "prj-1"];
+    let paths = ["a.md", "b/c.md", "b/d.md", "b/e/f.md"];
+    let mut chance = 7_u64;
+    let mut below = |end: u64| {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from((chance >> 33) % end).unwrap()
+    };
+    let house = House::with(&[]);
+    for round in 0..300 {
+        let path = paths[below(4)];
+        match below(6) {
+            0 => drop(fs::remove_file(house.path(path))),
+            1 => write(&house.path(path), &format!("text [[{}]] {round}", ids[below(3)])),
+            2 => write(&house.path(path), "---\na: &x 1\n---\n"),
+            3 => write(
+                &house.path(path),
+                &format!("{}{round}", task(ids[below(3)], "parent_id: prj-1\n")),
+            ),
+            4 => write(
+                &house.path(path),
+                &task(
+                    ids[below(3)],
+                    &format!("validates: [tsk-1]\nparent_id: {}\n", ids[below(3)]),
+                ),
+            ),
+            _ => write(
+                &house.path(path),
+                "---\nentity_type: Project\nentity_id: prj-1\nvalidates: [tsk-2]\naliases: [tsk-2]\n---\n[[b/c]]\n",
+            ),
+        }
+        let kept = house.vault.refresh(&[note(path)]).unwrap();
+        let anew = Vault::open(&Root::at(house.home.path()).unwrap(), Limits::default(), &quiet)
+            .unwrap()
+            .snapshot();
+        assert_eq!(kept.generation().content, anew.generation().content);
+        assert!(kept.is_as(&anew), "round {round}, {path}");
+    }
 }
