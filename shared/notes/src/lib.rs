@@ -29,6 +29,7 @@ pub mod relations;
 pub mod root;
 pub mod scan;
 pub mod schema;
+pub mod search;
 pub mod snapshot;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -46,6 +47,7 @@ pub use {
     root::{Given, Root, RootError},
     scan::Progress,
     schema::Schema,
+    search::{Filter, Found, Hit, Index, IndexError, Query, QueryError, Snippet},
     snapshot::{Generation, Snapshot},
     value::{Fields, Text, Value},
     vault::{Opened, Vault, VaultError},

@@ -65,6 +65,20 @@ impl Revision {
         Self(revision)
     }
 
+    /// Reads what [`Revision`] prints.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut revision = [0; 16];
+        if text.len() != 32 || !text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        for (place, byte) in revision.iter_mut().enumerate() {
+            let start = place.saturating_mul(2);
+            *byte = u8::from_str_radix(text.get(start..start.saturating_add(2))?, 16).ok()?;
+        }
+        Some(Self(revision))
+    }
+
     pub(crate) const fn bytes(&self) -> &[u8; 16] {
         &self.0
     }

@@ -32,8 +32,13 @@ impl House {
         self.home.path().join(path)
     }
 
+    pub(crate) fn remove(&self, path: &str) {
+        fs::remove_file(self.path(path)).unwrap();
+        self.vault.refresh(&[note(path)]).unwrap();
+    }
+
     /// Changes a file and has the vault look at it.
-    fn put(&self, path: &str, text: &str) -> Arc<Snapshot> {
+    pub(crate) fn put(&self, path: &str, text: &str) -> Arc<Snapshot> {
         write(&self.path(path), text);
         self.vault.refresh(&[note(path)]).unwrap()
     }
