@@ -205,9 +205,12 @@ impl Jail {
         self.list_at(place.as_ref())
     }
 
+    pub(crate) fn folder(&self, folder: Option<&Place>) -> Result<OwnedFd, Refused> {
+        self.open(folder.map_or(ROOT, Place::spelling), FOLDER, Mode::empty())
+    }
+
     pub(crate) fn list_at(&self, folder: Option<&Place>) -> Result<Vec<Entry>, Refused> {
-        let spelling = folder.map_or(ROOT, Place::spelling);
-        let listed = Dir::new(self.open(spelling, FOLDER, Mode::empty())?).map_err(refusal)?;
+        let listed = Dir::new(self.folder(folder)?).map_err(refusal)?;
         let mut entries = Vec::new();
         for item in listed {
             let item = item.map_err(refusal)?;
@@ -280,7 +283,7 @@ impl Jail {
     }
 }
 
-fn place_within(folder: Option<&Place>, name: &[u8]) -> Result<Place, BadName> {
+pub(crate) fn place_within(folder: Option<&Place>, name: &[u8]) -> Result<Place, BadName> {
     let bad = || BadName {
         shown: String::from_utf8_lossy(name).into_owned(),
         hidden: name.starts_with(b"."),

@@ -35,6 +35,7 @@ pub mod snapshot;
 pub mod testing;
 pub mod value;
 pub mod vault;
+pub mod watch;
 
 pub use {
     check::{Report, check},
@@ -51,4 +52,5 @@ pub use {
     snapshot::{Generation, Snapshot},
     value::{Fields, Text, Value},
     vault::{Opened, Vault, VaultError},
+    watch::{Watch, WatchError},
 };

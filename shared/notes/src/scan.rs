@@ -103,9 +103,10 @@ impl Scan<'_> {
             return Scanned::default();
         }
         // A folder is one when it can be listed; nothing is asked before it is opened.
-        if self.walk(Some(place.clone()), &mut files).is_err() {
-            files = Files::default();
-            files.take(place, self.schema);
+        match self.walk(Some(place.clone()), &mut files) {
+            Ok(()) => {}
+            Err(Refused::Link) => files.refuse(path, &Refused::Link),
+            Err(_) => files.take(place, self.schema),
         }
         self.read(files, &|_| {})
     }
