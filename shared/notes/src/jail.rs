@@ -159,7 +159,8 @@ impl Jail {
         }
     }
 
-    /// Reads a file of at most `limit` bytes, whole and as it was at one moment.
+    /// Reads a file of at most `limit` bytes. One that is replaced meanwhile, as [`Self::write`] and most editors do it, is read
+    /// as it was before or after; one that is written in place is read again when that shows.
     ///
     /// # Errors
     /// [`Refused`]: it is not there, or is not to be read.
