@@ -209,6 +209,10 @@ impl Entity {
         }
     }
 
+    pub(crate) fn lines(&self) -> &[u16] {
+        &self.lines
+    }
+
     /// The line on which a field stands in the file.
     #[must_use]
     pub fn line(&self, field: &str) -> Option<usize> {

@@ -21,6 +21,7 @@ pub mod check;
 pub mod entity;
 pub mod finding;
 pub mod jail;
+mod kept;
 pub mod links;
 pub mod matter;
 pub mod note;

@@ -4,6 +4,7 @@ use {
     crate::{
         finding::{Finding, FindingCode},
         jail::{Jail, JailError, Refused},
+        kept,
         note::{Area, Limits, Note, Revision, Rules},
         path::{NotePath, within},
         root::Root,
@@ -13,6 +14,7 @@ use {
         value::Words,
     },
     std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    std::{io, path::Path},
 };
 
 /// The largest schema.
@@ -57,14 +59,42 @@ impl Vault {
     /// # Errors
     /// [`VaultError`] when there is no way in. A file that cannot be read is a finding.
     pub fn open(root: &Root, limits: Limits, tell: Tell<'_>) -> Result<Self, VaultError> {
+        Self::open_with(root, limits, |_| Vec::new(), tell)
+    }
+
+    /// Opens a vault and reads what has changed since [`Self::keep`] wrote this file.
+    ///
+    /// # Errors
+    /// [`VaultError`] when there is no way in. A file that is missing or cannot be used costs the time of reading all.
+    pub fn open_kept(root: &Root, limits: Limits, file: &Path, tell: Tell<'_>) -> Result<Self, VaultError> {
+        Self::open_with(root, limits, |schema| kept::kept(file, schema), tell)
+    }
+
+    fn open_with(
+        root: &Root,
+        limits: Limits,
+        kept: impl FnOnce(&Schema) -> Vec<Arc<Note>>,
+        tell: Tell<'_>,
+    ) -> Result<Self, VaultError> {
         let jail = Jail::new(root)?;
-        let first = look(&jail, limits, None, tell).map_err(VaultError::Unreadable)?;
+        let read = schema(&jail);
+        let kept = kept(&read.0);
+        let first = look(&jail, limits, read, &kept, 1, tell).map_err(VaultError::Unreadable)?;
         Ok(Self {
             jail,
             limits,
             now: RwLock::new(Arc::new(first)),
             changing: Mutex::new(()),
         })
+    }
+
+    /// Writes what was read into a file outside of the vault, for the next start.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn keep(&self, file: &Path) -> io::Result<()> {
+        let snapshot = self.snapshot();
+        kept::keep(file, snapshot.schema(), snapshot.notes())
     }
 
     /// The vault as it is now. Whoever holds it sees no change.
@@ -155,7 +185,12 @@ impl Vault {
 
     fn look_at_all(&self, tell: Tell<'_>) -> Result<Arc<Snapshot>, Refused> {
         let before = self.snapshot();
-        let after = look(&self.jail, self.limits, Some(&before), tell)?;
+        let read = schema(&self.jail);
+        // Another schema may make something else of the same file.
+        let same = before.schema().revision == read.0.revision;
+        let known = if same { before.notes() } else { &[] };
+        let number = before.generation().number.saturating_add(1);
+        let after = look(&self.jail, self.limits, read, known, number, tell)?;
         if after.scanned() == before.scanned() && after.schema().revision == before.schema().revision {
             return Ok(before);
         }
@@ -173,24 +208,22 @@ impl Vault {
     }
 }
 
-fn look(jail: &Jail, limits: Limits, before: Option<&Snapshot>, tell: Tell<'_>) -> Result<Snapshot, Refused> {
-    let (schema, findings) = schema(jail);
-    // Another schema may make something else of the same file.
-    let same = before.filter(|before| before.schema().revision == schema.revision);
+fn look(
+    jail: &Jail,
+    limits: Limits,
+    (schema, findings): (Schema, Vec<Finding>),
+    before: &[Arc<Note>],
+    number: u64,
+    tell: Tell<'_>,
+) -> Result<Snapshot, Refused> {
     let scan = Scan {
         jail,
         schema: &schema,
         limits,
-        before: same.map_or(&[], |before| &before.scanned().notes),
+        before,
     };
     let scanned = scan.whole(tell)?;
-    let number = before.map_or(0, |before| before.generation().number);
-    Ok(Snapshot::new(
-        number.saturating_add(1),
-        Arc::new(schema),
-        findings,
-        scanned,
-    ))
+    Ok(Snapshot::new(number, Arc::new(schema), findings, scanned))
 }
 
 /// The vault's schema, or the usual one and why.

@@ -257,6 +257,7 @@ fn who_reads_while_others_write_finds_one_text_whole() {
     house.jail.write(&note("note.md"), &texts[0], Write::New).unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _end = AtEnd(&stop);
         scope.spawn(|| {
             for round in 0.. {
                 if stop.load(Ordering::Relaxed) {
@@ -275,8 +276,16 @@ fn who_reads_while_others_write_finds_one_text_whole() {
                 Err(other) => panic!("{other}"),
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Stops the other threads when the test ends, also when it fails.
+struct AtEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Swaps two names at once, as fast as it can, until told to stop.
@@ -299,6 +308,7 @@ fn under_fire(rounds: usize, look: impl Fn(&Jail, &NotePath) -> Result<Vec<u8>, 
     let stop = AtomicBool::new(false);
     let (mut seen, mut refused) = (0, 0);
     thread::scope(|scope| {
+        let _end = AtEnd(&stop);
         scope.spawn(|| swap(&house.path(""), "room", "door", &stop));
         scope.spawn(|| swap(&house.path(""), "file.md", "hole.md", &stop));
         for round in 0..rounds {
@@ -311,7 +321,6 @@ fn under_fire(rounds: usize, look: impl Fn(&Jail, &NotePath) -> Result<Vec<u8>, 
                 Err(_) => refused += 1,
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(
         seen > 20 && refused > 20,
@@ -334,6 +343,7 @@ fn a_swap_while_listing_never_shows_a_name_from_outside() {
     symlink("../notes-2", house.path("door")).unwrap();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _end = AtEnd(&stop);
         scope.spawn(|| swap(&house.path(""), "room", "door", &stop));
         for _ in 0..20_000 {
             if let Ok(entries) = house.jail.list(Some(&note("room"))) {
@@ -344,7 +354,6 @@ fn a_swap_while_listing_never_shows_a_name_from_outside() {
                 );
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
 }
 

@@ -308,11 +308,21 @@ fn who_is_told_of_the_progress_hears_of_every_file() {
     assert_eq!(most.into_inner(), 501);
 }
 
+/// Stops the other threads when the test ends, also when it fails.
+struct AtEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn many_changes_under_many_readers_leave_each_snapshot_whole() {
     let house = House::with(&[("a.md", &task("tsk-1", "n: 0\n")), ("b.md", &task("tsk-2", "n: 0\n"))]);
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let _end = AtEnd(&stop);
         for _ in 0..3 {
             scope.spawn(|| {
                 let mut last = 0;
@@ -327,7 +337,6 @@ fn many_changes_under_many_readers_leave_each_snapshot_whole() {
         for round in 1..200 {
             house.put("a.md", &task("tsk-1", &format!("n: {round}\n")));
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert_eq!(house.vault.snapshot().generation().number, 200);
 }

@@ -1,0 +1,315 @@
+//! What was read of a vault, kept in a file, so that the next start reads only what has changed since.
+//!
+//! Nothing in it is believed that the disk does not confirm: a note is taken from it when its file still has the same stamp, and
+//! all of it is dropped when it is torn, was written by another version, or under another schema.
+
+use {
+    crate::{
+        entity::{Entity, EntityId, EntityType},
+        finding::{Finding, FindingCode},
+        jail::{Place, Stamp},
+        links::Link,
+        note::{Content, Note, Revision},
+        path::NotePath,
+        schema::Schema,
+        value::{Fields, Text, Value, Words},
+    },
+    serde::{Deserialize, Serialize},
+    sha2::{Digest, Sha256},
+    std::{
+        fs::{self, File},
+        io::{self, Write as _},
+        path::Path,
+        sync::Arc,
+    },
+};
+
+/// Changes whenever the same file would be read otherwise.
+const FORMAT: &[u8; 16] = b"portreeve-notes1";
+const DIGEST: usize = 32;
+
+#[derive(Serialize, Deserialize)]
+struct KeptVault<'a> {
+    schema: Option<[u8; 16]>,
+    #[serde(borrow)]
+    notes: Vec<KeptNote<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptNote<'a> {
+    path: &'a str,
+    on_disk: Option<&'a str>,
+    stamp: (u64, i64, i64, u64),
+    revision: [u8; 16],
+    body_start: usize,
+    #[serde(borrow)]
+    fields: Vec<(&'a str, KeptValue<'a>)>,
+    /// What makes an entity of it: id, type, and the lines of its fields.
+    entity: Option<(&'a str, &'a str, Vec<u16>)>,
+    #[serde(borrow)]
+    links: Vec<(bool, &'a str)>,
+    findings: Vec<(Option<u32>, &'a str, &'a str)>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum KeptValue<'a> {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Number(&'a str),
+    Text(&'a str),
+    #[serde(borrow)]
+    List(Vec<KeptValue<'a>>),
+    Map(Vec<(&'a str, KeptValue<'a>)>),
+}
+
+/// Writes what a vault holds, in place of what was kept before.
+///
+/// # Errors
+/// What the file system says; what was kept before is then still there.
+pub(crate) fn keep(file: &Path, schema: &Schema, notes: &[Arc<Note>]) -> io::Result<()> {
+    let kept = KeptVault {
+        schema: schema.revision.map(|revision| *revision.bytes()),
+        notes: notes.iter().map(|note| kept_note(note)).collect(),
+    };
+    let bytes = postcard::to_stdvec(&kept).map_err(io::Error::other)?;
+    let scratch = file.with_extension("new");
+    let mut to = File::create(&scratch)?;
+    to.write_all(FORMAT)?;
+    to.write_all(&Sha256::digest(&bytes))?;
+    to.write_all(&bytes)?;
+    to.sync_all()?;
+    fs::rename(&scratch, file)
+}
+
+/// What was kept of a vault under this schema; nothing, where it cannot be used.
+pub(crate) fn kept(file: &Path, schema: &Schema) -> Vec<Arc<Note>> {
+    fs::read(file)
+        .ok()
+        .and_then(|bytes| read(&bytes, schema))
+        .unwrap_or_default()
+}
+
+fn read(bytes: &[u8], schema: &Schema) -> Option<Vec<Arc<Note>>> {
+    let rest = bytes.strip_prefix(FORMAT)?;
+    let (digest, rest) = rest.split_at_checked(DIGEST)?;
+    if *Sha256::digest(rest) != *digest {
+        return None;
+    }
+    let kept: KeptVault<'_> = postcard::from_bytes(rest).ok()?;
+    if kept.schema != schema.revision.map(|revision| *revision.bytes()) {
+        return None;
+    }
+    let mut words = Words::default();
+    let notes = kept.notes.into_iter();
+    notes
+        .map(|kept| Some(Arc::new(note(kept, schema, &mut words)?)))
+        .collect()
+}
+
+fn kept_note(note: &Note) -> KeptNote<'_> {
+    let Stamp {
+        size,
+        modified,
+        changed,
+        inode,
+    } = note.stamp;
+    KeptNote {
+        path: note.path().as_str(),
+        on_disk: note.place.on_disk.as_deref(),
+        stamp: (size, modified, changed, inode),
+        revision: *note.revision.bytes(),
+        body_start: note.body_start,
+        fields: kept_fields(note.fields()),
+        entity: note
+            .entity()
+            .map(|entity| (entity.id.as_str(), entity.kind.as_str(), entity.lines().to_vec())),
+        links: note
+            .links
+            .iter()
+            .map(|link| match link {
+                Link::Here(text) => (true, &**text),
+                Link::Elsewhere(text) => (false, &**text),
+            })
+            .collect(),
+        findings: note
+            .findings
+            .iter()
+            .map(|finding| (finding.line, finding.code.as_str(), finding.message.as_str()))
+            .collect(),
+    }
+}
+
+fn kept_fields(fields: &Fields) -> Vec<(&str, KeptValue<'_>)> {
+    fields
+        .iter()
+        .map(|(name, value)| (&**name, kept_value(value)))
+        .collect()
+}
+
+fn kept_value(value: &Value) -> KeptValue<'_> {
+    match value {
+        Value::Null => KeptValue::Null,
+        Value::Bool(value) => KeptValue::Bool(*value),
+        Value::Integer(value) => KeptValue::Integer(*value),
+        Value::Number(text) => KeptValue::Number(text),
+        Value::Text(text) => KeptValue::Text(text),
+        Value::List(items) => KeptValue::List(items.iter().map(kept_value).collect()),
+        Value::Map(fields) => KeptValue::Map(kept_fields(fields)),
+    }
+}
+
+fn note(kept: KeptNote<'_>, schema: &Schema, words: &mut Words) -> Option<Note> {
+    let path = NotePath::parse(kept.path).ok()?;
+    let (size, modified, changed, inode) = kept.stamp;
+    let fields = fields(kept.fields, words);
+    let content = match kept.entity {
+        None => Content::Prose(fields),
+        Some((id, kind, lines)) => {
+            let id = EntityId::new(&words.share(id))?;
+            let kind = EntityType::new(&words.share(kind));
+            Content::Entity(Box::new(Entity::new(
+                id,
+                kind,
+                fields,
+                lines.into_boxed_slice(),
+                schema,
+            )))
+        }
+    };
+    let link = |(here, text): (bool, &str), words: &mut Words| {
+        let text = words.share(text);
+        if here { Link::Here(text) } else { Link::Elsewhere(text) }
+    };
+    let finding = |(line, code, message): (Option<u32>, &str, &str)| {
+        Some(Finding {
+            path: path.as_str().to_owned(),
+            line,
+            code: *FindingCode::ALL.iter().find(|known| known.as_str() == code)?,
+            message: message.to_owned(),
+        })
+    };
+    Some(Note {
+        stamp: Stamp {
+            size,
+            modified,
+            changed,
+            inode,
+        },
+        revision: Revision::from_digest(&kept.revision),
+        body_start: kept.body_start,
+        content,
+        links: kept.links.into_iter().map(|kept| link(kept, words)).collect(),
+        findings: kept.findings.into_iter().map(finding).collect::<Option<_>>()?,
+        place: Place {
+            on_disk: kept.on_disk.map(Text::from),
+            path,
+        },
+    })
+}
+
+fn fields(kept: Vec<(&str, KeptValue<'_>)>, words: &mut Words) -> Fields {
+    let fields = kept
+        .into_iter()
+        .map(|(name, kept)| (words.share(name), value(kept, words)));
+    Fields::new(fields.collect())
+}
+
+fn value(kept: KeptValue<'_>, words: &mut Words) -> Value {
+    match kept {
+        KeptValue::Null => Value::Null,
+        KeptValue::Bool(value) => Value::Bool(value),
+        KeptValue::Integer(value) => Value::Integer(value),
+        KeptValue::Number(text) => Value::Number(words.share(text)),
+        KeptValue::Text(text) => Value::Text(words.share(text)),
+        KeptValue::List(items) => Value::List(items.into_iter().map(|kept| value(kept, words)).collect()),
+        KeptValue::Map(kept) => Value::Map(fields(kept, words)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use {
+        super::*,
+        crate::{Limits, Root, Vault, schema::SCHEMA, testing::Plan},
+        std::sync::atomic::{AtomicU64, Ordering},
+    };
+
+    struct House {
+        home: tempfile::TempDir,
+    }
+
+    impl House {
+        fn new() -> Self {
+            let home = tempfile::tempdir().unwrap();
+            let plan = Plan {
+                entities: 120,
+                ..Plan::default()
+            };
+            plan.write(home.path()).unwrap();
+            Self { home }
+        }
+
+        fn path(&self, path: &str) -> std::path::PathBuf {
+            self.home.path().join(path)
+        }
+
+        /// Opens the vault with what was kept, and says how many bytes it read.
+        fn open(&self, kept: Option<&Path>) -> (Vault, u64) {
+            let read = AtomicU64::new(0);
+            let tell = |progress: crate::Progress| {
+                read.fetch_max(progress.bytes, Ordering::Relaxed);
+            };
+            let root = Root::at(&self.path("notes")).unwrap();
+            let vault = match kept {
+                Some(file) => Vault::open_kept(&root, Limits::default(), file, &tell),
+                None => Vault::open(&root, Limits::default(), &tell),
+            };
+            (vault.unwrap(), read.into_inner())
+        }
+    }
+
+    #[test]
+    fn a_warm_start_reads_what_changed_and_is_as_a_cold_one() {
+        let house = House::new();
+        let file = house.path("kept");
+        house.open(None).0.keep(&file).unwrap();
+        let (warm, read) = house.open(Some(&file));
+        // Only the file that cannot be decoded, which is not served, is read again.
+        assert!(read < 100, "{read} bytes");
+        assert!(warm.snapshot().is_as(&house.open(None).0.snapshot()));
+        fs::write(house.path("notes/README.md"), "changed meanwhile").unwrap();
+        fs::write(house.path("notes/new.md"), "new").unwrap();
+        fs::remove_file(house.path("notes/10_Study/reading.md")).unwrap();
+        let (warm, read) = house.open(Some(&file));
+        assert!(read < 200, "{read} bytes");
+        assert!(warm.snapshot().is_as(&house.open(None).0.snapshot()));
+    }
+
+    #[test]
+    fn what_is_torn_foreign_or_of_another_schema_is_dropped() {
+        let house = House::new();
+        let file = house.path("kept");
+        house.open(None).0.keep(&file).unwrap();
+        let good = fs::read(&file).unwrap();
+        let cold = house.open(None).1;
+        let mut flipped = good.clone();
+        flipped[good.len() / 2] ^= 1;
+        for bad in [
+            &good[..good.len() - 1],
+            &good[..20],
+            &[][..],
+            b"something else",
+            &flipped,
+        ] {
+            fs::write(&file, bad).unwrap();
+            let (vault, read) = house.open(Some(&file));
+            assert_eq!(read, cold, "all is read again");
+            assert!(vault.snapshot().is_as(&house.open(None).0.snapshot()));
+        }
+        fs::write(&file, &good).unwrap();
+        fs::write(house.path("notes").join(SCHEMA), "schema_version: other\n").unwrap();
+        let (vault, _) = house.open(Some(&file));
+        assert!(vault.snapshot().is_as(&house.open(None).0.snapshot()));
+    }
+}
