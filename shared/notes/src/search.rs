@@ -15,7 +15,8 @@ use {
         vault::Vault,
     },
     std::{
-        collections::HashMap,
+        cmp::Ordering,
+        collections::{BTreeMap, BTreeSet},
         fs,
         path::Path,
         sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -33,7 +34,7 @@ use {
 pub use query::{Filter, Query, QueryError, Snippet};
 
 /// Memory of each thread that writes.
-const ARENA: usize = 48 << 20;
+const ARENA: usize = 32 << 20;
 const WRITERS: usize = 2;
 const TOKENIZER: &str = "notes";
 /// Changes whenever what is written into an index does: one that was written otherwise is made anew.
@@ -48,8 +49,8 @@ pub struct Index {
 
 struct Writing {
     writer: IndexWriter,
-    /// Which revision of each note is in it.
-    holds: HashMap<NotePath, Revision>,
+    /// Which revision of each note is in it, by path.
+    holds: Vec<(NotePath, Revision)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -147,20 +148,14 @@ impl Index {
     pub fn follow(&self, vault: &Vault, snapshot: &Snapshot, tell: Tell<'_>) -> Result<(), IndexError> {
         let mut writing = self.writing();
         let Writing { writer, holds } = &mut *writing;
-        let gone: Vec<_> = holds
-            .keys()
-            .filter(|path| snapshot.note(path).is_none())
-            .cloned()
-            .collect();
-        let stale = |note: &&Arc<Note>| holds.get(note.path()) != Some(&note.revision);
-        let stale: Vec<_> = snapshot.notes().iter().filter(stale).collect();
+        let Difference { gone, stale } = difference(holds, snapshot.notes());
         if gone.is_empty() && stale.is_empty() {
             return Ok(());
         }
-        for path in gone {
+        for path in &gone {
             writer.delete_term(Term::from_field_text(self.fields.path, path.as_str()));
-            holds.remove(&path);
         }
+        let mut read = BTreeMap::new();
         let mut bytes = 0_u64;
         for (done, note) in (1_usize..).zip(&stale) {
             writer.delete_term(Term::from_field_text(self.fields.path, note.path().as_str()));
@@ -168,9 +163,7 @@ impl Index {
             if let Ok(opened) = vault.open_note(note) {
                 bytes = bytes.saturating_add(opened.note.stamp.size);
                 writer.add_document(self.document(&opened.note, &opened.body))?;
-                holds.insert(note.path().clone(), opened.note.revision);
-            } else {
-                holds.remove(note.path());
+                read.insert(note.path().clone(), opened.note.revision);
             }
             if done.is_multiple_of(256) || done == stale.len() {
                 tell(Progress {
@@ -182,6 +175,15 @@ impl Index {
         }
         writer.commit()?;
         self.reader.reload()?;
+        let touched: BTreeSet<_> = gone
+            .iter()
+            .chain(stale.iter().map(|note| note.path()))
+            .cloned()
+            .collect();
+        holds.retain(|(path, _)| !touched.contains(path));
+        holds.extend(read);
+        // Two sorted stretches, which this sort only merges.
+        holds.sort();
         Ok(())
     }
 
@@ -246,6 +248,37 @@ impl std::fmt::Debug for Index {
     }
 }
 
+/// What an index has to forget, and what to read.
+struct Difference<'a> {
+    gone: Vec<NotePath>,
+    stale: Vec<&'a Arc<Note>>,
+}
+
+/// One walk along both, which are sorted by path.
+fn difference<'a>(holds: &[(NotePath, Revision)], notes: &'a [Arc<Note>]) -> Difference<'a> {
+    let mut found = Difference {
+        gone: Vec::new(),
+        stale: Vec::new(),
+    };
+    let (mut holds, mut notes) = (holds.iter().peekable(), notes.iter().peekable());
+    loop {
+        let order = match (holds.peek(), notes.peek()) {
+            (None, None) => return found,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((path, _)), Some(note)) => path.cmp(note.path()),
+        };
+        let held = if order.is_le() { holds.next() } else { None };
+        let note = if order.is_ge() { notes.next() } else { None };
+        match (held, note) {
+            (Some((path, _)), None) => found.gone.push(path.clone()),
+            (Some((_, revision)), Some(note)) if *revision == note.revision => {}
+            (_, Some(note)) => found.stale.push(note),
+            (None, None) => {}
+        }
+    }
+}
+
 /// What is searched is spelled as what is searched for.
 fn spelled(text: &str) -> String {
     if is_nfc(text) {
@@ -284,8 +317,8 @@ fn schema() -> (Schema, Fields) {
 }
 
 /// Which revision of each note an index holds.
-fn holds(reader: &IndexReader, fields: Fields) -> Result<HashMap<NotePath, Revision>, IndexError> {
-    let mut holds = HashMap::new();
+fn holds(reader: &IndexReader, fields: Fields) -> Result<Vec<(NotePath, Revision)>, IndexError> {
+    let mut holds = Vec::new();
     for segment in reader.searcher().segment_readers() {
         let store = segment.get_store_reader(1).map_err(tantivy::TantivyError::from)?;
         for document in store.iter::<TantivyDocument>(segment.alive_bitset()) {
@@ -293,10 +326,11 @@ fn holds(reader: &IndexReader, fields: Fields) -> Result<HashMap<NotePath, Revis
             let text = |field| document.get_first(field).and_then(|value| value.as_str());
             let path = text(fields.path).map(NotePath::parse);
             if let (Some(Ok(path)), Some(revision)) = (path, text(fields.revision).and_then(Revision::parse)) {
-                holds.insert(path, revision);
+                holds.push((path, revision));
             }
         }
     }
+    holds.sort();
     Ok(holds)
 }
 
