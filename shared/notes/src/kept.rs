@@ -1,7 +1,7 @@
 //! What was read of a vault, kept in a file, so that the next start reads only what has changed since.
 //!
 //! Nothing in it is believed that the disk does not confirm: a note is taken from it when its file still has the same stamp, and
-//! all of it is dropped when it is torn, was written by another version, or under another schema.
+//! all of it is dropped when it is torn, was written by another version, or under other rules.
 
 use {
     crate::{
@@ -9,7 +9,7 @@ use {
         finding::{Finding, FindingCode},
         jail::{Place, Stamp},
         links::Link,
-        note::{Content, Note, Revision},
+        note::{Content, Limits, Note, Revision},
         path::NotePath,
         schema::Schema,
         value::{Fields, Text, Value, Words},
@@ -30,9 +30,26 @@ const DIGEST: usize = 32;
 
 #[derive(Serialize, Deserialize)]
 struct KeptVault<'a> {
-    schema: Option<[u8; 16]>,
+    rules: KeptRules,
     #[serde(borrow)]
     notes: Vec<KeptNote<'a>>,
+}
+
+/// By what the notes were read: under other rules they may be something else.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct KeptRules {
+    schema: Option<[u8; 16]>,
+    limits: [usize; 4],
+}
+
+impl KeptRules {
+    fn new(schema: &Schema, limits: Limits) -> Self {
+        let Limits { bytes, matter } = limits;
+        Self {
+            schema: schema.revision.map(|revision| *revision.bytes()),
+            limits: [bytes, matter.bytes, matter.nodes, matter.depth],
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,9 +84,9 @@ enum KeptValue<'a> {
 ///
 /// # Errors
 /// What the file system says; what was kept before is then still there.
-pub(crate) fn keep(file: &Path, schema: &Schema, notes: &[Arc<Note>]) -> io::Result<()> {
+pub(crate) fn keep(file: &Path, schema: &Schema, limits: Limits, notes: &[Arc<Note>]) -> io::Result<()> {
     let kept = KeptVault {
-        schema: schema.revision.map(|revision| *revision.bytes()),
+        rules: KeptRules::new(schema, limits),
         notes: notes.iter().map(|note| kept_note(note)).collect(),
     };
     let bytes = postcard::to_stdvec(&kept).map_err(io::Error::other)?;
@@ -82,22 +99,22 @@ pub(crate) fn keep(file: &Path, schema: &Schema, notes: &[Arc<Note>]) -> io::Res
     fs::rename(&scratch, file)
 }
 
-/// What was kept of a vault under this schema; nothing, where it cannot be used.
-pub(crate) fn kept(file: &Path, schema: &Schema) -> Vec<Arc<Note>> {
+/// What was kept of a vault under these rules; nothing, where it cannot be used.
+pub(crate) fn kept(file: &Path, schema: &Schema, limits: Limits) -> Vec<Arc<Note>> {
     fs::read(file)
         .ok()
-        .and_then(|bytes| read(&bytes, schema))
+        .and_then(|bytes| read(&bytes, schema, limits))
         .unwrap_or_default()
 }
 
-fn read(bytes: &[u8], schema: &Schema) -> Option<Vec<Arc<Note>>> {
+fn read(bytes: &[u8], schema: &Schema, limits: Limits) -> Option<Vec<Arc<Note>>> {
     let rest = bytes.strip_prefix(FORMAT)?;
     let (digest, rest) = rest.split_at_checked(DIGEST)?;
     if *Sha256::digest(rest) != *digest {
         return None;
     }
     let kept: KeptVault<'_> = postcard::from_bytes(rest).ok()?;
-    if kept.schema != schema.revision.map(|revision| *revision.bytes()) {
+    if kept.rules != KeptRules::new(schema, limits) {
         return None;
     }
     let mut words = Words::default();
@@ -231,7 +248,7 @@ fn value(kept: KeptValue<'_>, words: &mut Words) -> Value {
 mod tests {
     use {
         super::*,
-        crate::{Limits, Root, Vault, schema::SCHEMA, testing::Plan},
+        crate::{Root, Vault, schema::SCHEMA, testing::Plan},
         std::sync::atomic::{AtomicU64, Ordering},
     };
 
@@ -311,5 +328,16 @@ mod tests {
         fs::write(house.path("notes").join(SCHEMA), "schema_version: other\n").unwrap();
         let (vault, _) = house.open(Some(&file));
         assert!(vault.snapshot().is_as(&house.open(None).0.snapshot()));
+        let tight = Limits {
+            bytes: 100,
+            ..Limits::default()
+        };
+        vault.keep(&file).unwrap();
+        let root = Root::at(&house.path("notes")).unwrap();
+        let kept = Vault::open_kept(&root, tight, &file, &|_| {}).unwrap();
+        assert!(
+            kept.snapshot()
+                .is_as(&Vault::open(&root, tight, &|_| {}).unwrap().snapshot())
+        );
     }
 }

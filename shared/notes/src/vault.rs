@@ -67,7 +67,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`] when there is no way in. A file that is missing or cannot be used costs the time of reading all.
     pub fn open_kept(root: &Root, limits: Limits, file: &Path, tell: Tell<'_>) -> Result<Self, VaultError> {
-        Self::open_with(root, limits, |schema| kept::kept(file, schema), tell)
+        Self::open_with(root, limits, |schema| kept::kept(file, schema, limits), tell)
     }
 
     fn open_with(
@@ -94,7 +94,7 @@ impl Vault {
     /// What the file system says.
     pub fn keep(&self, file: &Path) -> io::Result<()> {
         let snapshot = self.snapshot();
-        kept::keep(file, snapshot.schema(), snapshot.notes())
+        kept::keep(file, snapshot.schema(), self.limits, snapshot.notes())
     }
 
     /// The vault as it is now. Whoever holds it sees no change.

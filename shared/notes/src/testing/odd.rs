@@ -332,6 +332,15 @@ pub(super) fn write_hostile(writer: &mut Writer<'_>) -> io::Result<()> {
         let expect = Expect::Refused(FindingCode::Link);
         odd.writer.manifest.odd.push(Odd { path, expect, why });
     }
+    // Where nothing is read, nothing is told either.
+    let archive = odd.writer.home.join("notes/90_Archive");
+    fs::create_dir_all(&archive)?;
+    symlink("../../notes-2/secret.md", archive.join("leak.md"))?;
+    odd.writer.manifest.odd.push(Odd {
+        path: "90_Archive/leak.md".to_owned(),
+        expect: Expect::Unseen,
+        why: "a link in the archive",
+    });
     fs::hard_link(odd.writer.home.join("notes-2/secret.md"), folder.join("twin.md"))?;
     odd.writer.manifest.odd.push(Odd {
         path: format!("{HOSTILE}/twin.md"),
