@@ -10,6 +10,9 @@ use {
     std::collections::BTreeSet,
 };
 
+/// How many grants end by one statement: a database takes so many values at once and no more.
+const AT_ONCE: usize = 500;
+
 /// What a client may do: by itself, or because a person said so.
 pub(crate) struct NewGrant<'a> {
     pub(crate) id: &'a GrantId,
@@ -244,8 +247,10 @@ async fn end(tx: &mut Tx, recent: &RecentOauth, live: Sql, at: Timestamp, why: E
     for id in &ids {
         recent.distrust_grant(id);
     }
-    let update = Sql::new("UPDATE oauth_grants SET revoked_at = $1, revoked_why = $2 WHERE id IN ({list})");
-    tx.execute(update.bind(at).bind(why.as_str()).bind_list(&ids)).await?;
+    for some in ids.chunks(AT_ONCE) {
+        let update = Sql::new("UPDATE oauth_grants SET revoked_at = $1, revoked_why = $2 WHERE id IN ({list})");
+        tx.execute(update.bind(at).bind(why.as_str()).bind_list(some)).await?;
+    }
     Ok(())
 }
 

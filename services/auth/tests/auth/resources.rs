@@ -9,8 +9,8 @@ use {
     },
     base64::{Engine, prelude::BASE64_STANDARD},
     portreeve_auth::Keys,
-    portreeve_kernel::{Cluster, Code, ManualClock, entropy::Seeded},
-    portreeve_store::{Fetch, Sql, testing::TestDatabase},
+    portreeve_kernel::{Cluster, Code, GrantId, ManualClock, entropy::Seeded},
+    portreeve_store::{Bind, Fetch, Sql, StoreError, Tx, testing::TestDatabase},
     serde_json::{Value, json},
     std::sync::Arc,
 };
@@ -25,6 +25,7 @@ facts! {
     a_custom_role_holds_exactly_what_its_rows_say;
     only_a_person_in_their_own_browser_passes_the_checks_of_one_server;
     what_a_removed_server_had_ends_with_the_answer;
+    any_number_of_grants_ends_with_their_server;
     a_server_that_comes_back_does_not_bring_its_tokens_back;
     another_node_knows_it_within_its_next_look;
     a_server_is_the_business_of_its_own_project;
@@ -629,6 +630,42 @@ async fn what_a_removed_server_had_ends_with_the_answer(database: &TestDatabase)
     town.call("POST /auth/users", Some(&invite))
         .await
         .is(Code::ValidationInvalidEnum);
+}
+
+async fn any_number_of_grants_ends_with_their_server(database: &TestDatabase) {
+    const MANY: i64 = 17_000;
+    let town = Town::new(database).await;
+    let reports = register(&town, &reports()).await;
+    service(&town, &["reports:read"]).await;
+    let owner = town.owner.clone();
+    let unit = async move |tx: &mut Tx| {
+        let own = tx.fetch_one(Sql::new("SELECT * FROM oauth_grants")).await?;
+        let (client, project): (String, String) = (own.get("client_id")?, own.get("project_id")?);
+        let chance = Seeded::new(99);
+        let grant = |_| {
+            vec![
+                GrantId::new(START, &chance).value(),
+                client.as_str().value(),
+                "person".value(),
+                project.as_str().value(),
+                owner.value(),
+                "owner".value(),
+                REPORTS.value(),
+                "[]".value(),
+                START.value(),
+            ]
+        };
+        let head =
+            "INSERT INTO oauth_grants (id, client_id, kind, project_id, owner_id, role, resource, scopes, created_at)";
+        tx.insert(head, (0..MANY).map(grant).collect(), "").await
+    };
+    town.house.db.write::<_, StoreError, _>(unit).await.unwrap();
+    town.call(&format!("DELETE /auth/resource-servers/{}", reports.id), None)
+        .await
+        .expect(204);
+    let ended =
+        "SELECT COUNT(*) AS n FROM oauth_grants WHERE revoked_why = 'server_removed' AND revoked_at IS NOT NULL";
+    assert_eq!(town.count(ended).await, MANY);
 }
 
 async fn a_server_that_comes_back_does_not_bring_its_tokens_back(database: &TestDatabase) {
