@@ -107,6 +107,23 @@ pub fn words(scope: &Scope) -> Option<&'static str> {
     TABLE.iter().find(|row| row.scope == *scope).map(|row| row.words)
 }
 
+/// True for every scope that begins as a built-in one does, in any case of letters (`agents:` for `agents:read`): what may be
+/// built in tomorrow is nobody else's today.
+#[must_use]
+pub fn is_reserved(scope: &Scope) -> bool {
+    let begins = family(scope);
+    let is_alike = |ours: &Scope| {
+        family(ours)
+            .zip(begins)
+            .is_some_and(|(our, its)| our.eq_ignore_ascii_case(its))
+    };
+    scopes().any(|ours| ours == scope || is_alike(ours))
+}
+
+fn family(scope: &Scope) -> Option<&str> {
+    scope.as_str().split_once(':').map(|(family, _)| family)
+}
+
 /// True when whoever hands `scope` on lets somebody move money, or change who may do so and how much: a person who is there
 /// has to do that.
 #[must_use]

@@ -3,7 +3,7 @@
 use {
     crate::{
         oauth::signing::SigningError,
-        resources::{new::Unfit, rows::Taken},
+        resources::{new::Unfit, taken::Taken},
     },
     portreeve_guard::{Problem, caller, insufficient_scope, not_found, page::bad_cursor},
     portreeve_kernel::{
@@ -109,7 +109,7 @@ impl From<KeyError> for Problem {
                 .detail(detail)
                 .param("serverId"),
             KeyError::UnfitServer(unfit) => Self::new(match unfit {
-                Unfit::TooMany => Code::ValidationOutOfRange,
+                Unfit::TooMany | Unfit::TooLong => Code::ValidationOutOfRange,
                 Unfit::BuiltInScope(_) | Unfit::BuiltInRole(_) | Unfit::RoleName(_) | Unfit::UnknownScope { .. } => {
                     Code::ValidationInvalidFormat
                 }

@@ -50,7 +50,7 @@ pub use {
         sessions::SignedIn,
         users::{Invited, ListedUser, User, first_person},
     },
-    resources::{ResourceServer, new::Unfit, rows::Taken},
+    resources::{ResourceServer, new::Unfit, taken::Taken},
     rows::{ApiKey, SCHEMA},
     upkeep::upkeep,
 };

@@ -19,6 +19,7 @@ CREATE TABLE resource_servers (
     created_by TEXT NOT NULL,
     removed_at BIGINT
 );
+CREATE INDEX resource_servers_by_owner ON resource_servers (owner_id, project_id);
 CREATE UNIQUE INDEX resource_servers_by_resource ON resource_servers (resource) WHERE removed_at IS NULL;
 CREATE UNIQUE INDEX resource_servers_of_ours ON resource_servers (own) WHERE removed_at IS NULL AND own IS NOT NULL;
 

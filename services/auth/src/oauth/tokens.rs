@@ -102,8 +102,7 @@ impl Tokens {
         let read = |server: &Arc<ResourceServer>| {
             let (claims, id) = self.accept(&payload, server.resource.as_str(), now)?;
             // One that was made for a server of that name that is gone is good for nothing.
-            let is_of_this = claims.iat >= server.created_at.seconds();
-            is_of_this.then(|| Read {
+            server.was_there(claims.iat).then(|| Read {
                 claims,
                 id,
                 server: Arc::clone(server),

@@ -45,7 +45,7 @@ impl Keys {
         let id = ResourceServerId::new(at, &*self.entropy);
         let unit = async move |tx: &mut Tx| {
             let wallet = Registrant::Ours("wallet");
-            rows::register(tx, (&id, &new), wallet, &keys.recent_oauth, at).await
+            rows::register(tx, (&id, &new), wallet, &keys.recent_oauth, &*keys.clock).await
         };
         self.db.write::<_, StoreError, _>(unit).await?;
         self.registry.look().await.map(|_| ())
@@ -94,7 +94,7 @@ impl Keys {
             project: by.project.clone(),
             owner: by.owner.clone(),
         };
-        let server = Arc::new(ResourceServer {
+        let server = ResourceServer {
             id: id.clone(),
             tenant: Some(tenant.clone()),
             resource: new.resource.clone(),
@@ -104,22 +104,26 @@ impl Keys {
             client: Some(client.id.to_string()),
             created_at: at,
             created_by: by.credential.to_string(),
-        });
+        };
         let (keys, by) = (Arc::clone(self), by.clone());
         let unit = async move |tx: &mut Tx| {
             keys.still_good(tx, &by.credential, now).await?;
+            // Before the client, whose row refers to it: two that hold it both, and then want it for themselves, wait for
+            // each other.
+            rows::lock_project(tx, &tenant).await?;
             client.insert(tx, &*keys.entropy, at).await?;
             let registrant = Registrant::Theirs {
                 tenant: &tenant,
                 client: client.id.as_str(),
                 actor: &by.credential.to_string(),
             };
-            match rows::register(tx, (&id, &new), registrant, &keys.recent_oauth, at).await? {
-                Registered::There => Ok(()),
+            match rows::register(tx, (&id, &new), registrant, &keys.recent_oauth, &*keys.clock).await? {
+                Registered::There(since) => Ok(since),
                 Registered::Not(taken) => Err(KeyError::ServerTaken(taken)),
             }
         };
-        self.db.write(unit).await?;
+        let created_at = self.db.write(unit).await?;
+        let server = Arc::new(ResourceServer { created_at, ..server });
         // It is registered, and its secret is seen once: whoever asked gets it, though nobody may know the server yet.
         if let Err(error) = self.registry.look().await {
             tracing::warn!(%error, "the resource servers are read again in a moment");

@@ -15,6 +15,10 @@ use {
 pub(crate) const SCOPES_MAX: usize = 50;
 pub(crate) const ROLES_MAX: usize = 20;
 
+/// Longest address and names of scopes of one server together, in bytes: all of them stand in one token, which is read up to
+/// 4 KiB with everything else in it.
+pub(crate) const NAMES_MAX: usize = 1500;
+
 /// Longest words for a scope, in characters.
 pub(crate) const WORDS_MAX: usize = 200;
 
@@ -36,8 +40,13 @@ pub enum Unfit {
     /// One of a number that nobody needs.
     #[error("between 1 and {SCOPES_MAX} scopes, and at most {ROLES_MAX} roles")]
     TooMany,
-    /// It is ours.
-    #[error("the scope `{0}` is built in, and belongs to this server")]
+    /// No token could hold them.
+    #[error(
+        "the names of the scopes and the address are more than {NAMES_MAX} bytes together, which is more than a token holds"
+    )]
+    TooLong,
+    /// It is ours, or may be tomorrow.
+    #[error("the scope `{0}` is built in, or begins as those do that are: it belongs to this server")]
     BuiltInScope(Scope),
     /// It is ours.
     #[error("the role `{0}` is built in: what it may hold, and which checks it passes, no resource server says")]
@@ -59,7 +68,7 @@ impl Unfit {
     /// In which field.
     pub(crate) const fn field(&self) -> &'static str {
         match self {
-            Self::TooMany | Self::BuiltInScope(_) => "scopes",
+            Self::TooMany | Self::TooLong | Self::BuiltInScope(_) => "scopes",
             Self::BuiltInRole(_) | Self::RoleName(_) | Self::UnknownScope { .. } => "roles",
         }
     }
@@ -94,7 +103,11 @@ impl NewServer {
         if self.scopes.is_empty() || self.scopes.len() > SCOPES_MAX || self.roles.len() > ROLES_MAX {
             return Err(Unfit::TooMany);
         }
-        if let Some(scope) = self.scopes.keys().find(|scope| roles::words(scope).is_some()) {
+        let names = self.scopes.keys().map(|scope| scope.as_str().len());
+        if names.fold(self.resource.as_str().len(), usize::saturating_add) > NAMES_MAX {
+            return Err(Unfit::TooLong);
+        }
+        if let Some(scope) = self.scopes.keys().find(|scope| roles::is_reserved(scope)) {
             return Err(Unfit::BuiltInScope(scope.clone()));
         }
         for (role, own) in &self.roles {
@@ -135,7 +148,11 @@ fn shown(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use {
+        super::*,
+        portreeve_kernel::{AgentId, GrantId, OwnerId, ProjectId, Timestamp, TokenId, UserId, entropy::Seeded},
+        portreeve_oauth::{AccessClaims, ClientId},
+    };
 
     fn server(scopes: &[&str], roles: &[(&str, &str, bool)]) -> NewServer {
         let scope = |text: &&str| {
@@ -214,6 +231,61 @@ mod tests {
         let many: Vec<(&str, &str, bool)> = names.iter().map(|name| (name.as_str(), "s:1", false)).collect();
         assert_eq!(server(&["s:1"], &many).check(), Err(Unfit::TooMany));
         assert_eq!(server(&["s:1"], &many[..20]).check(), Ok(()));
+    }
+
+    #[test]
+    fn what_begins_as_a_built_in_scope_is_ours_whatever_comes_after() {
+        for (scope, is_ours) in [
+            ("agents:dance", true),
+            ("Wallets:read", true),
+            ("mcp:", true),
+            ("agents", false),
+            ("agentsx:read", false),
+            ("reports:agents:read", false),
+        ] {
+            let refused = Err(Unfit::BuiltInScope(scope.parse().unwrap()));
+            assert_eq!(server(&[scope], &[]).check() == refused, is_ours, "{scope}");
+        }
+    }
+
+    #[test]
+    fn the_longest_names_fit_into_a_token_that_is_read() {
+        let address = format!("https://{}", "a".repeat(504));
+        let scopes: Vec<String> = (0..38).map(|number| format!("{number:026}")).collect();
+        let texts: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        let mut longest = server(&texts, &[]);
+        longest.resource = Resource::configured(&address);
+        assert_eq!(longest.check(), Ok(()), "38 times 26 and 512 are 1,500");
+        let (at, chance) = (Timestamp::from_seconds(1_700_000_000), Seeded::new(1));
+        let grant = GrantId::new(at, &chance);
+        let claims = AccessClaims {
+            iss: "i".repeat(128),
+            sub: UserId::new(at, &chance).to_string(),
+            aud: address,
+            exp: at.seconds(),
+            iat: at.seconds(),
+            jti: TokenId::new(&grant, &chance).to_string(),
+            scope: longest.scopes.keys().cloned().collect(),
+            // The address of a client's own document.
+            client_id: ClientId::parse(&"c".repeat(512)).unwrap(),
+            owner_id: OwnerId::new(at, &chance),
+            project_id: ProjectId::new(at, &chance),
+            agent_id: Some(AgentId::new(at, &chance)),
+            role: Some(Role::Custom("r".repeat(ROLE_MAX).into())),
+            bypass: true,
+        };
+        let payload = serde_json::to_vec(&claims).unwrap().len();
+        // A header with the id of a key, two dots, and the signature.
+        let token = (payload * 4).div_ceil(3) + 150 + 2 + 86;
+        assert!(token <= 4096, "{token}");
+        longest.scopes.insert(
+            Scope::new("x"),
+            OwnScope {
+                words: "x".into(),
+                is_default: false,
+            },
+        );
+        assert_eq!(longest.check(), Err(Unfit::TooLong));
     }
 
     #[test]

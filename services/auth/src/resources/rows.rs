@@ -12,17 +12,15 @@ use {
         resources::{
             new::NewServer,
             server::{OwnRole, OwnScope, ResourceServer, Tenant},
+            taken::{self, Taken},
         },
     },
-    portreeve_kernel::{ResourceServerId, Role, Scope, Timestamp},
+    portreeve_kernel::{Clock, ResourceServerId, Role, Scope, Timestamp},
     portreeve_oauth::Resource,
     portreeve_store::{AuditEntry, Bind, Fetch, Row, Sql, StoreError, Tx},
     serde_json::{Value, json},
     std::collections::HashMap,
 };
-
-/// How many servers a project has at most.
-const MOST: i64 = 50;
 
 /// Who registers ours, for the audit log.
 const SERVE: &str = "serve";
@@ -34,7 +32,7 @@ pub(crate) enum Registrant<'a> {
     Ours(&'static str),
     /// A third party's.
     Theirs {
-        /// Whom it serves.
+        /// Whom it serves; the project is locked ([`lock_project`]).
         tenant: &'a Tenant,
         /// The client that it asks by, which is in a row already.
         client: &'a str,
@@ -46,34 +44,10 @@ pub(crate) enum Registrant<'a> {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Registered {
-    /// It is there, now or since before.
-    There,
+    /// It is there, and what was made for it from this moment on is its own.
+    There(Timestamp),
     /// It cannot be, because of others.
     Not(Taken),
-}
-
-/// What others have already.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Taken {
-    /// Tokens for it would be good at both.
-    #[error("another resource server is registered under this address")]
-    Resource,
-    /// An API key that holds it would be good at both.
-    #[error("the scope `{0}` belongs to another resource server")]
-    Scope(Scope),
-    /// More than anybody has use for.
-    #[error("there are {MOST} resource servers already; remove one")]
-    Full,
-}
-
-impl Taken {
-    /// In which field.
-    pub(crate) const fn field(&self) -> &'static str {
-        match self {
-            Self::Resource | Self::Full => "resource",
-            Self::Scope(_) => "scopes",
-        }
-    }
 }
 
 /// All that are registered, the default first.
@@ -84,11 +58,12 @@ pub(crate) async fn all(from: &mut (impl Fetch + Send)) -> Result<Vec<ResourceSe
         return Ok(Vec::new());
     }
     let servers: Vec<ResourceServer> = rows.iter().map(read).collect::<Result<_, _>>()?;
-    let ids = || servers.iter().map(|server| &server.id);
-    let sql = Sql::new("SELECT * FROM resource_scopes WHERE server_id IN ({list})");
-    let scopes = from.fetch_all(sql.bind_list(ids())).await?;
-    let sql = Sql::new("SELECT * FROM resource_roles WHERE server_id IN ({list})");
-    let roles = from.fetch_all(sql.bind_list(ids())).await?;
+    let scopes =
+        "SELECT s.* FROM resource_scopes s JOIN resource_servers r ON r.id = s.server_id WHERE r.removed_at IS NULL";
+    let scopes = from.fetch_all(Sql::new(scopes)).await?;
+    let roles =
+        "SELECT o.* FROM resource_roles o JOIN resource_servers r ON r.id = o.server_id WHERE r.removed_at IS NULL";
+    let roles = from.fetch_all(Sql::new(roles)).await?;
     let mut known: HashMap<ResourceServerId, usize> = HashMap::new();
     let mut servers = servers;
     for (place, server) in servers.iter().enumerate() {
@@ -149,46 +124,39 @@ pub(crate) async fn register(
     (id, new): (&ResourceServerId, &NewServer),
     registrant: Registrant<'_>,
     recent: &RecentOauth,
-    at: Timestamp,
+    clock: &dyn Clock,
 ) -> Result<Registered, StoreError> {
     let (own, tenant, client, actor) = match registrant {
         Registrant::Ours(own) => (Some(own), None, None, SERVE),
         Registrant::Theirs { tenant, client, actor } => (None, Some(tenant), Some(client), actor),
     };
-    if let Some(tenant) = tenant {
-        // One at a time, so that what is looked at now stays so.
-        let lock = Sql::new("SELECT id FROM projects WHERE id = $1")
-            .bind(&tenant.project)
-            .for_update();
-        tx.fetch_optional(lock).await?;
-    }
     let there = all(tx).await?;
-    let same = there.iter().find(|server| server.resource == new.resource);
+    // After the look: what it did not find had its tokens until then.
+    let at = clock.now().for_expiry();
     if let Some(own) = own {
         let registered = Sql::new("SELECT id FROM resource_servers WHERE own = $1 AND removed_at IS NULL").bind(own);
         let registered = tx.fetch_optional(registered.for_update()).await?;
         let registered: Option<ResourceServerId> = registered.map(|row| row.get("id")).transpose()?;
-        // Whoever is at our own address is us, whatever somebody registered before that was ours.
-        if let Some(stranger) = same.filter(|server| registered.as_ref() != Some(&server.id)) {
+        // Whoever is at our own address, or has a scope of ours, is us, whatever somebody registered before that was ours.
+        let claims = |server: &ResourceServer| {
+            let has_ours = || new.scopes.keys().any(|scope| server.scopes.contains_key(scope));
+            server.resource == new.resource || (!server.is_ours() && has_ours())
+        };
+        let is_other = |server: &&ResourceServer| registered.as_ref() != Some(&server.id);
+        for stranger in there.iter().filter(is_other).filter(|server| claims(server)) {
             remove(tx, stranger, recent, at, SERVE).await?;
         }
         let old = there.iter().find(|server| registered.as_ref() == Some(&server.id));
         if let Some(old) = old {
             renew(tx, old, new, at).await?;
-            return Ok(Registered::There);
+            return Ok(Registered::There(old.created_at));
         }
-    } else {
-        if same.is_some() {
-            return Ok(Registered::Not(Taken::Resource));
-        }
-        let taken = |scope: &&Scope| there.iter().any(|server| server.scopes.contains_key(*scope));
-        if let Some(scope) = new.scopes.keys().find(taken) {
-            return Ok(Registered::Not(Taken::Scope(scope.clone())));
-        }
-        if i64::try_from(there.len()).unwrap_or(i64::MAX) >= MOST {
-            return Ok(Registered::Not(Taken::Full));
-        }
+    } else if let Some(tenant) = tenant
+        && let Some(taken) = taken::in_the_way(tx, tenant, new, &there).await?
+    {
+        return Ok(Registered::Not(taken));
     }
+    let since = taken::since(tx, new, at).await?;
     let last = Sql::new("SELECT COALESCE(MAX(position), 0) AS last FROM resource_servers");
     let last: i64 = tx.fetch_one(last).await?.get("last")?;
     let insert = Sql::new(
@@ -204,12 +172,12 @@ pub(crate) async fn register(
     // Ours are the default, wherever somebody else's came first.
     .bind(if own.is_some() { 0 } else { last.saturating_add(1) })
     .bind(client)
-    .bind(at)
+    .bind(since)
     .bind(actor);
     if tx.execute(insert).await? == 0 {
         // Another node was faster.
         return Ok(match own {
-            Some(_) => Registered::There,
+            Some(_) => Registered::There(since),
             None => Registered::Not(Taken::Resource),
         });
     }
@@ -219,7 +187,7 @@ pub(crate) async fn register(
         "scopes": new.scopes.keys().collect::<Vec<_>>(), "roles": told_roles(new),
     });
     tx.audit(told(id, tenant, at, ("resource_server.registered", actor), data));
-    Ok(Registered::There)
+    Ok(Registered::There(since))
 }
 
 /// Has one of ours be what it is configured to be today. What was granted for another address of it stays, and is good
@@ -300,6 +268,12 @@ pub(crate) async fn remove(
     let tenant = server.tenant.as_ref();
     tx.audit(told(&server.id, tenant, at, ("resource_server.removed", actor), data));
     Ok(true)
+}
+
+/// Locks the project of `tenant`: its servers are registered one at a time, so that what is looked at then stays so.
+pub(crate) async fn lock_project(tx: &mut Tx, tenant: &Tenant) -> Result<(), StoreError> {
+    let lock = Sql::new("SELECT id FROM projects WHERE id = $1").bind(&tenant.project);
+    tx.fetch_optional(lock.for_update()).await.map(|_| ())
 }
 
 /// Locks a server that is not removed: its removal waits for this transaction. False when there is none.

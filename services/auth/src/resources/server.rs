@@ -65,6 +65,12 @@ impl ResourceServer {
         self.tenant.is_none()
     }
 
+    /// Whether a token for this address that was made at `iat`, in seconds, can have been made for this server, and not for
+    /// one of the same address that is gone. Ours are never gone, whenever they were written down.
+    pub(crate) fn was_there(&self, iat: i64) -> bool {
+        self.is_ours() || iat >= self.created_at.seconds()
+    }
+
     /// All that a token for it may hold.
     pub(crate) fn all(&self) -> ScopeSet {
         self.scopes.keys().cloned().collect()
@@ -172,6 +178,17 @@ pub(crate) mod tests {
         for nobody in ["agent", "viewer", "auditor", "member", "stranger"] {
             assert_eq!(most(nobody), "", "{nobody}");
         }
+    }
+
+    #[test]
+    fn a_token_of_a_server_is_none_from_before_it_and_ours_were_always_there() {
+        let mut server = ResourceServer {
+            created_at: Timestamp::from_seconds(100),
+            ..reports()
+        };
+        assert!(!server.was_there(99) && server.was_there(100));
+        server.tenant = None;
+        assert!(server.was_there(99));
     }
 
     #[test]

@@ -19,7 +19,10 @@ facts! {
     a_stranger_is_registered_like_the_wallet_and_gets_tokens_of_its_own;
     the_wallet_registers_itself_once_and_follows_its_address;
     whoever_is_at_our_own_address_is_us;
+    whoever_has_a_scope_of_ours_ends_when_we_start;
     nobody_registers_what_is_ours_or_anothers;
+    names_that_a_removed_server_had_are_no_other_servers;
+    servers_and_scopes_are_counted_by_owner;
     a_server_is_told_what_is_for_it_and_nothing_of_anything_else;
     keys_and_clients_hold_what_a_server_brought_along_by_who_may_register_servers;
     a_custom_role_holds_exactly_what_its_rows_say;
@@ -238,6 +241,95 @@ async fn whoever_is_at_our_own_address_is_us(database: &TestDatabase) {
     stranger.post(&town, "x").await.expect(401);
 }
 
+async fn whoever_has_a_scope_of_ours_ends_when_we_start(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let stranger = register(&town, &reports()).await;
+    let before = rows(&town.house).await;
+    started(&town.house, ORIGIN, 2).await;
+    assert_eq!(rows(&town.house).await, before);
+    // As if it were registered when that was not built in yet.
+    let unit = async move |tx: &mut Tx| {
+        let rename = "UPDATE resource_scopes SET scope = 'wallets:fund' WHERE scope = 'reports:write'";
+        tx.execute(Sql::new(rename)).await
+    };
+    assert_eq!(town.house.db.write::<_, StoreError, _>(unit).await.unwrap(), 1);
+    started(&town.house, ORIGIN, 3).await;
+    let left: Vec<_> = rows(&town.house)
+        .await
+        .into_iter()
+        .filter(|(_, _, removed)| !removed)
+        .collect();
+    assert_eq!((left.len(), left[0].1.as_str()), (1, WALLET));
+    stranger.post(&town, "x").await.expect(401);
+    let log = town.house.audit().await;
+    let told = log.iter().find(|row| row.kind == "resource_server.removed").unwrap();
+    assert_eq!(
+        (told.subject.as_str(), told.actor.as_str()),
+        (stranger.id.as_str(), "serve")
+    );
+}
+
+/// Another server, with other names.
+fn other() -> Value {
+    json!({
+        "name": "Other", "resource": "https://other.example/mcp", "scopes": [{"scope": "other:read", "words": "x"}],
+        "roles": [{"role": "reader", "scopes": ["other:read"]}],
+    })
+}
+
+async fn names_that_a_removed_server_had_are_no_other_servers(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let first = register(&town, &reports()).await;
+    let (key, _) = town
+        .house
+        .made(&town.key, json!({"name": "k", "scopes": ["reports:write"]}))
+        .await;
+    town.call(&format!("DELETE /auth/resource-servers/{}", first.id), None)
+        .await
+        .expect(204);
+    let mut scope = other();
+    scope["scopes"][0]["scope"] = json!("reports:write");
+    scope["roles"] = json!([]);
+    let mut role = other();
+    role["roles"][0]["role"] = json!("chief");
+    for (body, param) in [(&scope, "scopes"), (&role, "roles")] {
+        let told = town.call("POST /auth/resource-servers", Some(body)).await;
+        assert_eq!(told.is(Code::ValidationDuplicate)["param"], param);
+    }
+    assert_eq!(rows(&town.house).await.len(), 2, "and nothing was registered");
+    // Under its own address it has its names again, and whoever has them still gets in.
+    let again = register(&town, &reports()).await;
+    assert_eq!(again.asks(&town, &key).await["active"], true);
+    // Now everybody sees whose role that is, and may mean it.
+    register(&town, &role).await;
+}
+
+async fn servers_and_scopes_are_counted_by_owner(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let numbered = |number: u8| {
+        json!({
+            "name": "Many", "resource": format!("https://many{number}.example/mcp"),
+            "scopes": [{"scope": format!("many{number}:read"), "words": "x"}],
+        })
+    };
+    for number in 0..50 {
+        register(&town, &numbered(number)).await;
+    }
+    let told = town.call("POST /auth/resource-servers", Some(&numbered(50))).await;
+    assert_eq!(told.is(Code::ValidationDuplicate)["param"], "resource");
+    let (_, stranger) = town.house.owner(11, Cluster::Local).await;
+    let stranger = stranger.text.expose();
+    let post = async |body: &Value| {
+        let line = "POST /auth/resource-servers";
+        town.house.call(line, stranger, "198.51.100.7", Some(body)).await
+    };
+    let told = post(&numbered(1)).await.is(Code::ValidationDuplicate);
+    assert_eq!(told["param"], "resource", "an address is one server's over all");
+    let mut same = numbered(50);
+    same["scopes"][0]["scope"] = json!("many1:read");
+    post(&same).await.expect(201);
+}
+
 async fn nobody_registers_what_is_ours_or_anothers(database: &TestDatabase) {
     let town = Town::new(database).await;
     register(&town, &reports()).await;
@@ -256,6 +348,9 @@ async fn nobody_registers_what_is_ours_or_anothers(database: &TestDatabase) {
     let many: Vec<Value> = (0..51)
         .map(|number| json!({"scope": format!("s:{number}"), "words": "x"}))
         .collect();
+    let long: Vec<Value> = (0..50)
+        .map(|number| json!({"scope": format!("s:{number:030}"), "words": "x"}))
+        .collect();
     let roles: Vec<Value> = (0..21)
         .map(|number| json!({"role": format!("r{number}"), "scopes": []}))
         .collect();
@@ -270,6 +365,8 @@ async fn nobody_registers_what_is_ours_or_anothers(database: &TestDatabase) {
         (("scopes", scope("reports:read")), duplicate, "scopes"),
         (("scopes", scope("admin:all")), format, "scopes"),
         (("scopes", scope("mcp:read")), format, "scopes"),
+        (("scopes", scope("mcp:delete")), format, "scopes"),
+        (("scopes", scope("Wallets:drain")), format, "scopes"),
         (("roles", role("owner", false)), format, "roles"),
         (("roles", role("viewer", true)), format, "roles"),
         (("roles", role("Chief", false)), format, "roles"),
@@ -277,6 +374,7 @@ async fn nobody_registers_what_is_ours_or_anothers(database: &TestDatabase) {
         (("resource", json!("https://reports.example/mcp#x")), format, "resource"),
         (("scopes", json!([])), range, "scopes"),
         (("scopes", json!(many)), range, "scopes"),
+        (("scopes", json!(long)), range, "scopes"),
         (("roles", json!(roles)), range, "roles"),
     ] {
         let told = town
@@ -676,9 +774,11 @@ async fn a_server_that_comes_back_does_not_bring_its_tokens_back(database: &Test
     town.call(&format!("DELETE /auth/resource-servers/{}", first.id), None)
         .await
         .expect(204);
-    town.house.after(2);
+    // Within the same second.
     let second = register(&town, &reports()).await;
     assert_ne!(first.id, second.id);
+    assert_eq!(second.asks(&town, &before).await, inactive());
+    town.house.after(1);
     assert_eq!(second.asks(&town, &before).await, inactive());
     let after = text(&token_for(&town, &basic, REPORTS).await.expect(200), "access_token");
     assert_eq!(second.asks(&town, &after).await["active"], true);
