@@ -56,7 +56,8 @@ impl Keys {
         Ok(Arc::clone(&entry.principal))
     }
 
-    /// What is known of `key` when it is good now: for those who ask about it, and see to its addresses themselves.
+    /// What the database says of `key` when it is good now: for those who ask about it, and see to its addresses themselves.
+    /// Not what is remembered here: they remember our answer, and one time after another would add up.
     ///
     /// # Errors
     /// When it cannot be found out.
@@ -64,14 +65,10 @@ impl Keys {
         if !token::is_well_formed(key) {
             return Ok(None);
         }
-        let hash = token::hash(key);
-        let entry = match self.cache.get(&hash) {
-            Some(entry) => entry,
-            None => match self.load(hash).await {
-                Ok(entry) => entry,
-                Err(AuthFailure::Unavailable(cause)) => return Err(IssueError::Unavailable(cause)),
-                Err(_) => return Ok(None),
-            },
+        let entry = match self.load(token::hash(key)).await {
+            Ok(entry) => entry,
+            Err(AuthFailure::Unavailable(cause)) => return Err(IssueError::Unavailable(cause)),
+            Err(_) => return Ok(None),
         };
         let now = self.clock.now();
         if entry.is_expired(now.for_expiry()) || entry.closed(now).is_some() {
