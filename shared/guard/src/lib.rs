@@ -27,6 +27,7 @@ pub mod path;
 pub mod problem;
 pub mod query;
 pub mod remote;
+pub mod secret_text;
 pub mod serve;
 pub mod text;
 pub mod tls;
