@@ -356,6 +356,11 @@ impl Limiter {
         Ok(())
     }
 
+    /// Whether so many wrong credentials came from this address that it has to pause.
+    pub(crate) fn is_distrusted(&self, address: IpAddr) -> bool {
+        self.wrong.blocked(&address.into()).is_some()
+    }
+
     /// Forgets whoever has all of a limit left. Called now and then, so that memory does not grow with every address that
     /// ever came.
     fn forget_idle(&self) {

@@ -5,10 +5,13 @@
 //! - what is judged here is judged by the very rules by which the issuer's own process judges it (`domain/oauth`),
 //! - when it cannot be found out, nobody gets in: no answer of the issuer is used for longer than [`TOLD`] and no key for
 //!   longer than [`STALE`],
-//! - whoever shows garbage costs the issuer nothing, and unknown keys cost it one question in [`PAUSE`], whoever shows them.
+//! - whoever shows garbage costs the issuer nothing; unknown keys of signatures cost it one look in [`PAUSE`], whoever shows
+//!   them; and from an address that showed too many wrong credentials only what was good lately is asked about.
 //!
 //! By default the issuer is asked about tokens, too, once their signature was found right: so a revocation holds within
 //! [`TOLD`]. With [`TokenCheck::Signed`] it is not, and a token that was revoked is good until it is over, 15 minutes at most.
+//! What a key signed that was itself taken back is then good until the keys are read again: by the first who comes once they
+//! are five minutes old, and before anybody is let in by keys of [`STALE`].
 
 mod introspection;
 mod keys;
@@ -21,7 +24,11 @@ pub use {
 };
 
 use {
-    crate::caller::{AuthFailure, Authenticate},
+    crate::{
+        caller::{AuthFailure, Authenticate},
+        limit::Limiter,
+        secret_text,
+    },
     introspection::Introspection,
     keys::IssuerKeys,
     portreeve_kernel::{AuthMethod, Clock, Credential, Environment, Principal, Role, Tier, TokenId},
@@ -68,6 +75,7 @@ pub struct Remote {
     clock: Arc<dyn Clock>,
     keys: Arc<IssuerKeys>,
     introspection: Introspection,
+    limiter: Arc<Limiter>,
 }
 
 impl fmt::Debug for Remote {
@@ -77,32 +85,30 @@ impl fmt::Debug for Remote {
 }
 
 impl Remote {
-    /// For what `trust` says. `issuer` is the way to it, as the client that this server was registered with.
+    /// For what `trust` says. `issuer` is the way to it, as the client that this server was registered with; `limiter` that of
+    /// the gate that this stands at, which counts wrong credentials.
     #[must_use]
-    pub fn new(trust: Trust, issuer: Arc<dyn Trusted>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(trust: Trust, issuer: Arc<dyn Trusted>, clock: Arc<dyn Clock>, limiter: Arc<Limiter>) -> Self {
         let keys = Arc::new(IssuerKeys::new(Arc::clone(&issuer), trust.issuer.clone()));
         Self {
-            introspection: Introspection::new(issuer),
+            introspection: Introspection::new(issuer, Arc::clone(&keys)),
             keys,
             trust,
             clock,
+            limiter,
         }
     }
 
     async fn told(&self, credential: &str) -> Result<Option<Arc<Told>>, AuthFailure> {
-        if let Some(known) = self.introspection.known(credential) {
-            return Ok(known);
-        }
-        let endpoints = self.keys.endpoints().await.map_err(AuthFailure::Unavailable)?;
-        let expected = self.trust.expected();
-        let told = self
-            .introspection
-            .ask(&endpoints.introspection, credential, expected)
-            .await;
+        let told = self.introspection.ask(credential, self.trust.expected()).await;
         told.map_err(AuthFailure::Unavailable)
     }
 
     async fn api_key(&self, key: &str, client: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
+        // The form can be made up by anybody. The gate answers that the address has to pause.
+        if self.limiter.is_distrusted(client) && !self.introspection.was_good(key) {
+            return Err(AuthFailure::Invalid);
+        }
         let told = self.told(key).await?.ok_or(AuthFailure::Invalid)?;
         let id = told.key_id.clone().ok_or(AuthFailure::Invalid)?;
         let principal = Arc::new(self.principal(&told, Credential::ApiKey(id), AuthMethod::ApiKey));
@@ -190,7 +196,8 @@ impl Remote {
 #[async_trait::async_trait]
 impl Authenticate for Remote {
     async fn authenticate(&self, bearer: &str, client: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
-        if is_like_a_key(bearer, self.trust.environment) {
+        // What has not the form of a key is nothing that the issuer has to be asked about.
+        if secret_text::is_well_formed(bearer, secret_text::key_prefix(self.trust.environment)) {
             return self.api_key(bearer, client).await;
         }
         match AccessToken::read(bearer) {
@@ -198,17 +205,6 @@ impl Authenticate for Remote {
             None => Err(AuthFailure::Invalid),
         }
     }
-}
-
-/// Whether it has the form of an API key: a prefix for this kind of money, and 49 letters and digits. What has not is nothing
-/// that the issuer has to be asked about.
-fn is_like_a_key(bearer: &str, environment: Environment) -> bool {
-    let prefix = match environment {
-        Environment::Live => "wai_live_",
-        Environment::Test => "wai_test_",
-    };
-    let rest = bearer.strip_prefix(prefix);
-    rest.is_some_and(|rest| rest.len() == 49 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The issuer's keys and endpoints, as they were last read.
 //!
-//! What must stay true: an unknown key is looked for once in [`PAUSE`], however many show it; and what was read longer ago
-//! than [`STALE`] is used by nobody.
+//! What must stay true: nobody waits whose key is known; an unknown key is looked for once in [`PAUSE`], however many show it;
+//! that there is none is said only by a look that began after the question; and what was read longer ago than [`STALE`] is
+//! used by nobody.
 
 use {
     super::PublicKey,
@@ -12,13 +13,17 @@ use {
         sync::{Arc, PoisonError, RwLock},
         time::Duration,
     },
-    tokio::{sync::Mutex, time::Instant},
+    tokio::{
+        sync::{Mutex, OwnedMutexGuard},
+        task::JoinHandle,
+        time::Instant,
+    },
 };
 
-/// For how long keys are used before they are read again: what the issuer says of its list.
+/// How old keys are when they are read again, once somebody comes: what the issuer says of its list.
 const FRESH: Duration = Duration::from_secs(5 * 60);
 
-/// For how long they are used when the issuer cannot be reached.
+/// For how long they are used at most, whatever comes of that.
 pub const STALE: Duration = Duration::from_secs(60 * 60);
 
 /// How often the issuer is asked at most, whatever is shown and however it answers.
@@ -34,13 +39,28 @@ struct Known {
     read_at: Instant,
 }
 
+/// The last look, when there was one.
+#[derive(Default)]
+struct Last {
+    ended_at: Option<Instant>,
+    /// Why nothing came of it.
+    failure: Option<String>,
+}
+
+impl Last {
+    /// Whether there may be another.
+    fn is_past(&self) -> bool {
+        self.ended_at.is_none_or(|at| at.elapsed() >= PAUSE)
+    }
+}
+
 /// The keys of one issuer.
 pub(super) struct IssuerKeys {
     issuer: Arc<dyn Trusted>,
     name: Box<str>,
     known: RwLock<Option<Arc<Known>>>,
-    /// Held while somebody looks; when that was last done, and what came of it when it failed.
-    looking: Mutex<Option<(Instant, Option<String>)>>,
+    /// Held by whoever looks.
+    last: Arc<Mutex<Last>>,
 }
 
 impl IssuerKeys {
@@ -49,17 +69,24 @@ impl IssuerKeys {
             issuer,
             name,
             known: RwLock::new(None),
-            looking: Mutex::new(None),
+            last: Arc::default(),
         }
     }
 
-    /// The key of this name; `None` when the issuer has none.
+    /// The key of this name; `None` when the issuer has none. Only a look that began after the question says so: otherwise
+    /// strangers with keys of their own invention would use up the looks, and what was signed with a new key would be wrong
+    /// instead of not known yet.
     ///
     /// # Errors
-    /// It cannot be found out.
+    /// It cannot be found out now.
     pub(super) async fn find(self: &Arc<Self>, kid: &str) -> Result<Option<PublicKey>, String> {
-        let fits = |known: &Known| known.keys.contains_key(kid);
-        Ok(self.known_that(fits).await?.keys.get(kid).cloned())
+        let asked_at = Instant::now();
+        let known = self.known_that(|known| known.keys.contains_key(kid)).await?;
+        match known.keys.get(kid) {
+            Some(key) => Ok(Some(key.clone())),
+            None if known.read_at >= asked_at => Ok(None),
+            None => Err("a key is not known, and was not to be looked for now".to_owned()),
+        }
     }
 
     /// Where the issuer is asked.
@@ -70,34 +97,56 @@ impl IssuerKeys {
         Ok(Arc::clone(&self.known_that(|_| true).await?.endpoints))
     }
 
-    /// What is known, read again when it does not fit or is not fresh, as far as that may be done.
+    /// What is known. When that fits, nobody waits for it to be read again; when it does not, it is read as far as that may
+    /// be done, and then it may fit or not.
     async fn known_that(self: &Arc<Self>, fits: impl Fn(&Known) -> bool) -> Result<Arc<Known>, String> {
-        let good = |known: &Arc<Known>| known.read_at.elapsed() < FRESH && fits(known);
-        if let Some(known) = self.known().filter(good) {
-            return Ok(known);
-        }
-        let mut looking = self.looking.lock().await;
-        // Whoever was here before may have found it.
-        if let Some(known) = self.known().filter(good) {
-            return Ok(known);
-        }
-        if looking.as_ref().is_none_or(|(at, _)| at.elapsed() >= PAUSE) {
-            *looking = Some((Instant::now(), None));
-            // By a task of its own: who asks may go away in the middle, and others would ask again.
-            let own = Arc::clone(self);
-            let looked = tokio::spawn(async move { own.look().await }).await;
-            if let Err(why) = looked.unwrap_or_else(|_| Err("the look was cut off".to_owned())) {
-                tracing::warn!(issuer = %self.name, %why, "the issuer's keys cannot be read");
-                *looking = Some((Instant::now(), Some(why)));
+        if let Some(known) = self.usable().filter(|known| fits(known)) {
+            if known.read_at.elapsed() >= FRESH {
+                self.look_behind();
             }
+            return Ok(known);
         }
-        let why = looking.as_ref().and_then(|(_, why)| why.clone());
-        drop(looking);
-        let usable = self.known().filter(|known| known.read_at.elapsed() < STALE);
-        usable.ok_or_else(|| why.unwrap_or_else(|| "the issuer's keys are not known yet".to_owned()))
+        let last = Arc::clone(&self.last).lock_owned().await;
+        // Whoever was here before may have found it.
+        if let Some(known) = self.usable().filter(|known| fits(known)) {
+            return Ok(known);
+        }
+        let failure = if last.is_past() {
+            let looked = self.look(last).await;
+            looked.unwrap_or_else(|_| Some("the look was cut off".to_owned()))
+        } else {
+            last.failure.clone()
+        };
+        let why = || failure.unwrap_or_else(|| "the issuer's keys are not known yet".to_owned());
+        self.usable().ok_or_else(why)
     }
 
-    async fn look(&self) -> Result<(), String> {
+    /// Has somebody look who is waited for by nobody, unless somebody looks or has just looked.
+    fn look_behind(self: &Arc<Self>) {
+        if let Ok(last) = Arc::clone(&self.last).try_lock_owned()
+            && last.is_past()
+        {
+            drop(self.look(last));
+        }
+    }
+
+    /// Looks, and says why nothing came of it. By a task of its own: who asks may go away in the middle, and the next would
+    /// ask again.
+    fn look(self: &Arc<Self>, mut last: OwnedMutexGuard<Last>) -> JoinHandle<Option<String>> {
+        let own = Arc::clone(self);
+        tokio::spawn(async move {
+            // Should the look be cut off, there is a pause all the same.
+            last.ended_at = Some(Instant::now());
+            last.failure = own.read().await.err();
+            last.ended_at = Some(Instant::now());
+            if let Some(why) = &last.failure {
+                tracing::warn!(issuer = %own.name, %why, "the issuer's keys cannot be read");
+            }
+            last.failure.clone()
+        })
+    }
+
+    async fn read(&self) -> Result<(), String> {
         let read_at = Instant::now();
         let document = self.issuer.document(Endpoints::DOCUMENT, MOST).await;
         let document = document.map_err(|error| error.to_string())?;
@@ -118,7 +167,8 @@ impl IssuerKeys {
         Ok(())
     }
 
-    fn known(&self) -> Option<Arc<Known>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn usable(&self) -> Option<Arc<Known>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        known.filter(|known| known.read_at.elapsed() < STALE)
     }
 }

@@ -2,6 +2,7 @@
 
 use {
     super::*,
+    crate::limit::Limits,
     jsonwebtoken::{
         Algorithm, EncodingKey, Header,
         jwk::{AlgorithmParameters, Jwk},
@@ -18,13 +19,19 @@ use {
         },
         time::Duration,
     },
-    tokio::{task::JoinSet, time::advance},
+    tokio::{
+        task::{JoinSet, yield_now},
+        time::{Instant, advance, sleep},
+    },
 };
 
 const ISSUER: &str = "https://p.example";
 const REPORTS: &str = "https://reports.example/mcp";
 const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
+
+/// How long a question is waited for that is not answered.
+const HANGS: Duration = Duration::from_secs(5);
 
 fn key(seed: u8) -> (EncodingKey, String) {
     let prefix = [
@@ -42,6 +49,7 @@ struct Issuer {
     keys: Mutex<BTreeMap<String, String>>,
     good: Mutex<Value>,
     is_lost: AtomicBool,
+    hangs: AtomicBool,
     looks: AtomicUsize,
     questions: AtomicUsize,
 }
@@ -52,6 +60,7 @@ impl Issuer {
             keys: Mutex::new([("k1".to_owned(), key(1).1)].into()),
             good: Mutex::new(json!({"active": false})),
             is_lost: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
             looks: AtomicUsize::new(0),
             questions: AtomicUsize::new(0),
         })
@@ -70,9 +79,13 @@ impl Issuer {
 impl Trusted for Issuer {
     async fn document(&self, path: &str, _: usize) -> Result<Vec<u8>, OutboundError> {
         // Others come meanwhile.
-        tokio::task::yield_now().await;
+        yield_now().await;
         if path == Endpoints::DOCUMENT {
             self.looks.fetch_add(1, SeqCst);
+        }
+        if self.hangs.load(SeqCst) {
+            sleep(HANGS).await;
+            return Err(OutboundError::TimedOut);
         }
         if self.is_lost.load(SeqCst) {
             return Err(OutboundError::TimedOut);
@@ -96,6 +109,7 @@ impl Trusted for Issuer {
     async fn answer(&self, path: &str, form: &[(&str, &str)], _: usize) -> Result<Vec<u8>, OutboundError> {
         assert_eq!((path, form[0].0), ("/ask", "token"));
         self.questions.fetch_add(1, SeqCst);
+        yield_now().await;
         if self.is_lost.load(SeqCst) {
             return Err(OutboundError::Status(503));
         }
@@ -106,6 +120,7 @@ impl Trusted for Issuer {
 struct Server {
     issuer: Arc<Issuer>,
     clock: Arc<ManualClock>,
+    limiter: Arc<Limiter>,
     remote: Arc<Remote>,
 }
 
@@ -117,10 +132,12 @@ fn server(tokens: TokenCheck) -> Server {
         environment: Environment::Test,
         tokens,
     };
+    let limiter = Arc::new(Limiter::new(Limits::default()));
     Server {
-        remote: Arc::new(Remote::new(trust, issuer.clone(), clock.clone())),
+        remote: Arc::new(Remote::new(trust, issuer.clone(), clock.clone(), limiter.clone())),
         issuer,
         clock,
+        limiter,
     }
 }
 
@@ -174,7 +191,11 @@ fn about_key() -> Value {
 }
 
 fn api_key() -> String {
-    format!("wai_test_{}", "a".repeat(49))
+    made("wai_test_", 0)
+}
+
+fn made(prefix: &str, seed: u64) -> String {
+    secret_text::generate(prefix, &Seeded::new(seed)).expose().to_owned()
 }
 
 fn is_unavailable(outcome: Result<Arc<Principal>, AuthFailure>) -> bool {
@@ -183,6 +204,13 @@ fn is_unavailable(outcome: Result<Arc<Principal>, AuthFailure>) -> bool {
 
 fn is_invalid(outcome: Result<Arc<Principal>, AuthFailure>) -> bool {
     matches!(outcome, Err(AuthFailure::Invalid))
+}
+
+/// Lets whoever is at work and waits for nobody go on.
+async fn settled() {
+    for _ in 0..10 {
+        yield_now().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,8 +264,9 @@ async fn a_token_of_another_audience_issuer_key_or_time_is_refused_without_a_que
         ("a letter less", good[..good.len() - 1].to_owned()),
         ("no token", "a.b.c".to_owned()),
         ("nothing", "nonsense".to_owned()),
-        ("another kind of money", format!("wai_live_{}", "a".repeat(49))),
-        ("no key", format!("wai_test_{}", "a".repeat(48))),
+        ("another kind of money", made("wai_live_", 0)),
+        ("no key", made("wai_test_", 0)[..57].to_owned()),
+        ("another checksum", format!("wai_test_{}", "a".repeat(49))),
     ] {
         assert!(is_invalid(server.takes(&token).await), "{what}");
     }
@@ -268,13 +297,123 @@ async fn an_unknown_kid_asks_once_however_many_wait() {
         assert_eq!(is_in, number % 2 == 0, "{number}");
     }
     assert_eq!(server.issuer.asked(), (2, 0));
+    advance(Duration::from_millis(1)).await;
     for _ in 0..100 {
-        assert!(is_invalid(server.takes(&signed(&claims(), "k3", 3)).await));
+        assert!(is_unavailable(server.takes(&signed(&claims(), "k3", 3)).await));
     }
     assert_eq!(server.issuer.asked(), (2, 0), "whoever shows it");
     advance(PAUSE).await;
     assert!(is_invalid(server.takes(&signed(&claims(), "k3", 3)).await));
     assert_eq!(server.issuer.asked(), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_kid_is_wrong_only_by_a_look_that_began_after_it_was_shown() {
+    let server = server(TokenCheck::Signed);
+    let [good, fresh, junk] = [("k1", 1), ("k2", 2), ("k9", 9)].map(|(kid, seed)| signed(&claims(), kid, seed));
+    assert!(server.takes(&good).await.is_ok());
+    advance(PAUSE).await;
+    assert!(is_invalid(server.takes(&junk).await));
+    // A stranger has used up the look, and then the issuer begins to sign with another key.
+    server.issuer.keys.lock().unwrap().insert("k2".to_owned(), key(2).1);
+    advance(Duration::from_millis(1)).await;
+    assert!(is_unavailable(server.takes(&fresh).await), "it is not wrong");
+    assert!(server.takes(&good).await.is_ok());
+    assert_eq!(server.issuer.asked().0, 2);
+    advance(PAUSE).await;
+    assert!(is_invalid(server.takes(&junk).await));
+    assert!(server.takes(&fresh).await.is_ok(), "whoever had it looked for");
+    server.issuer.is_lost.store(true, SeqCst);
+    advance(PAUSE).await;
+    assert!(is_unavailable(server.takes(&junk).await), "nobody could look");
+    assert!(server.takes(&fresh).await.is_ok());
+    assert_eq!(server.issuer.asked().0, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_hangs_stalls_nobody_whose_key_is_known() {
+    let server = server(TokenCheck::Signed);
+    let (good, fresh) = (signed(&claims(), "k1", 1), signed(&claims(), "k2", 2));
+    assert!(server.takes(&good).await.is_ok());
+    advance(Duration::from_secs(300)).await;
+    server.issuer.hangs.store(true, SeqCst);
+    let began = Instant::now();
+    for _ in 0..50 {
+        assert!(server.takes(&good).await.is_ok());
+        yield_now().await;
+    }
+    let remote = server.remote.clone();
+    let unknown = tokio::spawn(async move { remote.authenticate(&fresh, HERE).await });
+    settled().await;
+    assert!(server.takes(&good).await.is_ok());
+    assert_eq!((began.elapsed(), server.issuer.asked().0), (Duration::ZERO, 2));
+    assert!(is_unavailable(unknown.await.unwrap()));
+    assert!(began.elapsed() >= HANGS);
+    assert!(server.takes(&good).await.is_ok());
+    settled().await;
+    assert_eq!(server.issuer.asked().0, 2, "one look at a time, and a pause after it");
+    server.issuer.hangs.store(false, SeqCst);
+    advance(PAUSE).await;
+    for _ in 0..50 {
+        assert!(server.takes(&good).await.is_ok());
+        settled().await;
+    }
+    assert_eq!(server.issuer.asked().0, 3, "and what it read is fresh");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_with_one_credential_at_once_ask_once() {
+    let server = server(TokenCheck::Asked);
+    server.issuer.says(about_key());
+    for (round, is_lost) in [(1, false), (2, false), (3, true), (4, false)] {
+        server.issuer.is_lost.store(is_lost, SeqCst);
+        let mut waiting = JoinSet::new();
+        for _ in 0..50 {
+            let remote = server.remote.clone();
+            waiting.spawn(async move { remote.authenticate(&api_key(), HERE).await });
+        }
+        for outcome in waiting.join_all().await {
+            assert_eq!(outcome.is_ok(), !is_lost, "{round}");
+            assert_eq!(is_unavailable(outcome), is_lost, "{round}");
+        }
+        assert_eq!(server.issuer.asked().1, round);
+        // A failure is not remembered.
+        if !is_lost {
+            advance(TOLD).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_where_too_many_wrong_keys_came_only_what_was_good_lately_is_asked_about() {
+    let server = server(TokenCheck::Asked);
+    server.issuer.says(about_key());
+    assert!(server.takes(&api_key()).await.is_ok());
+    server.issuer.says(json!({"active": false}));
+    for seed in 1..=10 {
+        assert!(is_invalid(server.takes(&made("wai_test_", seed)).await));
+        // As the gate does.
+        assert!(server.limiter.wrong_credential(HERE).is_ok());
+    }
+    assert_eq!(server.issuer.asked().1, 11);
+    for seed in 11..=20 {
+        assert!(is_invalid(server.takes(&made("wai_test_", seed)).await));
+        assert!(server.limiter.wrong_credential(HERE).is_err(), "it has to pause");
+    }
+    assert_eq!(server.issuer.asked().1, 11);
+    server.issuer.says(about_key());
+    advance(TOLD).await;
+    assert!(server.takes(&api_key()).await.is_ok(), "whoever else is there");
+    let elsewhere = "203.0.113.9".parse().unwrap();
+    let unknown = made("wai_test_", 11);
+    assert!(server.remote.authenticate(&unknown, elsewhere).await.is_ok());
+    // What the issuer took back is as good as what never was.
+    server.issuer.says(json!({"active": false}));
+    for asked in [14, 14] {
+        advance(TOLD).await;
+        assert!(is_invalid(server.takes(&api_key()).await));
+        assert_eq!(server.issuer.asked().1, asked);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,7 +440,7 @@ async fn a_lost_issuer_is_survived_for_an_hour_and_not_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_the_issuer_took_back_is_believed_for_five_minutes_more() {
+async fn a_key_that_the_issuer_took_back_is_believed_until_the_first_look_after_five_minutes() {
     let server = server(TokenCheck::Signed);
     let token = signed(&claims(), "k1", 1);
     assert!(server.takes(&token).await.unwrap().bypass, "by what the token says");
@@ -309,6 +448,8 @@ async fn a_key_that_the_issuer_took_back_is_believed_for_five_minutes_more() {
     advance(Duration::from_secs(299)).await;
     assert!(server.takes(&token).await.is_ok());
     advance(Duration::from_secs(1)).await;
+    assert!(server.takes(&token).await.is_ok(), "who comes then has somebody look");
+    settled().await;
     assert!(is_invalid(server.takes(&token).await));
 }
 

@@ -205,18 +205,20 @@ async fn serve_until(
         environment: Environment::Test,
         tokens,
     };
+    // The tests ask again and again until something is refused for another reason.
+    let limiter = Arc::new(Limiter::new(Limits {
+        per_address: NonZeroU32::MAX,
+        per_credential: NonZeroU32::MAX,
+        ..Limits::default()
+    }));
+    let remote = Remote::new(trust, Arc::new(peer.unwrap()), Arc::new(Wall), Arc::clone(&limiter));
     let gate = Gate::new(GateParts {
-        authenticator: Arc::new(Remote::new(trust, Arc::new(peer.unwrap()), Arc::new(Wall))),
+        authenticator: Arc::new(remote),
         audit: notes,
         answers: None,
         clock: Arc::new(Wall),
         entropy: Arc::new(Names),
-        // The tests ask again and again until something is refused for another reason.
-        limiter: Arc::new(Limiter::new(Limits {
-            per_address: NonZeroU32::MAX,
-            per_credential: NonZeroU32::MAX,
-            ..Limits::default()
-        })),
+        limiter,
         proxies: Proxies::default(),
         faces: vec![Face {
             prefixes: vec!["/reports".into(), "/whoami".into(), "/mcp".into()],
