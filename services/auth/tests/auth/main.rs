@@ -17,6 +17,7 @@ mod devices;
 mod documents;
 mod fresh;
 mod house;
+mod introspection;
 mod key_hours;
 mod key_rotation;
 mod oauth_contract;

@@ -31,13 +31,12 @@ facts! {
     any_number_of_grants_ends_with_their_server;
     a_server_that_comes_back_does_not_bring_its_tokens_back;
     another_node_knows_it_within_its_next_look;
-    another_node_says_at_once_that_a_key_is_revoked;
     a_server_is_the_business_of_its_own_project;
 }
 
 const REPORTS: &str = "https://reports.example/mcp";
 
-fn reports() -> Value {
+pub(crate) fn reports() -> Value {
     json!({
         "name": "Reports", "resource": REPORTS,
         "scopes": [
@@ -52,12 +51,12 @@ fn reports() -> Value {
 }
 
 /// A registered server.
-struct Stranger {
+pub(crate) struct Stranger {
     id: String,
-    basic: String,
+    pub(crate) basic: String,
 }
 
-async fn register(town: &Town, body: &Value) -> Stranger {
+pub(crate) async fn register(town: &Town, body: &Value) -> Stranger {
     let made = town.call("POST /auth/resource-servers", Some(body)).await.expect(201);
     let text = |name: &str| made[name].as_str().unwrap();
     assert_eq!(made["issuer"], ORIGIN);
@@ -800,23 +799,6 @@ async fn another_node_knows_it_within_its_next_look(database: &TestDatabase) {
         .expect(204);
     other.get("/auth/resource-servers", &town.key).await.expect(200);
     refused(other.form("/oauth/token", &form, Some(&basic)).await, "invalid_target");
-}
-
-async fn another_node_says_at_once_that_a_key_is_revoked(database: &TestDatabase) {
-    let town = Town::new(database).await;
-    let reports = register(&town, &reports()).await;
-    let other = House::new(database, 2).await;
-    let body = json!({"name": "k", "scopes": ["reports:read"]});
-    let (key, id) = town.house.made(&town.key, body).await;
-    let form = format!("token={key}");
-    let asks = async || {
-        let answer = other.form("/oauth/introspect", &form, Some(&reports.basic)).await;
-        answer.expect(200)
-    };
-    assert_eq!(asks().await["active"], json!(true));
-    town.house.revoke(&town.key, &id).await.expect(204);
-    // Whoever asks remembers the answer, and one time after another would add up.
-    assert_eq!(asks().await, inactive());
 }
 
 async fn a_server_is_the_business_of_its_own_project(database: &TestDatabase) {
