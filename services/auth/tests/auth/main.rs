@@ -25,6 +25,7 @@ mod people;
 mod people_contract;
 mod refresh;
 mod registration;
+mod resource_ends;
 mod resources;
 mod rotation;
 mod service;
