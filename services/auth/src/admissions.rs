@@ -6,6 +6,7 @@
 //! at most [`MOST`] wait, and beyond that they are only counted. A node that is killed takes the last minute's with it.
 
 use {
+    crate::auth_log::too_many,
     dashmap::DashMap,
     portreeve_guard::Admission,
     portreeve_kernel::{AgentId, Credential, OwnerId, ProjectId, Timestamp, UserId},
@@ -149,7 +150,7 @@ impl Admissions {
         if beyond == 0 {
             return Ok(());
         }
-        let told = several(beyond, now);
+        let told = too_many(KIND, now, beyond);
         let done = db.write(async move |tx: &mut Tx| {
             tx.audit(told.clone());
             Ok(())
@@ -171,19 +172,6 @@ impl Admissions {
             alike.first_at = used.first_at;
             alike.first_request.clone_from(&used.first_request);
         }
-    }
-}
-
-/// Those that were only counted.
-fn several(count: u64, at: Timestamp) -> AuditEntry {
-    AuditEntry {
-        at,
-        kind: KIND.into(),
-        actor: "several".to_owned(),
-        owner: None,
-        project: None,
-        subject: "several".to_owned(),
-        data: json!({ "reason": "too_many_to_tell_apart", "count": count }),
     }
 }
 

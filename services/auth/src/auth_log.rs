@@ -3,10 +3,24 @@
 use {
     crate::{admissions::Admissions, refusals::Refusals},
     portreeve_guard::{Admission, AuditSink, Bypass, Refusal},
-    portreeve_kernel::Clock,
-    portreeve_store::{Database, StoreError},
+    portreeve_kernel::{Clock, Timestamp},
+    portreeve_store::{AuditEntry, Database, StoreError},
+    serde_json::json,
     std::{fmt, sync::Arc},
 };
+
+/// An entry for those that were only counted, because too many differed.
+pub(crate) fn too_many(kind: &'static str, at: Timestamp, count: u64) -> AuditEntry {
+    AuditEntry {
+        at,
+        kind: kind.into(),
+        actor: "several".to_owned(),
+        owner: None,
+        project: None,
+        subject: "several".to_owned(),
+        data: json!({ "reason": "too_many_to_tell_apart", "count": count }),
+    }
+}
 
 /// The [`AuditSink`] that writes to the store's audit log: refusals once a second, and who was let in once a minute.
 pub struct AuthLog {

@@ -1,5 +1,5 @@
-//! Who may do what: API keys; people, their passkeys and sessions; OAuth clients, what people and owners grant them, and the
-//! tokens that come of it.
+//! Who may do what: API keys; people, their passkeys and sessions; resource servers, ours and those of others; OAuth clients,
+//! what people and owners grant them, and the tokens that come of it.
 //!
 //! What must stay true: a key's text leaves the process once and is stored nowhere; garbage is refused without asking the
 //! database; a revocation holds when it is answered; every change of a credential commits with its audit entry.

@@ -20,25 +20,41 @@ const SWEEPS: u32 = 3600;
 
 /// Writes until `shutdown`, and once more then. One task per process.
 pub async fn upkeep(keys: Arc<Keys>, log: Arc<AuthLog>, shutdown: impl Future<Output = ()>) {
-    let mut shutdown = pin!(shutdown);
-    let mut ticks = interval(FAILURES);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut tick: u32 = 0;
+    let (keys, log) = (&*keys, &*log);
+    every(FAILURES, shutdown, || {
+        tick = tick.wrapping_add(1);
+        let now = tick;
+        async move {
+            write(keys, log, now.is_multiple_of(USES), now.is_multiple_of(ISSUES)).await;
+            if now.is_multiple_of(SWEEPS)
+                && let Err(error) = keys.sweep().await
+            {
+                tracing::warn!(%error, "what is over by itself is still remembered");
+            }
+        }
+    })
+    .await;
+    write(keys, log, true, true).await;
+}
+
+/// Does `work` at once and then after each `period`, until `shutdown`; never twice at a time.
+pub(crate) async fn every<Work: Future<Output = ()>>(
+    period: Duration,
+    shutdown: impl Future<Output = ()>,
+    mut work: impl FnMut() -> Work,
+) {
+    let mut shutdown = pin!(shutdown);
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
-            () = &mut shutdown => break,
+            () = &mut shutdown => return,
             _ = ticks.tick() => {}
         }
-        tick = tick.wrapping_add(1);
-        write(&keys, &log, tick.is_multiple_of(USES), tick.is_multiple_of(ISSUES)).await;
-        if tick.is_multiple_of(SWEEPS)
-            && let Err(error) = keys.sweep().await
-        {
-            tracing::warn!(%error, "revoked tokens, used assertions and unused clients that are over are still remembered");
-        }
+        work().await;
     }
-    write(&keys, &log, true, true).await;
 }
 
 async fn write(keys: &Keys, log: &AuthLog, uses_too: bool, issues_too: bool) {

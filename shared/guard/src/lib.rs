@@ -1,5 +1,6 @@
 //! What stands before every handler of every resource server: from a bearer token to a [`Caller`] with the scope in its
-//! type, strict JSON, problem documents, request ids, security headers, the access log and the accept loop.
+//! type, strict JSON, problem documents, request ids, security headers, the access log and the accept loop. [`remote`] finds
+//! out who holds a token or a key where the issuer is another process.
 //!
 //! What must stay true: no handler with a [`Caller`] runs unauthenticated, no answer tells more about a credential than its
 //! holder knows, and nothing here buffers an answer.

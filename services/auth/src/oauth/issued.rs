@@ -5,6 +5,7 @@
 //! they are only counted. A node that is killed takes the last minute's with it.
 
 use {
+    crate::auth_log::too_many,
     portreeve_kernel::{AgentId, OwnerId, ProjectId, Timestamp},
     portreeve_oauth::AccessClaims,
     portreeve_store::{AuditEntry, Database, StoreError},
@@ -136,15 +137,7 @@ fn entries(waiting: &Waiting) -> Vec<AuditEntry> {
     let mut all: Vec<(&Kind, &Made)> = waiting.different.iter().collect();
     all.sort_by_key(|(_, made)| (made.first_at, &made.first_token));
     let mut entries: Vec<AuditEntry> = all.into_iter().map(entry).collect();
-    entries.extend(waiting.beyond.map(|(since, count)| AuditEntry {
-        at: since,
-        kind: KIND.into(),
-        actor: "several".to_owned(),
-        owner: None,
-        project: None,
-        subject: "several".to_owned(),
-        data: json!({ "reason": "too_many_to_tell_apart", "count": count }),
-    }));
+    entries.extend(waiting.beyond.map(|(since, count)| too_many(KIND, since, count)));
     entries
 }
 

@@ -10,7 +10,7 @@ mod rotate;
 pub(crate) use rotate::{Fresh, Rotated, Rotation};
 
 use {
-    crate::token,
+    crate::{token, upkeep::every},
     chacha20poly1305::{
         XChaCha20Poly1305,
         aead::{Aead, Payload},
@@ -24,17 +24,13 @@ use {
     std::{
         fmt,
         future::Future,
-        pin::pin,
         sync::{
             Arc, PoisonError, RwLock,
             atomic::{AtomicU64, Ordering::SeqCst},
         },
         time::Duration,
     },
-    tokio::{
-        sync::Mutex,
-        time::{Instant, MissedTickBehavior, interval},
-    },
+    tokio::{sync::Mutex, time::Instant},
     zeroize::Zeroizing,
 };
 
@@ -354,19 +350,12 @@ impl SigningKeys {
 
     /// [`SigningKeys::look_after`] every few seconds until `shutdown`. One task per process.
     pub async fn upkeep(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
-        let mut shutdown = pin!(shutdown);
-        let mut ticks = interval(LOOKS);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut shutdown => break,
-                _ = ticks.tick() => {}
-            }
+        every(LOOKS, shutdown, || async {
             if let Err(error) = self.look_after().await {
                 tracing::error!(%error, "the signing keys are used as they were last seen");
             }
-        }
+        })
+        .await;
     }
 
     fn ring(&self) -> Arc<Ring> {

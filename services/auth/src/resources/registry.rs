@@ -4,21 +4,20 @@
 //! What must stay true: a server that was removed on this node is not known here any more when that is answered.
 
 use {
-    crate::resources::{rows, server::ResourceServer},
+    crate::{
+        resources::{rows, server::ResourceServer},
+        upkeep::every,
+    },
     portreeve_kernel::{Principal, ResourceServerId, Role, Scope, ScopeSet},
     portreeve_oauth::Resource,
     portreeve_policy::roles,
     portreeve_store::{Database, StoreError},
     std::{
         future::Future,
-        pin::pin,
         sync::{Arc, PoisonError, RwLock},
         time::Duration,
     },
-    tokio::{
-        sync::Mutex,
-        time::{MissedTickBehavior, interval},
-    },
+    tokio::sync::Mutex,
 };
 
 /// How often each node looks which there are. What another node removed gets tokens for as long at most.
@@ -138,19 +137,12 @@ impl Registry {
 
     /// [`Registry::look`] every few seconds until `shutdown`.
     pub(crate) async fn upkeep(&self, shutdown: impl Future<Output = ()>) {
-        let mut shutdown = pin!(shutdown);
-        let mut ticks = interval(LOOKS);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut shutdown => break,
-                _ = ticks.tick() => {}
-            }
+        every(LOOKS, shutdown, || async {
             if let Err(error) = self.look().await {
                 tracing::error!(%error, "the resource servers are those that were last seen");
             }
-        }
+        })
+        .await;
     }
 }
 
