@@ -163,6 +163,14 @@ codes! {
     TransactionFailed "TRANSACTION_FAILED" 409 false Medium "Failed on chain", "Nothing was spent. Read the transaction for the chain's reason and decide anew.";
     TransactionExpired "TRANSACTION_EXPIRED" 409 true - "Never landed and never will", "Nothing was spent. Pay again under a new Idempotency-Key.";
 
+    VaultNotFound "VAULT_NOT_FOUND" 404 false - "Not in the vault", "Look it up with a search or a list; ids and paths are compared exactly.";
+    VaultNoteChanged "VAULT_NOTE_CHANGED" 412 false - "The note has changed since", "Read it again and repeat the change on its newest revision, which is its ETag.";
+    VaultRevisionMissing "VAULT_REVISION_MISSING" 428 false - "If-Match missing", "Send `If-Match` with the ETag of the note as you read it.";
+    VaultRuleBroken "VAULT_RULE_BROKEN" 422 false - "The vault's rules do not allow it", "Correct the fields listed in `violations`.";
+    VaultConflict "VAULT_CONFLICT" 409 false - "Not possible as the vault is", "`detail` says what stands in the way.";
+    VaultIndexing "VAULT_INDEXING" 503 true - "Full text still being read", "Try again after the `Retry-After` seconds; lists and reads work meanwhile.";
+    VaultUnavailable "VAULT_UNAVAILABLE" 503 true High "The vault's disk does not answer", "Try again later; nothing was changed.";
+
     SystemInternalError "SYSTEM_INTERNAL_ERROR" 500 true - "Internal error", "Try again with the same Idempotency-Key; report the requestId if it stays.";
     SystemSignerUnavailable "SYSTEM_SIGNER_UNAVAILABLE" 503 true Critical "Signer not available", "Try again later with the same Idempotency-Key.";
     SystemRpcUnavailable "SYSTEM_RPC_UNAVAILABLE" 503 true High "Chain not reachable", "Try again later with the same Idempotency-Key.";

@@ -44,7 +44,7 @@ pub use health::Health;
 pub use json::Json;
 pub use limit::{Limiter, Limits};
 pub use origin::{Origin, OriginError, Origins, WebOrigin, WebOriginError};
-pub use page::{Page, Paging, PagingQuery};
+pub use page::{Listing, Page, Paging, PagingQuery};
 pub use path::{Id, Noun, not_found};
 pub use portreeve_kernel::{Network, NetworkError};
 pub use problem::{Problem, ProblemDocument};

@@ -65,12 +65,58 @@ impl<T> Page<T> {
 impl<T: Serialize> IntoResponse for Page<T> {
     fn into_response(self) -> Response {
         let next = self.cursor.clone();
-        let mut response = Json(self).into_response();
-        if let Some(cursor) = next {
-            response.extensions_mut().insert(NextPage(cursor));
-        }
-        response
+        with_next(Json(self).into_response(), next)
     }
+}
+
+/// One page of a list whose length is known, as those servers answer whose JSON is in snake case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Listing<T> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// How many there are on all pages.
+    pub total: usize,
+    /// Ask with it for the page after this one; null on the last page. Its content is ours and may change.
+    pub cursor: Option<String>,
+    /// True when there is a page after this one.
+    pub has_more: bool,
+}
+
+impl<T> Listing<T> {
+    /// The page that `paging` asks for of a whole list in the order of its keys. `key` tells where an item stands; the page
+    /// begins after the key that the page before ended with, also when that item has gone meanwhile.
+    #[must_use]
+    pub fn cut<I>(all: &[I], paging: &Paging, key: impl Fn(&I) -> &str, show: impl FnMut(&I) -> T) -> Self {
+        let from = paging
+            .after()
+            .map_or(0, |after| all.partition_point(|item| key(item) <= after));
+        let limit = usize::try_from(paging.limit()).unwrap_or(usize::MAX);
+        let rest = all.get(from..).unwrap_or_default();
+        let page = rest.get(..limit).unwrap_or(rest);
+        let has_more = page.len() < rest.len();
+        let last = page.last().filter(|_| has_more);
+        Self {
+            items: page.iter().map(show).collect(),
+            total: all.len(),
+            cursor: last.map(|last| URL_SAFE_NO_PAD.encode(key(last))),
+            has_more,
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Listing<T> {
+    fn into_response(self) -> Response {
+        let next = self.cursor.clone();
+        with_next(Json(self).into_response(), next)
+    }
+}
+
+/// Has the gate say where the next page is.
+fn with_next(mut response: Response, cursor: Option<String>) -> Response {
+    if let Some(cursor) = cursor {
+        response.extensions_mut().insert(NextPage(cursor));
+    }
+    response
 }
 
 /// The cursor of the next page, for the gate to make a `Link` header of.
@@ -179,6 +225,24 @@ mod tests {
         assert_eq!((page.items.as_slice(), page.has_more), (["a", "b"].as_slice(), true));
         let next = paging(None, page.cursor.as_deref()).unwrap();
         assert_eq!(next.after(), Some("after b"));
+    }
+
+    #[test]
+    fn a_page_of_a_whole_list_begins_after_a_key_also_when_that_has_gone() {
+        let page = |all: &[&'static str], cursor: Option<&str>| {
+            Listing::cut(all, &paging(Some(2), cursor).unwrap(), |key| key, |item| *item)
+        };
+        let first = page(&["a", "b", "c"], None);
+        assert_eq!(
+            (first.items.as_slice(), first.total, first.has_more),
+            (["a", "b"].as_slice(), 3, true)
+        );
+        let last = page(&["a", "c"], first.cursor.as_deref());
+        assert_eq!(
+            (last.items.as_slice(), last.cursor, last.has_more),
+            (["c"].as_slice(), None, false)
+        );
+        assert_eq!(page(&[], None).items.len(), 0);
     }
 
     #[test]

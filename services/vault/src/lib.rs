@@ -1,0 +1,93 @@
+//! The public vault: a team's Markdown knowledge, its entities and how they stand to one another, read and written under
+//! scopes by people, programs and models.
+//!
+//! What must stay true: a request sees one moment of the vault; what a scope may not see never reaches a serializer, and
+//! no search, count or link tells of it; a file is the old one or the new one, whoever writes and whatever crashes.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a test that fails may panic"
+    )
+)]
+
+mod http;
+mod open;
+pub mod scopes;
+
+pub use {
+    http::router,
+    open::{Open, OpenError, Place},
+};
+
+use {
+    portreeve_guard::{Gate, Origin},
+    portreeve_kernel::{Clock, Entropy, control::CredentialCheck},
+    portreeve_notes::{Snapshot, Vault as Notes},
+    portreeve_pages::Visitors,
+    portreeve_store::{Database, StoreError, Tx},
+    std::{fmt, path::PathBuf, sync::Arc},
+};
+
+/// What the vault needs from the house.
+#[derive(Clone)]
+pub struct Parts {
+    /// The notes, and what finds them.
+    pub open: Arc<Open>,
+    /// Who may come in.
+    pub gate: Gate,
+    /// Where the audit log is.
+    pub database: Database,
+    /// The wall's time.
+    pub clock: Arc<dyn Clock>,
+    /// For ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Whether a credential is still good when an act commits.
+    pub checks: Arc<dyn CredentialCheck<Tx, StoreError>>,
+    /// Who is signed in, for our pages.
+    pub visitors: Arc<dyn Visitors>,
+    /// The git repository that each write is committed to, when it is.
+    pub git: Option<PathBuf>,
+}
+
+/// The vault service. Cheap to clone; the state of its router.
+#[derive(Clone)]
+pub struct Vault(Arc<Parts>);
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+impl Vault {
+    /// Makes the service.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The vault at this moment. One request asks once.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.notes().snapshot()
+    }
+
+    pub(crate) fn notes(&self) -> &Arc<Notes> {
+        self.0.open.notes()
+    }
+}
+
+impl axum::extract::FromRef<Vault> for Gate {
+    fn from_ref(vault: &Vault) -> Self {
+        vault.0.gate.clone()
+    }
+}
+
+impl axum::extract::FromRef<Vault> for Origin {
+    fn from_ref(vault: &Vault) -> Self {
+        vault.0.visitors.origin()
+    }
+}

@@ -1,0 +1,206 @@
+//! A vault that is open: its notes, kept up with the disk, and the full text that follows them.
+//!
+//! Lists and reads are there when [`Open::at`] answers. The full text comes afterwards, in the background; until then a
+//! search says so.
+
+use {
+    portreeve_notes::{
+        Index, IndexError, Limits, Progress, Root, RootError, Snapshot, Vault, VaultError, Watch, WatchError,
+    },
+    std::{
+        fs, io,
+        path::{Path, PathBuf},
+        sync::{
+            Arc, Mutex, PoisonError,
+            atomic::{AtomicBool, Ordering},
+            mpsc,
+        },
+        thread::{self, JoinHandle},
+    },
+};
+
+/// Where a vault lies, and where what is derived from it is kept.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The vault.
+    pub root: Root,
+    /// A folder of ours, outside of it.
+    pub state: PathBuf,
+}
+
+/// Why a vault is not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Where it lies.
+    #[error(transparent)]
+    Root(#[from] RootError),
+    /// Its files.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Its full text.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Seeing what changes.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// The folder of ours.
+    #[error("`{}` cannot be used to keep what was read of the vault", path.display())]
+    State {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The folder of ours lies in the vault, and its files would be notes.
+    #[error("`{}` lies in the vault", .0.display())]
+    StateInVault(PathBuf),
+}
+
+/// See the top of this file. Ends its threads when it is dropped.
+pub struct Open {
+    notes: Arc<Vault>,
+    text: Arc<Text>,
+    state: PathBuf,
+    /// First, so that nobody tells of changes any more when the rest ends.
+    watch: Mutex<Option<Watch>>,
+    follower: Mutex<Option<(mpsc::Sender<Told>, JoinHandle<()>)>>,
+}
+
+enum Told {
+    Changed(Arc<Snapshot>),
+    Over,
+}
+
+/// The full text, and whether it ever held all of the vault.
+struct Text {
+    index: Index,
+    ready: AtomicBool,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Open {
+    /// Reads what changed since the last time, and begins to watch. It reads files: not for a thread that answers requests.
+    ///
+    /// # Errors
+    /// [`OpenError`]. A note that cannot be read is a finding and no error.
+    pub fn at(place: Place, tell: &(dyn Fn(Progress) + Sync)) -> Result<Self, OpenError> {
+        let Place { root, state } = place;
+        let unusable = |source| OpenError::State {
+            path: state.clone(),
+            source,
+        };
+        fs::create_dir_all(&state).map_err(unusable)?;
+        if fs::canonicalize(&state).map_err(unusable)?.starts_with(root.path()) {
+            return Err(OpenError::StateInVault(state));
+        }
+        let notes = Arc::new(Vault::open_kept(&root, Limits::default(), &kept(&state), tell)?);
+        let text = Arc::new(Text {
+            index: Index::at(&state.join("text"))?,
+            ready: AtomicBool::new(false),
+        });
+        let (told, changes) = mpsc::channel();
+        let follower = {
+            let (notes, text, state) = (Arc::clone(&notes), Arc::clone(&text), state.clone());
+            let follow = move || follow(&notes, &text, &state, &changes);
+            thread::Builder::new()
+                .name("vault-text".to_owned())
+                .spawn(follow)
+                .map_err(unusable)?
+        };
+        let tells = told.clone();
+        let watch = Watch::start(Arc::clone(&notes), move |snapshot| {
+            // Nobody listens any more when the server ends.
+            let _ = tells.send(Told::Changed(Arc::clone(snapshot)));
+        })?;
+        Ok(Self {
+            notes,
+            text,
+            state,
+            watch: Mutex::new(Some(watch)),
+            follower: Mutex::new(Some((told, follower))),
+        })
+    }
+
+    /// The notes.
+    #[must_use]
+    pub const fn notes(&self) -> &Arc<Vault> {
+        &self.notes
+    }
+
+    /// The full text; `None` until it has been read once.
+    #[must_use]
+    pub fn text(&self) -> Option<&Index> {
+        self.text.ready.load(Ordering::Acquire).then_some(&self.text.index)
+    }
+
+    /// The folder of ours.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Has the full text follow a change of our own at once, which the watch would see a moment later.
+    pub fn changed(&self, snapshot: &Arc<Snapshot>) {
+        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((told, _)) = &*follower {
+            let _ = told.send(Told::Changed(Arc::clone(snapshot)));
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        drop(self.watch.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some((told, thread)) = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = told.send(Told::Over);
+            let _ = thread.join();
+        }
+        if let Err(error) = self.notes.keep(&kept(&self.state)) {
+            tracing::warn!(%error, "the next start reads all of the vault again");
+        }
+    }
+}
+
+fn kept(state: &Path) -> PathBuf {
+    state.join("notes")
+}
+
+/// Follows the vault until it is over.
+fn follow(notes: &Vault, text: &Text, state: &Path, changes: &mpsc::Receiver<Told>) {
+    let mut next = Some(notes.snapshot());
+    while let Some(snapshot) = next {
+        let first = !text.ready.load(Ordering::Acquire);
+        match text.index.follow(notes, &snapshot, &|_| {}) {
+            Ok(()) if first => {
+                text.ready.store(true, Ordering::Release);
+                tracing::info!(notes = snapshot.notes().len(), "the full text of the vault is there");
+                if let Err(error) = notes.keep(&kept(state)) {
+                    tracing::warn!(%error, "the next start reads all of the vault again");
+                }
+            }
+            Ok(()) => {}
+            Err(error) => tracing::error!(%error, "the full text of the vault is what it was"),
+        }
+        next = match changes.recv() {
+            Ok(Told::Changed(changed)) => Some(changed),
+            Ok(Told::Over) | Err(_) => None,
+        };
+        // Only the newest of those that came meanwhile.
+        while let Ok(newer) = changes.try_recv() {
+            next = match newer {
+                Told::Changed(changed) => Some(changed),
+                Told::Over => None,
+            };
+            if next.is_none() {
+                return;
+            }
+        }
+    }
+}
