@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) chain: Chain,
     /// Where the signer is.
     pub(crate) signer: Signer,
+    /// Where the notes are that people and models read.
+    pub(crate) vault: Vault,
     /// What is logged.
     pub(crate) log: Log,
 }
@@ -113,6 +115,16 @@ pub(crate) struct Signer {
     pub(crate) binary: Option<PathBuf>,
 }
 
+/// Where the notes are that people and models read.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Vault {
+    /// A folder of Markdown notes. When absent, there is no vault.
+    pub(crate) root: Option<PathBuf>,
+    /// Whether each change is committed to the git repository that the folder is.
+    pub(crate) git: bool,
+}
+
 /// What is logged, to standard error.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -170,6 +182,8 @@ pub(crate) struct Flags {
     pub(crate) listen: Option<SocketAddr>,
     /// `--signer-bin`
     pub(crate) signer_binary: Option<PathBuf>,
+    /// `--vault-root`
+    pub(crate) vault_root: Option<PathBuf>,
 }
 
 /// Why there are no settings to start with.
@@ -236,6 +250,9 @@ impl Config {
         if flags.signer_binary.is_some() {
             config.signer.binary = flags.signer_binary;
         }
+        if flags.vault_root.is_some() {
+            config.vault.root = flags.vault_root;
+        }
         config.check()?;
         Ok(config)
     }
@@ -248,6 +265,9 @@ impl Config {
         let is_plain = self.server.origin.as_ref().is_some_and(|origin| !origin.is_https());
         if is_plain && self.server.tls != Tls::Off {
             return refuse("`server.origin` begins with `http:`, and `server.tls` is not \"off\"");
+        }
+        if self.vault.git && self.vault.root.is_none() {
+            return refuse("`vault.git` is on, and `vault.root` does not say where the vault lies");
         }
         if self.chain.rpc.is_empty() {
             return refuse("`chain.rpc` is empty, and without a chain there are no wallets");
@@ -348,6 +368,12 @@ rpc = [{rpc}]
 # The socket of a signer that somebody else runs. When absent, `serve` starts one.
 # socket = \"/run/portreeve/signer.sock\"
 
+[vault]
+# A folder of Markdown notes that people and models read. When absent: there is no vault.
+# root = \"/srv/vault\"
+# Commit each change to the git repository that the folder is.
+# git = true
+
 [log]
 # filter = \"info,access=warn\"
 # json = true
@@ -436,6 +462,7 @@ mod tests {
             "[chain]\nrpc = []\n",
             "[chain]\nrelease_min_operators = 2\n",
             "[chain]\nrelease_min_operators = 0\n",
+            "[vault]\ngit = true\n",
         ] {
             assert!(load(file, &[]).unwrap_err().contains("contradict"), "{file}");
         }
@@ -518,7 +545,7 @@ mod tests {
             .map(|line| line.split("    when absent").next().unwrap())
             .collect();
         let config = load(&used.join("\n"), &[]).unwrap();
-        assert!(config.log.json && config.signer.socket.is_some() && config.database.url.is_some());
+        assert!(config.log.json && config.signer.socket.is_some() && config.database.url.is_some() && config.vault.git);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod certificate;
 mod chain;
 mod files;
 mod parts;
+mod vault;
 
 use {
     crate::{
@@ -108,6 +109,7 @@ pub(crate) async fn examine(patient: &Patient, now_looking_at: impl Fn(&str)) ->
     };
     found.extend(certificate::look(patient, config));
     found.push(parts::clients(config));
+    found.extend(vault::look(&config.vault));
     now_looking_at("programs");
     found.push(parts::programs(config).await);
     now_looking_at("the database");

@@ -126,6 +126,11 @@ impl Home {
         self.tls().join("server.pem")
     }
 
+    /// What is kept of the vault's notes, so that the next start need not read all of them.
+    pub(crate) fn vault(&self) -> PathBuf {
+        self.0.join("vault")
+    }
+
     /// Locked by the server that runs on this folder, and its name.
     pub(crate) fn node(&self) -> PathBuf {
         self.0.join("node")

@@ -7,6 +7,7 @@ mod cluster;
 mod health;
 mod metrics;
 mod node;
+mod vault;
 
 pub(crate) use api::document;
 
@@ -26,7 +27,7 @@ use {
     node::{Node, NodeError},
     portreeve_auth::{
         Agents, Auth, AuthLog, Bearers, Issuer, Keys, People, SealKey, SigningError, SigningKeys, Strangers, Tokens,
-        wallet_face,
+        faces,
     },
     portreeve_chain::Programs,
     portreeve_guard::{
@@ -40,6 +41,7 @@ use {
         Database, StoreError,
         tenancy::{self, Project},
     },
+    portreeve_vault::{Open, OpenError, Vault},
     portreeve_wallet::{Parts, Wallet, ports::Signer, signer_client::SignerClient},
     std::{io, net::SocketAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration},
     tokio::{
@@ -74,6 +76,9 @@ pub(crate) enum ServeError {
     /// The chain.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The vault.
+    #[error("the vault: {0}")]
+    Vault(#[from] OpenError),
     /// The data folder.
     #[error(transparent)]
     File(#[from] FileError),
@@ -175,8 +180,11 @@ async fn begin(
         }
     };
     let signer = client(&database, socket.clone()).await?;
+    let vault = vault::open(&config.vault, home).await?;
     let parts = HouseParts {
         strangers,
+        git: config.vault.git.then(|| config.vault.root.clone()).flatten(),
+        vault,
         database: database.clone(),
         chain: Arc::new(chain),
         signer: Arc::new(signer),
@@ -260,6 +268,8 @@ struct HouseParts {
     origins: Origins,
     seal: SealKey,
     strangers: Strangers,
+    vault: Option<Arc<Open>>,
+    git: Option<PathBuf>,
 }
 
 /// The services, joined.
@@ -290,6 +300,8 @@ impl House {
             origins,
             seal,
             strangers,
+            vault,
+            git,
         } = parts;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let keys = Arc::new(Keys::new(
@@ -298,7 +310,7 @@ impl House {
             Arc::clone(&entropy),
             origin.clone(),
         ));
-        keys.open_registry().await?;
+        keys.open_registry(vault.is_some()).await?;
         let audit_log = Arc::new(AuthLog::new(time.clock()));
         let needs = Needs {
             database: database.clone(),
@@ -319,10 +331,27 @@ impl House {
             // For request ids.
             entropy: Arc::new(NamesEntropy),
             proxies,
-            faces: vec![wallet_face(&origin, &["/api/v1", "/mcp"])],
+            faces: faces(&origin),
             https_only: origin.is_https() && !origin.is_loopback(),
         });
         let people = Arc::new(People::new(&keys, seal));
+        // Keys are the same; tokens are made for one of the two and good for no other.
+        let vault = vault.map(|open| {
+            let gate = gate.beside(Arc::new(Bearers {
+                keys: Arc::clone(&keys),
+                tokens: Tokens::of_vault(&keys, Arc::clone(&signing)),
+            }));
+            Vault::new(portreeve_vault::Parts {
+                open,
+                gate,
+                database: database.clone(),
+                clock: time.wall(),
+                entropy: Arc::clone(&entropy),
+                checks: Arc::clone(&keys) as _,
+                visitors: Arc::clone(&people) as _,
+                git,
+            })
+        });
         let wallet = Wallet::new(Parts {
             database,
             gate: gate.clone(),
@@ -357,7 +386,7 @@ impl House {
         };
         #[cfg(feature = "conformance")]
         let models = crate::conformance::endpoints(&gate, &origins, &wallet, &is_ending, &SystemEntropy);
-        let router = api::router(auth, wallet.clone(), needs, metrics)?.merge(models);
+        let router = api::router(auth, wallet.clone(), vault, needs, metrics)?.merge(models);
         let router = gate.protect(router);
         Ok(Self {
             wallet,

@@ -16,6 +16,7 @@ use {
     base64::{Engine, prelude::BASE64_STANDARD},
     portreeve_chain::{AgentKeys, AgentWallet, Programs},
     portreeve_kernel::{AgentId, proof::Challenge},
+    portreeve_notes::testing::Plan,
     portreeve_policy::{AgentPolicy, approval_challenge},
     portreeve_signing::{key::SecretKey, protocol::Enrolment, resume_challenge, sealed::KeyFile},
     serde_json::{Value, json},
@@ -93,9 +94,13 @@ impl Agent {
 }
 
 impl Estate {
-    /// A new house with the server running.
+    /// A new house with the server running, and a small vault.
     pub fn open() -> Self {
-        Self::of(House::open())
+        let plan = Plan {
+            entities: 40,
+            ..Plan::default()
+        };
+        Self::of(House::with_vault(&plan).0)
     }
 
     /// The owner's side of a house whose signer runs.

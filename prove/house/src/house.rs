@@ -20,6 +20,7 @@ pub use {
 
 use {
     portreeve_kernel::Address,
+    portreeve_notes::testing::{Manifest, Plan},
     serde_json::{Value, json},
     std::{
         path::{Path, PathBuf},
@@ -114,6 +115,28 @@ impl House {
         let mut house = Self::built();
         house.serve(&[]);
         house
+    }
+
+    /// Set up and running with a vault that was made up by this plan.
+    pub fn with_vault(plan: &Plan) -> (Self, Manifest) {
+        let mut house = Self::built();
+        let manifest = plan.write(house.folder.path()).unwrap();
+        house.says_where_the_vault_is();
+        house.serve(&[]);
+        (house, manifest)
+    }
+
+    /// Where the vault's notes lie.
+    pub fn notes(&self) -> PathBuf {
+        self.folder.path().join("notes")
+    }
+
+    /// In the settings, so that it is there after a restart too.
+    fn says_where_the_vault_is(&self) {
+        let file = self.home().join("portreeve.toml");
+        let settings = std::fs::read_to_string(&file).unwrap();
+        let (before, after) = settings.split_once("# root = \"/srv/vault\"\n").unwrap();
+        std::fs::write(&file, format!("{before}root = {:?}\n{after}", self.notes())).unwrap();
     }
 
     /// The data folder. Its name has a space in it, because somebody's will.

@@ -32,7 +32,7 @@ pub struct Keys {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) origin: Origin,
-    pub(crate) audience: Box<str>,
+    pub(crate) audience: Arc<str>,
     pub(crate) cache: Recent<Arc<Entry>>,
     pub(crate) recent_oauth: Arc<RecentOauth>,
     /// The resource servers that tokens are made for.

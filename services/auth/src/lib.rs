@@ -39,9 +39,8 @@ pub use {
     issue::{CreatedKey, NewKey, first_key},
     keys::{Agents, Keys},
     oauth::{
-        Issuer, Strangers, Tokens,
+        Issuer, Strangers, Tokens, faces,
         signing::{SealKey, SigningError, SigningKeys},
-        wallet_face,
     },
     people::{
         People,
@@ -134,6 +133,7 @@ pub fn issuer_router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::oauth::documents::server))
         .routes(routes!(http::oauth::documents::root))
         .routes(routes!(http::oauth::documents::wallet))
+        .routes(routes!(http::oauth::documents::vault))
         .routes(routes!(http::oauth::documents::jwks))
         .routes(routes!(http::oauth::token::request))
         .routes(routes!(http::oauth::device::begin))

@@ -30,7 +30,7 @@ pub(crate) mod tokens;
 
 pub(crate) use issue::{IssueError, Issued};
 pub use {
-    issuer::{Issuer, Strangers, wallet_face},
+    issuer::{Issuer, Strangers, faces},
     tokens::Tokens,
 };
 

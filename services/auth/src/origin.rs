@@ -8,6 +8,9 @@ pub(crate) trait Addresses {
     /// tokens are good for the API beside it.
     fn wallet(&self) -> String;
 
+    /// What tokens for the vault are made for, in the same way.
+    fn vault(&self) -> String;
+
     /// Where tokens are asked for.
     fn token_endpoint(&self) -> String;
 }
@@ -15,6 +18,10 @@ pub(crate) trait Addresses {
 impl Addresses for Origin {
     fn wallet(&self) -> String {
         self.at("/mcp")
+    }
+
+    fn vault(&self) -> String {
+        self.at("/vault/mcp")
     }
 
     fn token_endpoint(&self) -> String {

@@ -160,7 +160,10 @@ impl Drop for Open {
         drop(self.watch.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some((told, thread)) = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = told.send(Told::Over);
-            let _ = thread.join();
+            // A first reading takes long, and is begun again by whoever starts next.
+            if self.text().is_some() {
+                let _ = thread.join();
+            }
         }
         if let Err(error) = self.notes.keep(&kept(&self.state)) {
             tracing::warn!(%error, "the next start reads all of the vault again");

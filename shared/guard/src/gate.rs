@@ -184,6 +184,7 @@ impl<'a> Refusal<'a> {
 }
 
 /// What a gate is made of.
+#[derive(Clone)]
 pub struct GateParts {
     /// Finds out who a token speaks for.
     pub authenticator: Arc<dyn Authenticate>,
@@ -242,6 +243,16 @@ impl Gate {
     #[must_use]
     pub fn new(parts: GateParts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// A gate in the same wall for another resource server, whose tokens are read by `authenticator`; everything else is
+    /// this one's. What goes through it is protected by [`Gate::protect`] of either.
+    #[must_use]
+    pub fn beside(&self, authenticator: Arc<dyn Authenticate>) -> Self {
+        Self::new(GateParts {
+            authenticator,
+            ..GateParts::clone(&self.0)
+        })
     }
 
     /// Stands before `router`, whose state is already given. Call it once, last, on the whole server's router: routes that

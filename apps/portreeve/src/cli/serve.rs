@@ -28,6 +28,7 @@ const AFTER_HELP: &str = "\
 Examples:
   portreeve serve
   portreeve serve --listen 127.0.0.1:0                     any free port; it is printed
+  portreeve serve --vault-root ~/notes                     with a vault
   PORTREEVE__LOG__FILTER=debug portreeve serve
 
 SIGTERM and SIGINT stop it once what is under way is done.";
@@ -43,12 +44,17 @@ pub(super) struct ServeArgs {
     /// The signer's program [default: portreeve-signer beside this one]
     #[arg(long, value_name = "FILE", env = "PORTREEVE_SIGNER_BIN")]
     signer_bin: Option<PathBuf>,
+
+    /// A folder of Markdown notes to serve as the vault
+    #[arg(long, value_name = "FOLDER")]
+    vault_root: Option<PathBuf>,
 }
 
 pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), CliError> {
     let flags = Flags {
         listen: args.listen,
         signer_binary: args.signer_bin,
+        vault_root: args.vault_root,
     };
     let config = context.config(flags)?;
     let scheme = match config.server.tls {

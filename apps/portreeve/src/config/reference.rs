@@ -174,6 +174,21 @@ const SETTINGS: &[Setting] = &[
         about: "The signer's program to start. When absent: `portreeve-signer` beside `portreeve`",
     },
     Setting {
+        key: "vault.root",
+        default: None,
+        example: "\"/srv/vault\"",
+        flag: Some("--vault-root"),
+        about: "The folder of Markdown notes that is the vault. It is never guessed. When absent: there is no vault",
+    },
+    Setting {
+        key: "vault.git",
+        default: Some("false"),
+        example: "true",
+        flag: None,
+        about: "Whether each change to a note is committed to the git repository that the folder is, with the caller as its \
+                author",
+    },
+    Setting {
         key: "log.filter",
         default: Some("\"info\""),
         example: "\"info,access=warn\"",

@@ -7,6 +7,7 @@ use {
     },
     axum::{Router, body::Bytes, http::header, routing::get},
     portreeve_auth::Auth,
+    portreeve_vault::Vault,
     portreeve_wallet::Wallet,
     utoipa::{OpenApi, openapi::OpenApi as Description},
     utoipa_axum::{router::OpenApiRouter, routes},
@@ -14,6 +15,9 @@ use {
 
 /// Where the services are.
 const SERVICES: &str = "/api/v1";
+
+/// Where the vault is.
+const VAULT: &str = "/vault/api/v1";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,6 +34,8 @@ const SERVICES: &str = "/api/v1";
         (name = "users", description = "People who sign in"),
         (name = "pages", description = "Pages for people, and what their script asks for. No part of the API: they may change"),
         (name = "oauth", description = "Access tokens, as the OAuth RFCs have them"),
+        (name = "vault", description = "The vault: notes, entities, how they stand to one another. Members are called as in front matter. \
+                                        Not served where the settings name no vault"),
         (name = "operations", description = "How the server is"),
     ),
     paths(description_itself),
@@ -51,6 +57,7 @@ fn description_itself() {}
 struct Routes {
     auth: OpenApiRouter<Auth>,
     wallet: OpenApiRouter<Wallet>,
+    vault: OpenApiRouter<Vault>,
     issuer: OpenApiRouter<Auth>,
     pages: OpenApiRouter<Auth>,
     wallet_pages: OpenApiRouter<Wallet>,
@@ -64,6 +71,7 @@ impl Routes {
         Self {
             auth: portreeve_auth::router(),
             wallet: portreeve_wallet::router(),
+            vault: portreeve_vault::router(),
             issuer: portreeve_auth::issuer_router(),
             pages: portreeve_auth::pages_router(),
             wallet_pages: portreeve_wallet::pages_router(),
@@ -74,10 +82,11 @@ impl Routes {
     }
 
     /// What the services describe, and what there is at the root.
-    fn described(&self) -> ([&Description; 2], [&Description; 6]) {
+    fn described(&self) -> ([&Description; 3], [&Description; 6]) {
         let Self {
             auth,
             wallet,
+            vault,
             issuer,
             pages,
             wallet_pages,
@@ -93,13 +102,13 @@ impl Routes {
             ready.get_openapi(),
             metrics.get_openapi(),
         ];
-        ([auth.get_openapi(), wallet.get_openapi()], at_root)
+        ([auth.get_openapi(), wallet.get_openapi(), vault.get_openapi()], at_root)
     }
 
     fn document(&self) -> Description {
-        let ([auth, wallet], at_root) = self.described();
+        let ([auth, wallet, vault], at_root) = self.described();
         let services = auth.clone().merge_from(wallet.clone());
-        let mut document = Document::openapi().nest(SERVICES, services);
+        let mut document = Document::openapi().nest(SERVICES, services).nest(VAULT, vault.clone());
         for one in at_root {
             document.merge(one.clone());
         }
@@ -117,12 +126,19 @@ pub(crate) fn document() -> Description {
 ///
 /// # Errors
 /// When the document cannot be written.
-pub(super) fn router(state: Auth, own: Wallet, needs: Needs, counted: Metrics) -> Result<Router, serde_json::Error> {
+pub(super) fn router(
+    state: Auth,
+    own: Wallet,
+    notes: Option<Vault>,
+    needs: Needs,
+    counted: Metrics,
+) -> Result<Router, serde_json::Error> {
     let routes = Routes::all();
     let text = Bytes::from(serde_json::to_vec(&routes.document())?);
     let Routes {
         auth,
         wallet,
+        vault,
         issuer,
         pages,
         wallet_pages,
@@ -131,8 +147,13 @@ pub(super) fn router(state: Auth, own: Wallet, needs: Needs, counted: Metrics) -
         metrics,
     } = routes;
     let services = auth.with_state(state.clone()).merge(wallet.with_state(own.clone()));
+    // Without a vault there is no such route; the document is the same everywhere.
+    let vault = notes.map_or_else(OpenApiRouter::new, |notes| {
+        OpenApiRouter::new().nest(VAULT, vault.with_state(notes))
+    });
     let (router, _) = OpenApiRouter::new()
         .nest(SERVICES, services)
+        .merge(vault)
         .merge(issuer.with_state(state.clone()))
         .merge(pages.with_state(state))
         .merge(wallet_pages.with_state(own))

@@ -60,6 +60,8 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
     serve
         .args(["serve", "--listen", "127.0.0.1:0", "--signer-bin"])
         .arg(crate::house::signer());
+    std::fs::create_dir(house.notes()).unwrap();
+    serve.arg("--vault-root").arg(house.notes());
     serve.args(&common);
     let (server, line) = crate::house::Running::start(serve);
     let line: Value = serde_json::from_str(&line).unwrap();

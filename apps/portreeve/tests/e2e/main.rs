@@ -39,3 +39,4 @@ mod roles;
 mod setup;
 mod tls;
 mod tokens;
+mod vault;

@@ -27,13 +27,18 @@ const OFFERS: Offers = Offers {
     ..Offers::NOTHING
 };
 
-/// What the gate of the server at `origin` has to know of its wallet, whose paths begin with `prefixes`.
+/// What the gate of the server at `origin` has to know of its resource servers: their paths, and where each says what it
+/// asks of its callers.
 #[must_use]
-pub fn wallet_face(origin: &Origin, prefixes: &[&str]) -> Face {
-    Face {
-        prefixes: prefixes.iter().map(|prefix| (*prefix).into()).collect(),
-        metadata: ProtectedResource::location(&Resource::configured(&origin.wallet())).into(),
-    }
+pub fn faces(origin: &Origin) -> Vec<Face> {
+    let face = |address: &str, prefixes: [&str; 2]| Face {
+        prefixes: prefixes.map(Into::into).into(),
+        metadata: ProtectedResource::location(&Resource::configured(address)).into(),
+    };
+    vec![
+        face(&origin.wallet(), ["/api/v1", "/mcp"]),
+        face(&origin.vault(), ["/vault/api/v1", "/vault/mcp"]),
+    ]
 }
 
 /// How far clients are let in that nobody of ours made.
@@ -105,11 +110,13 @@ impl Issuer {
     }
 
     /// What it says of itself (RFC 8414). Servers of third parties are not in it: they say themselves whose tokens they
-    /// take, and whoever knows of them asks there; and a program that asks for all that is named here means the wallet.
+    /// take, and whoever knows of them asks there. A program that asks for all the scopes that are named here and for no
+    /// server means the wallet, so they are the wallet's.
     pub(crate) fn metadata(&self) -> ServerMetadata {
         let servers = self.servers();
         let ours = || servers.iter().filter(|server| server.is_ours());
-        let offered = ours().flat_map(|server| server.offered().iter().cloned().collect::<Vec<_>>());
+        let first = ours().take(1);
+        let offered = first.flat_map(|server| server.offered().iter().cloned().collect::<Vec<_>>());
         let resources: Vec<Resource> = ours().map(|server| server.resource.clone()).collect();
         let offers = Offers {
             client_documents: self.documents.are_taken(),

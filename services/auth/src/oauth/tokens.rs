@@ -12,7 +12,7 @@ use {
             RecentOauth,
             signing::{SigningError, SigningKeys},
         },
-        origin::Origin,
+        origin::{Addresses, Origin},
         resources::{ResourceServer, registry::Servers},
         token,
         verify::effective,
@@ -35,7 +35,7 @@ pub struct Tokens {
     clock: Arc<dyn Clock>,
     signing: Arc<SigningKeys>,
     origin: Origin,
-    audience: Box<str>,
+    audience: Arc<str>,
     recent: Arc<RecentOauth>,
 }
 
@@ -49,6 +49,8 @@ impl fmt::Debug for Tokens {
 #[derive(Debug, Clone)]
 pub(crate) struct Verified {
     principal: Arc<Principal>,
+    /// The one resource server that it is for.
+    audience: Arc<str>,
     expires_at: Timestamp,
     /// How often keys had gone when its signature was found right.
     keys_gone: u64,
@@ -72,8 +74,17 @@ impl Tokens {
             clock: Arc::clone(&keys.clock),
             signing,
             origin: keys.origin.clone(),
-            audience: keys.audience.clone(),
+            audience: Arc::clone(&keys.audience),
             recent: Arc::clone(&keys.recent_oauth),
+        }
+    }
+
+    /// For the vault beside it: what is good there is good for nothing here.
+    #[must_use]
+    pub fn of_vault(keys: &Keys, signing: Arc<SigningKeys>) -> Self {
+        Self {
+            audience: keys.origin.vault().into(),
+            ..Self::new(keys, signing)
         }
     }
 
@@ -166,7 +177,8 @@ impl Tokens {
         // Asked before the signature is looked at: what a key signed goes with it.
         let keys_gone = self.signing.gone();
         let known = self.recent.tokens.get(&hash);
-        if let Some(known) = known.filter(|known| known.keys_gone == keys_gone) {
+        let known = known.filter(|known| known.keys_gone == keys_gone && known.audience == self.audience);
+        if let Some(known) = known {
             return known.at(now);
         }
         let unavailable = |error: SigningError| AuthFailure::Unavailable(error.to_string());
@@ -181,6 +193,7 @@ impl Tokens {
         }
         let verified = Verified {
             principal,
+            audience: Arc::clone(&self.audience),
             expires_at: Timestamp::from_seconds(claims.exp),
             keys_gone,
         };

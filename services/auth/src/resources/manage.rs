@@ -34,21 +34,28 @@ impl Keys {
         self.registry.servers()
     }
 
-    /// Registers the wallet, as this server is called today, and reads which servers there are. Until this was done nobody
-    /// gets a token.
+    /// Registers the resource servers of this process, as it is called today, and reads which there are: the wallet, and
+    /// the vault where there is one. Until this was done nobody gets a token.
     ///
     /// # Errors
     /// The store's.
-    pub async fn open_registry(self: &Arc<Self>) -> Result<(), StoreError> {
-        let new = NewServer::wallet(&self.origin);
+    pub async fn open_registry(self: &Arc<Self>, has_vault: bool) -> Result<(), StoreError> {
+        self.register_own(rows::DEFAULT, NewServer::wallet(&self.origin))
+            .await?;
+        if has_vault {
+            self.register_own("vault", NewServer::vault(&self.origin)).await?;
+        }
+        self.registry.look().await.map(|_| ())
+    }
+
+    async fn register_own(self: &Arc<Self>, name: &'static str, new: NewServer) -> Result<(), StoreError> {
         let (keys, at) = (Arc::clone(self), self.now());
         let id = ResourceServerId::new(at, &*self.entropy);
         let unit = async move |tx: &mut Tx| {
-            let wallet = Registrant::Ours("wallet");
-            rows::register(tx, (&id, &new), wallet, &keys.recent_oauth, &*keys.clock).await
+            let ours = Registrant::Ours(name);
+            rows::register(tx, (&id, &new), ours, &keys.recent_oauth, &*keys.clock).await
         };
-        self.db.write::<_, StoreError, _>(unit).await?;
-        self.registry.look().await.map(|_| ())
+        self.db.write::<_, StoreError, _>(unit).await.map(|_| ())
     }
 
     /// Looks every few seconds which servers there are, until `shutdown`. One task per process.

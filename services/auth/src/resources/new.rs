@@ -79,6 +79,17 @@ impl NewServer {
     /// what an agent may hold.
     pub(crate) fn wallet(origin: &Origin) -> Self {
         let admin: ScopeSet = [Scope::ADMIN_ALL].into_iter().collect();
+        Self::ours("Portreeve wallet", &origin.wallet(), &roles::expand(&admin))
+    }
+
+    /// What the vault of the server at `origin` registers as: the scopes that `admin:all` does not imply.
+    pub(crate) fn vault(origin: &Origin) -> Self {
+        let scopes = [Scope::new("mcp:read"), Scope::new("mcp:write")];
+        Self::ours("Portreeve vault", &origin.vault(), &scopes.into_iter().collect())
+    }
+
+    /// One that brings nothing along but what is built in. Who names no scope there means what an agent may hold.
+    fn ours(name: &str, address: &str, scopes: &ScopeSet) -> Self {
         let agent = roles::grantable(&Role::Agent);
         let scope = |scope: &Scope| {
             let own = OwnScope {
@@ -88,9 +99,9 @@ impl NewServer {
             (scope.clone(), own)
         };
         Self {
-            name: "Portreeve wallet".to_owned(),
-            resource: Resource::configured(&origin.wallet()),
-            scopes: roles::expand(&admin).iter().map(scope).collect(),
+            name: name.to_owned(),
+            resource: Resource::configured(address),
+            scopes: scopes.iter().map(scope).collect(),
             roles: BTreeMap::new(),
         }
     }
@@ -286,6 +297,21 @@ mod tests {
             },
         );
         assert_eq!(longest.check(), Err(Unfit::TooLong));
+    }
+
+    #[test]
+    fn the_vault_has_what_the_wallet_has_not_and_offers_reading() {
+        let origin = "https://p.example".parse().unwrap();
+        let (wallet, vault) = (NewServer::wallet(&origin), NewServer::vault(&origin));
+        assert_eq!(vault.resource.as_str(), "https://p.example/vault/mcp");
+        let all: Vec<_> = vault
+            .scopes
+            .iter()
+            .map(|(name, own)| (name.as_str(), own.is_default))
+            .collect();
+        assert_eq!(all, [("mcp:read", true), ("mcp:write", false)]);
+        assert!(vault.scopes.keys().all(|scope| !wallet.scopes.contains_key(scope)));
+        assert!(vault.scopes.values().all(|own| !own.words.is_empty()));
     }
 
     #[test]

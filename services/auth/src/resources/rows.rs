@@ -25,6 +25,9 @@ use {
 /// Who registers ours, for the audit log.
 const SERVE: &str = "serve";
 
+/// The one of ours that is meant when a request names none.
+pub(crate) const DEFAULT: &str = "wallet";
+
 /// Whose server is registered, and by whom.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Registrant<'a> {
@@ -169,8 +172,12 @@ pub(crate) async fn register(
     .bind(own)
     .bind(new.name.as_str())
     .bind(new.resource.as_str())
-    // Ours are the default, wherever somebody else's came first.
-    .bind(if own.is_some() { 0 } else { last.saturating_add(1) })
+    // The first is the default, whoever came before it.
+    .bind(if own == Some(DEFAULT) {
+        0
+    } else {
+        last.saturating_add(1)
+    })
     .bind(client)
     .bind(since)
     .bind(actor);

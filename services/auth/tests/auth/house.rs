@@ -10,7 +10,7 @@ use {
     http_body_util::BodyExt,
     portreeve_auth::{
         Agents, Auth, AuthLog, Bearers, CreatedKey, Issuer, Keys, People, SealKey, SigningKeys, Strangers, Tokens,
-        first_key, issuer_router, pages_router, router, wallet_face,
+        faces, first_key, issuer_router, pages_router, router,
     },
     portreeve_guard::{Gate, GateParts, Limiter, Limits, Proxies},
     portreeve_kernel::{
@@ -264,7 +264,7 @@ impl House {
             entropy.clone(),
             ORIGIN.parse().unwrap(),
         ));
-        keys.open_registry().await.unwrap();
+        keys.open_registry(false).await.unwrap();
         let signing = SigningKeys::open(&db, seen.clone(), entropy.clone(), SealKey::new([7; 32])).await;
         let signing = Arc::new(signing.unwrap());
         let audit_log = Arc::new(AuthLog::new(seen.clone()));
@@ -286,7 +286,7 @@ impl House {
             clock: seen,
             entropy,
             proxies: Proxies::default(),
-            faces: vec![wallet_face(&ORIGIN.parse().unwrap(), &["/api/v1", "/mcp"])],
+            faces: faces(&ORIGIN.parse().unwrap()),
             https_only: false,
         });
         let wallet = Arc::new(Wallet::default());

@@ -185,7 +185,7 @@ async fn started(house: &House, origin: &str, seed: u64) -> Arc<Keys> {
         origin.parse().unwrap(),
     );
     let keys = Arc::new(keys);
-    keys.open_registry().await.unwrap();
+    keys.open_registry(false).await.unwrap();
     keys
 }
 

@@ -40,7 +40,20 @@ pub(crate) async fn wallet(State(auth): State<Auth>) -> Result<Response, Problem
     resource(&auth, Some(&auth.issuer.origin.wallet()))
 }
 
-/// The same at the root, for who knows no more than the server's name.
+/// What the vault asks of its callers (RFC 9728). Not there where no vault is.
+#[utoipa::path(
+    get, path = "/.well-known/oauth-protected-resource/vault/mcp", tag = "oauth", operation_id = "getVaultResource",
+    security(()),
+    responses(
+        (status = 200, body = serde_json::Value, description = "The metadata of RFC 9728"),
+        (status = 404, description = "This server has no vault"),
+    )
+)]
+pub(crate) async fn vault(State(auth): State<Auth>) -> Result<Response, Problem> {
+    resource(&auth, Some(&auth.issuer.origin.vault()))
+}
+
+/// The same as of the wallet at the root, for who knows no more than the server's name.
 #[utoipa::path(
     get, path = "/.well-known/oauth-protected-resource", tag = "oauth", operation_id = "getRootResource",
     security(()),
