@@ -14,19 +14,26 @@
     )
 )]
 
+pub mod acts;
 mod http;
+pub mod listing;
+pub mod members;
+mod moment;
 mod open;
 pub mod scopes;
+pub mod shown;
 
 pub use {
     http::router,
+    moment::{Moment, Served},
     open::{Open, OpenError, Place},
 };
 
 use {
-    portreeve_guard::{Gate, Origin},
+    jiff::civil::Date,
+    portreeve_guard::{Gate, Origin, Problem},
     portreeve_kernel::{Clock, Entropy, control::CredentialCheck},
-    portreeve_notes::{Snapshot, Vault as Notes},
+    portreeve_notes::{Index, Snapshot, Vault as Notes},
     portreeve_pages::Visitors,
     portreeve_store::{Database, StoreError, Tx},
     std::{fmt, path::PathBuf, sync::Arc},
@@ -71,8 +78,28 @@ impl Vault {
     }
 
     /// The vault at this moment. One request asks once.
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
         self.notes().snapshot()
+    }
+
+    /// The vault at this moment, for what only looks. One request asks once.
+    pub(crate) fn moment(&self) -> Moment {
+        let now = self.0.clock.now().for_expiry().civil();
+        Moment::of(Arc::clone(self.notes()), now.map_or(Date::ZERO, |now| now.date()))
+    }
+
+    /// Looks at the vault on a thread that may wait for the disk, so that those who answer requests do not.
+    ///
+    /// # Errors
+    /// Those of the act.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Moment, Option<&Index>) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (moment, open) = (self.moment(), Arc::clone(&self.0.open));
+        let done = tokio::task::spawn_blocking(move || act(&moment, open.text())).await;
+        done.map_err(Problem::internal)?
     }
 
     pub(crate) fn notes(&self) -> &Arc<Notes> {

@@ -100,7 +100,7 @@ impl Open {
         if fs::canonicalize(&state).map_err(unusable)?.starts_with(root.path()) {
             return Err(OpenError::StateInVault(state));
         }
-        let notes = Arc::new(Vault::open_kept(&root, Limits::default(), &kept(&state), tell)?);
+        let notes = Arc::new(Vault::open_kept(&root, Limits::keeping_private(), &kept(&state), tell)?);
         let text = Arc::new(Text {
             index: Index::at(&state.join("text"))?,
             ready: AtomicBool::new(false),

@@ -39,15 +39,25 @@ struct KeptVault<'a> {
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct KeptRules {
     schema: Option<[u8; 16]>,
-    limits: [usize; 4],
+    limits: [usize; 5],
 }
 
 impl KeptRules {
     fn new(schema: &Schema, limits: Limits) -> Self {
-        let Limits { bytes, matter } = limits;
+        let Limits {
+            bytes,
+            matter,
+            keeps_private,
+        } = limits;
         Self {
             schema: schema.revision.map(|revision| *revision.bytes()),
-            limits: [bytes, matter.bytes, matter.nodes, matter.depth],
+            limits: [
+                bytes,
+                matter.bytes,
+                matter.nodes,
+                matter.depth,
+                usize::from(keeps_private),
+            ],
         }
     }
 }

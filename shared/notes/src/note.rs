@@ -34,6 +34,8 @@ pub struct Limits {
     pub bytes: usize,
     /// What its front matter may cost.
     pub matter: Budget,
+    /// Whether what the schema says is private is left out: for a server that shows the vault to others.
+    pub keeps_private: bool,
 }
 
 impl Default for Limits {
@@ -42,6 +44,18 @@ impl Default for Limits {
         Self {
             bytes: 4 << 20,
             matter: Budget::default(),
+            keeps_private: false,
+        }
+    }
+}
+
+impl Limits {
+    /// The usual ones, for a server that shows the vault to others.
+    #[must_use]
+    pub fn keeping_private() -> Self {
+        Self {
+            keeps_private: true,
+            ..Self::default()
         }
     }
 }
@@ -187,15 +201,19 @@ impl Note {
             Split::Undecodable => return Err(told.fatal(None, FindingCode::Undecodable, "the file is not UTF-8")),
             Split::Plain(body) => {
                 told.judge(None, FindingCode::NoFrontMatter, "the file has no front matter");
-                (Content::Prose(Fields::default()), body)
+                let opens = rules.schema.private.is_some() && body.text.trim_start().starts_with("---");
+                (
+                    Content::Prose(Fields::default()),
+                    if opens { nothing(bytes) } else { body },
+                )
             }
             Split::Unclosed => {
                 told.judge(Some(1), FindingCode::Malformed, "the front matter is never closed");
-                (Content::Prose(Fields::default()), whole(bytes))
+                (Content::Prose(Fields::default()), unread(bytes, None, rules))
             }
             Split::Fenced(fenced) => match parse(fenced.matter, rules.budget, words) {
                 Ok(parsed) => (content(&parsed, rules, &mut told), fenced.body),
-                Err(fault) => (told.fault(&fault)?, whole(bytes)),
+                Err(fault) => (told.fault(&fault)?, unread(bytes, Some(fenced.body), rules)),
             },
         };
         let links = links(body.text, words);
@@ -212,11 +230,23 @@ impl Note {
     }
 }
 
-/// What cannot be read as a mapping is served as the text that it is, fences and all.
-fn whole(bytes: &[u8]) -> Body<'_> {
+/// What cannot be read as a mapping is served as the text that it is, fences and all; but not where something in it may be
+/// private, which nobody can tell.
+fn unread<'a>(bytes: &'a [u8], behind: Option<Body<'a>>, rules: Rules<'_>) -> Body<'a> {
+    if rules.schema.private.is_some() {
+        return behind.unwrap_or_else(|| nothing(bytes));
+    }
     Body {
         text: std::str::from_utf8(bytes).unwrap_or_default(),
         start: 0,
+    }
+}
+
+/// Where a file ends.
+const fn nothing(bytes: &[u8]) -> Body<'_> {
+    Body {
+        text: "",
+        start: bytes.len(),
     }
 }
 
@@ -275,7 +305,10 @@ const fn in_file(line: usize) -> usize {
 }
 
 fn content(parsed: &Parsed, rules: Rules<'_>, told: &mut Told<'_>) -> Content {
-    for (line, key) in &parsed.twice {
+    let private = rules.schema.private.as_ref();
+    let kind = parsed.fields.text("entity_type").map(|kind| EntityType::new(&kind));
+    let hides = |field: &str| private.is_some_and(|private| private.hides_field(kind.as_ref(), field));
+    for (line, key) in parsed.twice.iter().filter(|(_, key)| !hides(key)) {
         told.judge(
             Some(in_file(*line)),
             FindingCode::DuplicateKey,
@@ -286,6 +319,9 @@ fn content(parsed: &Parsed, rules: Rules<'_>, told: &mut Told<'_>) -> Content {
     let mut lines = Vec::new();
     for ((name, value), line) in parsed.fields.iter().zip(&parsed.lines) {
         let line = in_file(*line);
+        if hides(name) {
+            continue;
+        }
         if name.starts_with('_') {
             told.judge(
                 Some(line),
@@ -301,7 +337,11 @@ fn content(parsed: &Parsed, rules: Rules<'_>, told: &mut Told<'_>) -> Content {
                 format!("`{name}` is not a day such as 2026-01-15"),
             );
         }
-        fields.push((name.clone(), value.clone()));
+        let value = match private {
+            Some(private) => private.without(kind.as_ref(), value),
+            None => value.clone(),
+        };
+        fields.push((name.clone(), value));
         lines.push(u16::try_from(line).unwrap_or(u16::MAX));
     }
     let fields = Fields::new(fields);

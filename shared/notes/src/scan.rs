@@ -221,7 +221,7 @@ impl Scan<'_> {
         contained(&place.path, || {
             Note::read(place.clone(), stamp, &bytes, self.rules(area), words)
         })
-        .map(|note| Some(Arc::new(note)))
+        .map(|note| Some(Arc::new(note)).filter(|note| !self.schema.hides(note)))
     }
 }
 

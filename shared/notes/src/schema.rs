@@ -1,18 +1,21 @@
 //! What a vault says of itself in `00_Meta/schema_constants.yaml`: where its entities lie, how they are called, what each has to
 //! have. The vault decides; what it does not say, is not judged, but for the few rules that follow from what the types are.
 
+mod private;
 mod read;
 
 use {
     crate::{
         entity::{EntityId, EntityType},
-        note::{Area, Revision},
+        note::{Area, Note, Revision},
         path::NotePath,
         value::{Fields, Text},
     },
     regex::Regex,
     std::collections::BTreeMap,
 };
+
+pub use private::Private;
 
 /// Where a vault keeps its schema.
 pub const SCHEMA: &str = "00_Meta/schema_constants.yaml";
@@ -52,6 +55,8 @@ pub struct Schema {
     pub old_words: BTreeMap<Text, Text>,
     /// What has to be there when something else is.
     pub conditional: Vec<Conditional>,
+    /// What is left out; none for a reader who may see all.
+    pub private: Option<Private>,
 }
 
 /// Names of fields, for all types and for some.
@@ -130,6 +135,12 @@ impl Schema {
             .map(|pattern| pattern.is_match(id.as_str()))
     }
 
+    /// Whether a note is private, and left out.
+    #[must_use]
+    pub fn hides(&self, note: &Note) -> bool {
+        self.private.as_ref().is_some_and(|private| private.hides(note))
+    }
+
     /// Whether a type may hold this field. What it must not hold, or what is derived, is not believed when it does.
     #[must_use]
     pub fn believes(&self, kind: &EntityType, field: &str) -> bool {
@@ -176,6 +187,7 @@ impl Default for Schema {
             listed: Vec::new(),
             old_words: BTreeMap::new(),
             conditional: Conditional::usual(),
+            private: None,
         }
     }
 }

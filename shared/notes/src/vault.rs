@@ -9,7 +9,7 @@ use {
         path::{NotePath, within},
         root::Root,
         scan::{Scan, Scanned, Tell},
-        schema::{SCHEMA, Schema},
+        schema::{Private, SCHEMA, Schema},
         snapshot::Snapshot,
         value::Words,
     },
@@ -77,7 +77,7 @@ impl Vault {
         tell: Tell<'_>,
     ) -> Result<Self, VaultError> {
         let jail = Jail::new(root)?;
-        let read = schema(&jail);
+        let read = schema(&jail, limits);
         let kept = kept(&read.0);
         let first = look(&jail, limits, read, &kept, 1, tell).map_err(VaultError::Unreadable)?;
         Ok(Self {
@@ -175,7 +175,11 @@ impl Vault {
                 budget: self.limits.matter,
             };
             let read = Note::read(place, stamp, &bytes, rules, &mut Words::default());
-            Arc::new(read.map_err(|_| Refused::NotAFile)?)
+            let read = read.map_err(|_| Refused::NotAFile)?;
+            if snapshot.schema().hides(&read) {
+                return Err(Refused::Absent);
+            }
+            Arc::new(read)
         };
         let mut bytes = bytes;
         let body = bytes.split_off(note.body_start.min(bytes.len()));
@@ -185,7 +189,7 @@ impl Vault {
 
     fn look_at_all(&self, tell: Tell<'_>) -> Result<Arc<Snapshot>, Refused> {
         let before = self.snapshot();
-        let read = schema(&self.jail);
+        let read = schema(&self.jail, self.limits);
         // Another schema may make something else of the same file.
         let same = before.schema().revision == read.0.revision;
         let known = if same { before.notes() } else { &[] };
@@ -227,15 +231,34 @@ fn look(
 }
 
 /// The vault's schema, or the usual one and why.
-fn schema(jail: &Jail) -> (Schema, Vec<Finding>) {
-    let usual = |finding| (Schema::default(), vec![finding]);
+fn schema(jail: &Jail, limits: Limits) -> (Schema, Vec<Finding>) {
+    let keeps = limits.keeps_private;
+    let usual = |finding| {
+        let schema = Schema::default();
+        let schema = if keeps {
+            schema.keeping(Private::Unknown)
+        } else {
+            schema
+        };
+        (schema, vec![finding])
+    };
     let Ok(path) = NotePath::parse(SCHEMA) else {
         return (Schema::default(), Vec::new());
     };
     let told = |message: String| Finding::new(&path, None, FindingCode::Schema, message);
     match jail.read(&path, LARGEST_SCHEMA) {
+        Ok((bytes, _)) if keeps => Schema::read_private(&bytes).unwrap_or_else(usual),
         Ok((bytes, _)) => Schema::read(&bytes).unwrap_or_else(usual),
-        Err(Refused::Absent) => usual(told("the vault has no schema".to_owned())),
+        // A vault that says nothing keeps nothing private.
+        Err(Refused::Absent) => {
+            let schema = Schema::default();
+            let schema = if keeps {
+                schema.keeping(Private::said_nothing())
+            } else {
+                schema
+            };
+            (schema, vec![told("the vault has no schema".to_owned())])
+        }
         Err(refused) => usual(told(format!("the schema cannot be read: {refused}"))),
     }
 }

@@ -1,8 +1,132 @@
 //! The vault over HTTP: one file per noun.
 
-use {crate::Vault, utoipa_axum::router::OpenApiRouter};
+mod entities;
+mod entity_path;
+mod notes;
+mod search;
+mod tagged;
+
+use {
+    crate::{
+        Moment, Vault,
+        members::MembersView,
+        shown::{Ask, Selection, Window},
+    },
+    axum::{
+        http::StatusCode,
+        response::{IntoResponse, Response},
+    },
+    portreeve_guard::Problem,
+    portreeve_kernel::Code,
+    portreeve_notes::Index,
+    tagged::{Has, tagged},
+    utoipa_axum::{router::OpenApiRouter, routes},
+};
 
 /// Every route of this resource server, to be nested under `/vault/api/v1`.
 pub fn router() -> OpenApiRouter<Vault> {
     OpenApiRouter::new()
+        .routes(routes!(entities::list))
+        .routes(routes!(entities::show))
+        .routes(routes!(entities::tasks))
+        .routes(routes!(entities::task))
+        .routes(routes!(entities::projects))
+        .routes(routes!(entities::project))
+        .routes(routes!(entities::programs))
+        .routes(routes!(entities::program))
+        .routes(routes!(entities::hypotheses))
+        .routes(routes!(entities::hypothesis))
+        .routes(routes!(entities::tracks))
+        .routes(routes!(entities::track))
+        .routes(routes!(entities::conditions))
+        .routes(routes!(entities::condition))
+        .routes(routes!(notes::note))
+        .routes(routes!(notes::batch))
+        .routes(routes!(notes::folder))
+        .routes(routes!(search::search))
+        .routes(routes!(search::read))
+}
+
+portreeve_guard::problems! {
+    /// When something of the vault is looked up.
+    pub(crate) ReadRefusals = [
+        Code::ValidationRequiredField,
+        Code::ValidationInvalidFormat,
+        Code::ValidationOutOfRange,
+        Code::ValidationInvalidEnum,
+        Code::VaultNotFound,
+        Code::VaultUnavailable,
+    ];
+    /// When the vault is searched.
+    pub(crate) SearchRefusals = [
+        Code::ValidationRequiredField,
+        Code::ValidationInvalidFormat,
+        Code::ValidationOutOfRange,
+        Code::ValidationInvalidEnum,
+        Code::VaultIndexing,
+        Code::VaultUnavailable,
+    ];
+}
+
+/// Most characters of a text that are asked for at once.
+const MOST_CHARS: usize = 1 << 20;
+
+/// What an answer depends on beside the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum On {
+    /// The notes.
+    Notes,
+    /// The notes, and who is a member.
+    Members,
+}
+
+impl On {
+    fn tag(self, moment: &Moment) -> Result<String, Problem> {
+        let generation = moment.snapshot().generation();
+        Ok(match self {
+            Self::Notes => format!("W/\"{generation}\""),
+            Self::Members => format!("W/\"{generation}-{}\"", MembersView::read(moment)?.tag()),
+        })
+    }
+}
+
+/// Answers what depends on all of the vault, on a thread that may wait; or that nothing has changed.
+async fn whole<T: IntoResponse>(
+    vault: &Vault,
+    has: Has,
+    on: On,
+    act: impl FnOnce(&Moment, Option<&Index>) -> Result<T, Problem> + Send + 'static,
+) -> Result<Response, Problem> {
+    let look = move |moment: &Moment, index: Option<&Index>| {
+        let tag = on.tag(moment)?;
+        if has.still(&tag) {
+            return tagged(&tag, StatusCode::NOT_MODIFIED);
+        }
+        tagged(&tag, act(moment, index)?)
+    };
+    vault.look(look).await
+}
+
+/// What of a note is asked for.
+fn ask(
+    moment: &Moment,
+    fields: Option<&str>,
+    body: Option<bool>,
+    window: (Option<usize>, Option<usize>),
+    relations: Option<bool>,
+) -> Result<Ask, Problem> {
+    let (from, most) = window;
+    if let Some(most) = most.filter(|most| !(1..=MOST_CHARS).contains(most)) {
+        return Err(Problem::new(Code::ValidationOutOfRange)
+            .detail(format_args!("`{most}` is not between 1 and {MOST_CHARS}"))
+            .param("max_chars"));
+    }
+    Ok(Ask {
+        fields: Selection::parse(moment, fields)?,
+        body: body.unwrap_or(false).then_some(Window {
+            from: from.unwrap_or(0),
+            most,
+        }),
+        relations: relations.unwrap_or(false),
+    })
 }

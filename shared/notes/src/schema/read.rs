@@ -1,7 +1,7 @@
 //! Reading a schema. What cannot be understood of it is told, and the rest of it holds.
 
 use {
-    super::{Conditional, Listed, PerType, SCHEMA, Schema},
+    super::{Conditional, Listed, PerType, Private, SCHEMA, Schema},
     crate::{
         entity::EntityType,
         finding::{Finding, FindingCode},
@@ -93,6 +93,16 @@ impl Schema {
         }
         schema.source = source;
         Ok((schema, findings))
+    }
+
+    /// Reads it for those who may not see what is private.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_private(bytes: &[u8]) -> Result<(Self, Vec<Finding>), Finding> {
+        let (schema, findings) = Self::read(bytes)?;
+        let private = Private::read(&schema.source);
+        Ok((schema.keeping(private), findings))
     }
 }
 

@@ -1,0 +1,11 @@
+//! What can be done with the vault, one act per file. HTTP, MCP and pages call the same; so none of them can do more than
+//! another.
+//!
+//! An act is plain: it takes a [`Moment`](crate::Moment), looks, and answers. Those that read texts or walk through all
+//! entities take their time, and belong on a thread that may wait.
+
+pub mod batch;
+pub mod entity;
+pub mod folder;
+pub mod list;
+pub mod search;
