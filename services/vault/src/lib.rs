@@ -16,6 +16,7 @@
 
 pub mod acts;
 mod http;
+pub mod impact;
 pub mod listing;
 pub mod members;
 mod moment;
@@ -100,6 +101,10 @@ impl Vault {
         let (moment, open) = (self.moment(), Arc::clone(&self.0.open));
         let done = tokio::task::spawn_blocking(move || act(&moment, open.text())).await;
         done.map_err(Problem::internal)?
+    }
+
+    pub(crate) fn open(&self) -> &Arc<Open> {
+        &self.0.open
     }
 
     pub(crate) fn notes(&self) -> &Arc<Notes> {

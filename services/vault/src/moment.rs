@@ -9,6 +9,13 @@ use {
     std::sync::Arc,
 };
 
+/// Who says that somebody is its parent is a child.
+pub(crate) static PARENT: Relation = Relation::Parent;
+/// Who says so is work of a project.
+pub(crate) static PROJECT: Relation = Relation::Project;
+/// Who says so is what a project showed.
+pub(crate) static EVIDENCE_OF: Relation = Relation::EvidenceOf;
+
 /// See the top of this file. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Moment {
@@ -112,7 +119,7 @@ impl Moment {
     }
 
     /// Those who say one thing of an entity, such as that it is their parent. By path.
-    pub fn who<'a>(&'a self, relation: &'a Relation, id: &str) -> impl Iterator<Item = Served<'a>> {
+    pub fn who<'a>(&'a self, relation: &'static Relation, id: &'a str) -> impl Iterator<Item = Served<'a>> {
         self.snapshot.who(relation, id).filter_map(Served::of)
     }
 }

@@ -4,8 +4,10 @@
 //! search says so.
 
 use {
+    crate::{Moment, acts::findings::report},
     portreeve_notes::{
-        Index, IndexError, Limits, Progress, Root, RootError, Snapshot, Vault, VaultError, Watch, WatchError,
+        Generation, Index, IndexError, Limits, Progress, Report, Root, RootError, Snapshot, Vault, VaultError, Watch,
+        WatchError,
     },
     std::{
         fs, io,
@@ -61,6 +63,8 @@ pub struct Open {
     notes: Arc<Vault>,
     text: Arc<Text>,
     state: PathBuf,
+    /// What is wrong with the vault, as it was when somebody last asked.
+    report: Mutex<Option<(Generation, Arc<Report>)>>,
     /// First, so that nobody tells of changes any more when the rest ends.
     watch: Mutex<Option<Watch>>,
     follower: Mutex<Option<(mpsc::Sender<Told>, JoinHandle<()>)>>,
@@ -123,6 +127,7 @@ impl Open {
             notes,
             text,
             state,
+            report: Mutex::default(),
             watch: Mutex::new(Some(watch)),
             follower: Mutex::new(Some((told, follower))),
         })
@@ -138,6 +143,21 @@ impl Open {
     #[must_use]
     pub fn text(&self) -> Option<&Index> {
         self.text.ready.load(Ordering::Acquire).then_some(&self.text.index)
+    }
+
+    /// What is wrong with the vault at a moment. Found out once for each state of it, by whoever asks first; others wait for that.
+    #[must_use]
+    pub fn report(&self, moment: &Moment) -> Arc<Report> {
+        let generation = moment.snapshot().generation();
+        let mut kept = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, report)) = &*kept
+            && of.content == generation.content
+        {
+            return Arc::clone(report);
+        }
+        let report = Arc::new(report(moment));
+        *kept = Some((generation, Arc::clone(&report)));
+        report
     }
 
     /// The folder of ours.

@@ -5,7 +5,18 @@
 //! entities take their time, and belong on a thread that may wait.
 
 pub mod batch;
+pub mod context;
 pub mod entity;
+pub mod findings;
 pub mod folder;
+pub mod graph;
+pub mod impact;
+pub mod lines;
 pub mod list;
+pub mod navigation;
+pub mod scan;
+pub mod schema;
 pub mod search;
+pub mod stats;
+pub mod status;
+pub mod strategy;

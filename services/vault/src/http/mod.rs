@@ -1,8 +1,13 @@
 //! The vault over HTTP: one file per noun.
 
+mod context;
 mod entities;
 mod entity_path;
+mod findings;
+mod impact;
+mod members;
 mod notes;
+mod overview;
 mod search;
 mod tagged;
 
@@ -45,6 +50,22 @@ pub fn router() -> OpenApiRouter<Vault> {
         .routes(routes!(notes::folder))
         .routes(routes!(search::search))
         .routes(routes!(search::read))
+        .routes(routes!(context::project))
+        .routes(routes!(context::track))
+        .routes(routes!(context::entity))
+        .routes(routes!(context::graph))
+        .routes(routes!(overview::navigation))
+        .routes(routes!(overview::context))
+        .routes(routes!(overview::status))
+        .routes(routes!(overview::strategy))
+        .routes(routes!(overview::schema))
+        .routes(routes!(overview::scan))
+        .routes(routes!(overview::stats))
+        .routes(routes!(members::list))
+        .routes(routes!(members::show))
+        .routes(routes!(impact::list))
+        .routes(routes!(impact::show))
+        .routes(routes!(findings::list))
 }
 
 portreeve_guard::problems! {
@@ -76,6 +97,8 @@ const MOST_CHARS: usize = 1 << 20;
 pub(super) enum On {
     /// The notes.
     Notes,
+    /// The notes, and the day on which they are looked at.
+    Day,
     /// The notes, and who is a member.
     Members,
 }
@@ -85,6 +108,7 @@ impl On {
         let generation = moment.snapshot().generation();
         Ok(match self {
             Self::Notes => format!("W/\"{generation}\""),
+            Self::Day => format!("W/\"{generation}-{}\"", moment.today()),
             Self::Members => format!("W/\"{generation}-{}\"", MembersView::read(moment)?.tag()),
         })
     }

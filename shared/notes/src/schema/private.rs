@@ -147,7 +147,8 @@ impl Private {
     fn names(&self, name: &Text) -> bool {
         match self {
             Self::Listed { types, fields } => {
-                types.contains(&EntityType::new(name))
+                // The section of `ShipLog` is called `ship_log`.
+                types.iter().any(|kind| plain(kind.as_str()) == plain(name))
                     || fields.all.contains(name)
                     || fields.of.values().any(|names| names.contains(name))
             }
@@ -162,6 +163,7 @@ impl Schema {
     pub(crate) fn keeping(mut self, private: Private) -> Self {
         if let Private::Listed { types, fields } = &private {
             self.types.retain(|kind| !types.contains(kind));
+            self.id_patterns.retain(|prefix, _| !private.names(prefix));
             self.parents.retain(|kind, _| !types.contains(kind));
             self.parents
                 .values_mut()
@@ -182,7 +184,8 @@ impl Schema {
                     names.retain(|name| !private.hides_field(Some(kind), name));
                 }
             }
-            let source = self.source.iter().filter(|(name, _)| !SECTIONS.contains(&&***name));
+            let shown = |(name, _): &(&Text, &Value)| !SECTIONS.contains(&&***name) && !private.names(name);
+            let source = self.source.iter().filter(shown);
             self.source = Fields::new(
                 source
                     .map(|(name, value)| (name.clone(), unnamed(&private, value)))
@@ -192,6 +195,10 @@ impl Schema {
         self.private = Some(private);
         self
     }
+}
+
+fn plain(name: &str) -> String {
+    name.replace(['_', '-'], "").to_lowercase()
 }
 
 /// A part of a schema, without keys and words that name what is private.
@@ -230,14 +237,15 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "\
-entity_types: [Task, Project, Mystery]
-required_fields: {all: [entity_id, shadow], Task: [assignee, purse], Mystery: [depth]}
-id_patterns: {tsk: 'x', Mystery: 'y'}
+entity_types: [Task, Project, ShipLog]
+ship_log: {status: [lost]}
+required_fields: {all: [entity_id, shadow], Task: [assignee, purse], ShipLog: [depth]}
+id_patterns: {tsk: 'x', ShipLog: 'y'}
 validation_rules:
-  parent_references: {Task: [Project, Mystery], Mystery: Project}
+  parent_references: {Task: [Project, ShipLog], ShipLog: Project}
   conditional_required: {Task: [{if: {status: [done]}, then: [purse]}, {if: {status: [done]}, then: [closed]}]}
 private_fields: {all: [shadow], Task: [purse]}
-cross_vault: {exec_only: [Mystery], shared: [Task]}
+cross_vault: {exec_only: [ShipLog], shared: [Task]}
 ";
 
     fn schema(text: &str) -> Schema {
@@ -248,7 +256,7 @@ cross_vault: {exec_only: [Mystery], shared: [Task]}
     fn what_is_private_is_left_out_of_the_schema_itself() {
         let schema = schema(TEXT);
         let private = schema.private.as_ref().unwrap();
-        assert!(private.hides_type(&EntityType::Other("Mystery".into())));
+        assert!(private.hides_type(&EntityType::Other("ShipLog".into())));
         assert!(private.hides_field(Some(&EntityType::Task), "purse"));
         assert!(!private.hides_field(Some(&EntityType::Project), "purse"));
         assert!(private.hides_field(None, "shadow") && private.hides_field(None, "candidate_id"));
@@ -257,7 +265,16 @@ cross_vault: {exec_only: [Mystery], shared: [Task]}
             (2, 1, 1)
         );
         let told = format!("{schema:?}").replace(&format!("{private:?}"), "");
-        for word in ["Mystery", "shadow", "purse", "depth", "private_fields", "exec_only"] {
+        for word in [
+            "ShipLog",
+            "ship_log",
+            "lost",
+            "shadow",
+            "purse",
+            "depth",
+            "private_fields",
+            "exec_only",
+        ] {
             assert!(!told.contains(word), "{word}: {told}");
         }
     }
@@ -276,9 +293,9 @@ cross_vault: {exec_only: [Mystery], shared: [Task]}
                 "{text}"
             );
         }
-        let schema = schema("cross_vault: {exec_only: {Mystery: {folder: x}}}\nprivate_fields: [entity_id]\n");
+        let schema = schema("cross_vault: {exec_only: {ShipLog: {folder: x}}}\nprivate_fields: [entity_id]\n");
         let private = schema.private.unwrap();
-        assert!(private.hides_type(&EntityType::Other("Mystery".into())));
+        assert!(private.hides_type(&EntityType::Other("ShipLog".into())));
         assert!(!private.hides_field(None, "entity_id"));
     }
 
