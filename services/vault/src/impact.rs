@@ -173,9 +173,9 @@ fn contributes(fields: &Fields, field: &str, to: &str) -> Option<f64> {
     weight.filter(|weight| (0.0..=1.0).contains(weight))
 }
 
-/// To two places.
+/// To two places. A sum of nothing is `-0.0`, which nobody wants to read.
 fn rounded(score: f64) -> f64 {
-    (score * 100.0).round() / 100.0
+    (score * 100.0).round() / 100.0 + 0.0
 }
 
 #[cfg(test)]

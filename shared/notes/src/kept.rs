@@ -350,4 +350,27 @@ mod tests {
                 .is_as(&Vault::open(&root, tight, &|_| {}).unwrap().snapshot())
         );
     }
+
+    #[test]
+    fn what_was_kept_for_somebody_who_may_see_all_is_read_again_for_others() {
+        let house = House::new();
+        let file = house.path("kept");
+        let schema = house.path("notes").join(SCHEMA);
+        let listed = fs::read_to_string(&schema).unwrap() + "private_fields: {Task: [assignee]}\n";
+        fs::write(&schema, listed).unwrap();
+        let (all, _) = house.open(None);
+        all.keep(&file).unwrap();
+        let root = Root::at(&house.path("notes")).unwrap();
+        let shown = Vault::open_kept(&root, Limits::keeping_private(), &file, &|_| {}).unwrap();
+        let assigned = |vault: &Vault| {
+            let tasks = vault.snapshot();
+            let tasks = tasks.of_type(&EntityType::Task).filter_map(|note| note.entity());
+            tasks.filter(|task| task.fields.get("assignee").is_some()).count()
+        };
+        assert!(assigned(&all) > 0);
+        assert_eq!(assigned(&shown), 0);
+        shown.keep(&file).unwrap();
+        let again = Vault::open_kept(&root, Limits::default(), &file, &|_| {}).unwrap();
+        assert_eq!(assigned(&again), assigned(&all));
+    }
 }

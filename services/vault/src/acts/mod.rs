@@ -20,3 +20,6 @@ pub mod search;
 pub mod stats;
 pub mod status;
 pub mod strategy;
+
+#[cfg(test)]
+mod tests;
