@@ -26,7 +26,7 @@ const BUDGET: Budget = Budget {
 
 /// Somebody who works here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(title = "VaultMember")]
+#[schema(as = VaultMember)]
 pub struct MemberView {
     /// What tasks call them by.
     #[schema(example = "member-01")]
@@ -45,7 +45,7 @@ pub struct MemberView {
 
 /// Everybody who works here.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
-#[schema(title = "VaultMembers")]
+#[schema(as = VaultMembers)]
 pub struct MembersView {
     /// In the order of the file.
     pub items: Vec<MemberView>,

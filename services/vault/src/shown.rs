@@ -44,7 +44,7 @@ pub struct Ask {
 
 /// A note: an entity where it has an id, a text otherwise.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "VaultNote")]
+#[schema(as = VaultNote)]
 pub struct NoteView {
     /// The entity's id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,7 +79,7 @@ pub struct FieldsView {
 
 /// A text, or the part of it that was asked for.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "VaultText")]
+#[schema(as = VaultText)]
 pub struct TextView {
     /// The Markdown without its front matter.
     pub body: String,
@@ -93,7 +93,7 @@ pub struct TextView {
 
 /// How an entity stands to others. Derived from all of the vault.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "VaultRelations")]
+#[schema(as = VaultRelations)]
 pub struct RelationsView {
     /// What it says of others that exist.
     pub outgoing: Vec<RelatedView>,
@@ -105,7 +105,7 @@ pub struct RelationsView {
 
 /// Everybody in one relation.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "VaultRelated")]
+#[schema(as = VaultRelated)]
 pub struct RelatedView {
     /// What is said: `parent`, `project`, `validates`, or what the vault calls it.
     #[schema(example = "parent")]
@@ -119,7 +119,7 @@ pub struct RelatedView {
 
 /// An entity in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(title = "VaultEntityLine")]
+#[schema(as = VaultEntityLine)]
 pub struct LineView {
     /// Its id.
     #[schema(value_type = String, example = "prj-001")]

@@ -151,6 +151,10 @@ pub(crate) struct Names {
     file: String,
 }
 
+/// Something of the vault that is not there. What is there belongs to the house: whoever holds the scope sees all of it, and
+/// nothing in it is anybody's own (`vault.rs` looks at what is shown of it).
+const NOT_IN_THE_VAULT: &str = "tsk-000000-0000000000000";
+
 impl Names {
     /// Well-formed ids of nothing.
     pub(crate) fn of_nothing() -> Self {
@@ -168,6 +172,7 @@ impl Names {
     }
 
     pub(crate) fn path(&self, operation: &Operation) -> String {
+        let not_in_the_vault = NOT_IN_THE_VAULT.to_owned();
         let known = [
             ("{agentId}", &self.agent),
             ("{transactionId}", &self.transaction),
@@ -178,6 +183,8 @@ impl Names {
             ("{passkeyId}", &self.passkey),
             ("{serverId}", &self.server),
             ("{file}", &self.file),
+            ("{entity_id}", &not_in_the_vault),
+            ("{member_id}", &not_in_the_vault),
         ];
         let path = known
             .iter()

@@ -17,7 +17,7 @@ pub const MOST: usize = 10;
 
 /// Notes that were asked for together.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultBatch")]
+#[schema(as = VaultBatch)]
 pub struct BatchView {
     /// One for each that was asked for, in the same order.
     pub items: Vec<BatchItem>,
@@ -29,7 +29,7 @@ pub struct BatchView {
 
 /// One of them, or why not.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultBatchItem")]
+#[schema(as = VaultBatchItem)]
 pub struct BatchItem {
     /// The path or id that was asked for.
     pub asked: String,

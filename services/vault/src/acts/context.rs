@@ -19,7 +19,7 @@ const MOST_BACKLINKS: usize = 20;
 
 /// A project and what belongs to it.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultProjectContext")]
+#[schema(as = VaultProjectContext)]
 pub struct ProjectContext {
     /// The project.
     pub project: NoteView,
@@ -42,7 +42,7 @@ pub struct ProjectContext {
 
 /// A track and what belongs to it.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultTrackContext")]
+#[schema(as = VaultTrackContext)]
 pub struct TrackContext {
     /// The track.
     pub track: NoteView,
@@ -58,7 +58,7 @@ pub struct TrackContext {
 
 /// An entity and what surrounds it.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultEntityContext")]
+#[schema(as = VaultEntityContext)]
 pub struct EntityContext {
     /// The entity, with how it stands to others.
     pub entity: NoteView,

@@ -15,7 +15,7 @@ use {
 
 /// A page of what is wrong, and how much of each kind there is.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultFindings")]
+#[schema(as = VaultFindings)]
 pub struct FindingsView {
     /// The findings, by path and line.
     pub items: Vec<FindingView>,
@@ -33,7 +33,7 @@ pub struct FindingsView {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(title = "VaultFinding")]
+#[schema(as = VaultFinding)]
 pub struct FindingView {
     /// The file.
     pub path: String,

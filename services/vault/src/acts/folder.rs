@@ -15,7 +15,7 @@ use {
 
 /// A folder of the vault.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultFolder")]
+#[schema(as = VaultFolder)]
 pub struct FolderView {
     /// Its path; empty for the vault itself.
     #[schema(example = "50_Projects/2026")]
@@ -36,7 +36,7 @@ pub struct FolderView {
 
 /// A folder in a folder.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultSubfolder")]
+#[schema(as = VaultSubfolder)]
 pub struct SubfolderView {
     /// Its path.
     pub path: String,
@@ -48,7 +48,7 @@ pub struct SubfolderView {
 
 /// A note in a folder.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultFile")]
+#[schema(as = VaultFile)]
 pub struct FileView {
     /// Its path.
     #[schema(value_type = String)]
@@ -64,7 +64,7 @@ pub struct FileView {
 
 /// What a folder holds, counted.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultFolderStats")]
+#[schema(as = VaultFolderStats)]
 pub struct FolderStats {
     /// Notes.
     pub notes: usize,

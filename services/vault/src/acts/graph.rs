@@ -18,7 +18,7 @@ const MOST_RELATED: usize = 10;
 
 /// An entity and its neighbours.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultGraph")]
+#[schema(as = VaultGraph)]
 pub struct GraphView {
     /// The one that was asked for.
     pub entity: LineView,
@@ -36,7 +36,7 @@ pub struct GraphView {
 
 /// Somebody who says something of the entity, or of whom it says something.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultEdge")]
+#[schema(as = VaultEdge)]
 pub struct EdgeView {
     /// What is said.
     #[schema(example = "validates")]

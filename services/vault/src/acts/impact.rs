@@ -16,7 +16,7 @@ use {
 
 /// What was expected, and what was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
-#[schema(title = "VaultScore")]
+#[schema(as = VaultScore)]
 pub struct ScoreView {
     /// A: points of tier and magnitude, times confidence. Null where front matter does not say all three.
     #[schema(example = 7.0)]
@@ -30,7 +30,7 @@ pub struct ScoreView {
 
 /// The score of one entity.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(title = "VaultImpact")]
+#[schema(as = VaultImpact)]
 pub struct ImpactView {
     /// Whose.
     #[schema(value_type = String, example = "prj-001")]
@@ -48,7 +48,7 @@ pub struct ImpactView {
 
 /// The score of one entity and what it is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(title = "VaultImpactDetail")]
+#[schema(as = VaultImpactDetail)]
 pub struct ImpactDetail {
     /// Its score.
     #[serde(flatten)]
@@ -59,7 +59,7 @@ pub struct ImpactDetail {
 
 /// A project's part in a sum.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(title = "VaultImpactPart")]
+#[schema(as = VaultImpactPart)]
 pub struct PartView {
     /// Which project.
     #[schema(value_type = String)]

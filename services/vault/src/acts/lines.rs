@@ -8,7 +8,7 @@ use {
 
 /// The first entities of a kind, and how many there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(title = "VaultLines")]
+#[schema(as = VaultLines)]
 pub struct LinesView {
     /// How many there are.
     pub total: usize,

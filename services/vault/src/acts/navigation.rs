@@ -22,7 +22,7 @@ const INTRODUCTIONS: [&str; 5] = ["README.md", "_INDEX.md", "_HOME.md", "_ENTRY_
 
 /// Where is what.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultNavigation")]
+#[schema(as = VaultNavigation)]
 pub struct NavigationView {
     /// The folders at the top.
     pub folders: Vec<TopFolder>,
@@ -37,7 +37,7 @@ pub struct NavigationView {
 
 /// A folder at the top.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultTopFolder")]
+#[schema(as = VaultTopFolder)]
 pub struct TopFolder {
     /// Its path.
     pub path: String,
@@ -49,7 +49,7 @@ pub struct TopFolder {
 
 /// What this vault is, and how it stands.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultOverview")]
+#[schema(as = VaultOverview)]
 pub struct OverviewView {
     /// The types, and of what type the parent of each is.
     pub hierarchy: Vec<RankView>,
@@ -66,7 +66,7 @@ pub struct OverviewView {
 
 /// A type and its parents.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultRank")]
+#[schema(as = VaultRank)]
 pub struct RankView {
     /// Which.
     pub entity_type: String,
@@ -76,7 +76,7 @@ pub struct RankView {
 
 /// What is going on.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultCurrent")]
+#[schema(as = VaultCurrent)]
 pub struct CurrentView {
     /// Tasks that are being done; at most 10 are named.
     pub doing_tasks: LinesView,

@@ -37,7 +37,7 @@ const COUNTED: [&str; 6] = [
 
 /// All of the vault at a glance.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultScan")]
+#[schema(as = VaultScan)]
 pub struct ScanView {
     /// Which state of the vault this is.
     pub generation: String,
@@ -55,7 +55,7 @@ pub struct ScanView {
 
 /// A type at a glance.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultScannedType")]
+#[schema(as = VaultScannedType)]
 pub struct ScannedType {
     /// Which.
     pub entity_type: String,
@@ -76,7 +76,7 @@ pub struct ScannedType {
 
 /// What is going on.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultActive")]
+#[schema(as = VaultActive)]
 pub struct ActiveView {
     /// Tasks by status.
     #[schema(value_type = BTreeMap<String, usize>)]
@@ -92,7 +92,7 @@ pub struct ActiveView {
 
 /// A question and the call that answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(title = "VaultGuide")]
+#[schema(as = VaultGuide)]
 pub struct GuideView {
     /// What somebody wants to know.
     pub question: String,

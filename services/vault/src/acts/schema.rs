@@ -25,7 +25,7 @@ const CATEGORIES: [(&str, Option<EntityType>); 9] = [
 
 /// The vault's schema, or the part of it that is about one type.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultSchema")]
+#[schema(as = VaultSchema)]
 pub struct SchemaView {
     /// The number that the vault gives it.
     pub schema_version: Option<String>,
@@ -45,7 +45,7 @@ pub struct SchemaView {
 
 /// The rules of one type.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultType")]
+#[schema(as = VaultType)]
 pub struct TypeView {
     /// How many there are.
     pub count: usize,
@@ -67,7 +67,7 @@ pub struct TypeView {
 
 /// Fields that are needed once another holds one of some words.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultConditional")]
+#[schema(as = VaultConditional)]
 pub struct ConditionView {
     /// The field that is looked at.
     pub field: String,

@@ -39,7 +39,7 @@ pub struct Wanted<'a> {
 
 /// A note that was found.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "VaultHit")]
+#[schema(as = VaultHit)]
 pub struct HitView {
     /// Where it lies.
     #[schema(value_type = String)]
@@ -55,7 +55,7 @@ pub struct HitView {
 
 /// A piece of a text.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "VaultSnippet")]
+#[schema(as = VaultSnippet)]
 pub struct SnippetView {
     /// What stands before it.
     pub before: String,
@@ -67,7 +67,7 @@ pub struct SnippetView {
 
 /// The best notes for a query, with their texts.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultReading")]
+#[schema(as = VaultReading)]
 pub struct ReadingView {
     /// What was searched for.
     pub query: String,
@@ -79,7 +79,7 @@ pub struct ReadingView {
 
 /// A note that was found, with its text.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultRead")]
+#[schema(as = VaultRead)]
 pub struct ReadView {
     /// How well it fits.
     pub score: f32,

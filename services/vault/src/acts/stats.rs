@@ -4,7 +4,7 @@ use {crate::moment::Moment, serde::Serialize, std::collections::BTreeMap, utoipa
 
 /// The vault in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(title = "VaultStats")]
+#[schema(as = VaultStats)]
 pub struct StatsView {
     /// Which state of the vault this is; the same on each node and after a restart.
     pub generation: String,

@@ -21,7 +21,7 @@ const MOST_TRACKS: usize = 6;
 
 /// How things stand.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultStatus")]
+#[schema(as = VaultStatus)]
 pub struct StatusView {
     /// The day on which this is so, in UTC.
     #[schema(example = "2026-03-01")]
@@ -44,7 +44,7 @@ pub struct StatusView {
 
 /// Tasks that are late.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "VaultLate")]
+#[schema(as = VaultLate)]
 pub struct LateView {
     /// How many there are.
     pub total: usize,
@@ -54,7 +54,7 @@ pub struct LateView {
 
 /// A task that is late.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(title = "VaultDue")]
+#[schema(as = VaultDue)]
 pub struct DueView {
     /// When it was due.
     pub due: String,
@@ -65,7 +65,7 @@ pub struct DueView {
 
 /// Something that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(title = "VaultRecent")]
+#[schema(as = VaultRecent)]
 pub struct RecentView {
     /// When, by its `updated`.
     pub updated: String,

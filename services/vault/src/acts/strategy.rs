@@ -19,7 +19,7 @@ const MOST: usize = 100;
 
 /// The strategy, level by level. Levels beyond the depth that was asked for are null.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultStrategy")]
+#[schema(as = VaultStrategy)]
 pub struct StrategyView {
     /// Where it all leads.
     pub northstars: LevelView,
@@ -39,7 +39,7 @@ pub struct StrategyView {
 
 /// Everything of one level, by id.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "VaultLevel")]
+#[schema(as = VaultLevel)]
 pub struct LevelView {
     /// How many there are.
     pub total: usize,
