@@ -19,6 +19,7 @@ use {
         fmt,
         sync::Arc,
     },
+    unicode_normalization::is_nfc,
 };
 
 /// A note's place in a snapshot.
@@ -143,7 +144,14 @@ impl Snapshot {
     /// The note of an entity.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&Arc<Note>> {
-        self.at(*self.derived.ids.get(&*nfc(&Text::from(id)))?)
+        let ids = &self.derived.ids;
+        // Nearly every id is spelled so already.
+        let place = if is_nfc(id) {
+            ids.get(id)
+        } else {
+            ids.get(&*nfc(&Text::from(id)))
+        };
+        self.at(*place?)
     }
 
     /// The notes of all entities of a type, by id.

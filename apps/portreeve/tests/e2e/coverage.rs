@@ -6,14 +6,18 @@
 use {
     crate::{
         estate::{Agent, Estate, policy},
-        house::{Answer, Api, House},
+        house::{Answer, Api},
         oauth::code::Program,
     },
     portreeve_kernel::{OwnerId, Role, Scope, ScopeSet, Timestamp, entropy::Seeded},
     portreeve_policy::roles,
     portreeve_store::tenancy::{self, Owner},
     serde_json::{Value, json},
-    std::{collections::BTreeSet, fmt, fs, path::Path},
+    std::{
+        collections::{BTreeMap, BTreeSet},
+        fmt, fs,
+        path::Path,
+    },
 };
 
 /// What anybody may call. This list may only become shorter.
@@ -21,10 +25,11 @@ const OPEN: [&str; 4] = ["getHealth", "getMetrics", "getOpenApi", "getReadiness"
 
 /// Documents that have to be read before anybody can have a credential (RFC 8414, RFC 9728, RFC 7517). They say nothing
 /// that the settings do not, and no row is read for them.
-const DOCUMENTS: [&str; 4] = [
+const DOCUMENTS: [&str; 5] = [
     "getAuthorizationServer",
     "getJwks",
     "getRootResource",
+    "getVaultResource",
     "getWalletResource",
 ];
 
@@ -149,11 +154,9 @@ pub(crate) struct Names {
     passkey: String,
     server: String,
     file: String,
+    entity: String,
+    member: String,
 }
-
-/// Something of the vault that is not there. What is there belongs to the house: whoever holds the scope sees all of it, and
-/// nothing in it is anybody's own (`vault.rs` looks at what is shown of it).
-const NOT_IN_THE_VAULT: &str = "tsk-000000-0000000000000";
 
 impl Names {
     /// Well-formed ids of nothing.
@@ -168,11 +171,12 @@ impl Names {
             passkey: "AQEB".into(),
             server: "rsv_01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
             file: "nothing".into(),
+            entity: "tsk-000000-0000000000000".into(),
+            member: "nobody".into(),
         }
     }
 
     pub(crate) fn path(&self, operation: &Operation) -> String {
-        let not_in_the_vault = NOT_IN_THE_VAULT.to_owned();
         let known = [
             ("{agentId}", &self.agent),
             ("{transactionId}", &self.transaction),
@@ -183,8 +187,8 @@ impl Names {
             ("{passkeyId}", &self.passkey),
             ("{serverId}", &self.server),
             ("{file}", &self.file),
-            ("{entity_id}", &not_in_the_vault),
-            ("{member_id}", &not_in_the_vault),
+            ("{entity_id}", &self.entity),
+            ("{member_id}", &self.member),
         ];
         let path = known
             .iter()
@@ -357,6 +361,8 @@ fn nobody_calls_what_is_not_theirs_to_call() {
             .next()
             .unwrap()
             .to_owned(),
+        entity: "prj-001".to_owned(),
+        member: "member-01".to_owned(),
     };
     let nothing = Names::of_nothing();
     let anybody = estate.house.api("");
@@ -390,6 +396,7 @@ fn nobody_calls_what_is_not_theirs_to_call() {
     let mut seen: Vec<(&Operation, u16)> = Vec::new();
     let mut note = |operation, answer: &Answer| seen.push((operation, answer.status));
     let mut wrong: Vec<String> = Vec::new();
+    let mut lacking: BTreeMap<String, Api> = BTreeMap::new();
     for operation in &operations {
         let Some(scope) = &operation.scope else {
             let asks = [&FOR_CLIENTS[..], &FOR_ANYBODY, &FOR_PAGES].concat();
@@ -408,8 +415,10 @@ fn nobody_calls_what_is_not_theirs_to_call() {
             wrong.push(format!("{operation} without a token: {}", refused.body));
         }
 
-        let lacking = estate.house.api(&key(&estate, &all_but(scope), None));
-        let refused = there.call(&lacking, operation);
+        let lacking = lacking
+            .entry(scope.to_string())
+            .or_insert_with(|| estate.house.api(&key(&estate, &all_but(scope), None)));
+        let refused = there.call(lacking, operation);
         note(operation, &refused);
         let challenge = refused.header("www-authenticate").unwrap_or_default();
         let names_scope =
@@ -422,6 +431,15 @@ fn nobody_calls_what_is_not_theirs_to_call() {
         }
 
         if !nothing.matter(operation) {
+            continue;
+        }
+        // A vault is shared by all who hold its scopes: nothing in it is somebody else's.
+        if operation.path.starts_with("/vault/") {
+            let absent = nothing.call(&estate.owner(), operation);
+            note(operation, &absent);
+            if absent.status != 404 {
+                wrong.push(format!("{operation} of nothing: {}", absent.body));
+            }
             continue;
         }
         let only: ScopeSet = [scope.clone()].into_iter().collect();
@@ -589,7 +607,8 @@ fn what_is_for_pages_is_asked_by_a_page_of_ours_or_not_at_all() {
 
 #[test]
 fn what_is_not_described_is_not_served() {
-    let house = House::open();
+    let estate = Estate::open();
+    let house = &estate.house;
     let anybody = house.api("");
     let document = anybody.get("/openapi.json").is(200).clone();
     let operations = operations(&document);

@@ -18,7 +18,7 @@ use {
 };
 
 /// The last is a role that nobody knows.
-fn all_roles() -> [Role; 6] {
+pub(crate) fn all_roles() -> [Role; 6] {
     [
         Role::Owner,
         Role::Agent,
@@ -31,7 +31,7 @@ fn all_roles() -> [Role; 6] {
 
 /// How somebody gets in.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     Key,
     Token,
 }
@@ -48,6 +48,57 @@ const CLIENT: &[&str] = &[
 /// Whom an operation lets in: by role, the scopes that open it when they are held alone.
 type Table = BTreeMap<String, Vec<(String, Vec<String>)>>;
 
+/// A credential of `role` whose row holds `scope` alone, whatever the role may hold, and that is good for `resource`; `None` when
+/// not even a token is made of it.
+pub(crate) fn credential(
+    estate: &Estate,
+    agent: &Agent,
+    way: Way,
+    (role, scope): (&Role, &Scope),
+    resource: Option<&str>,
+) -> Option<String> {
+    let agent = roles::is_self_only(role).then(|| agent.id.to_string());
+    let row = |statements: &'static [&'static str], id: String| {
+        let (role, agent) = (role.to_string(), agent.clone());
+        estate.books().write(async move |tx: &mut Tx| {
+            for statement in statements {
+                let update = Sql::new(statement).bind(role.as_str()).bind(agent.as_deref());
+                tx.execute(update.bind(id.as_str())).await?;
+            }
+            Ok::<_, StoreError>(())
+        });
+    };
+    let body = json!({"name": "table", "scopes": [scope]});
+    let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
+    match way {
+        Way::Key => {
+            let made = estate.owner().post("/api/v1/auth/keys", &body).is(201).clone();
+            row(KEY, id(&made));
+            Some(made["key"].as_str().unwrap().to_owned())
+        }
+        Way::Token => {
+            let made = estate.owner().post("/api/v1/auth/clients", &body).is(201).clone();
+            row(CLIENT, id(&made));
+            let mut form = format!(
+                "grant_type=client_credentials&client_id={}&client_secret={}",
+                id(&made),
+                made["clientSecret"].as_str().unwrap()
+            );
+            if let Some(resource) = resource {
+                form.push_str(&format!("&resource={}", crate::vault::encoded(resource)));
+            }
+            let token = estate.house.api("").form("/oauth/token", &form, &[]);
+            match token.status {
+                200 => Some(token.body["access_token"].as_str().unwrap().to_owned()),
+                _ => {
+                    assert_eq!(token.is(400)["error"], "invalid_scope", "{role} {scope}");
+                    None
+                }
+            }
+        }
+    }
+}
+
 struct Gate {
     estate: Estate,
     agent: Agent,
@@ -61,7 +112,8 @@ impl Gate {
         let (agent, sibling) = (estate.agent("own", &policy()), estate.agent("other", &policy()));
         let document = estate.owner().get("/openapi.json").is(200).clone();
         let mut operations = operations(&document);
-        operations.retain(|operation| operation.scope.is_some());
+        // The vault takes tokens of its own: `vault/shown.rs`.
+        operations.retain(|operation| operation.scope.is_some() && !operation.path.starts_with("/vault/"));
         // Whoever may do this ends all tokens with it, the one it was done with too.
         operations.sort_by_key(|operation| operation.id == "revokeSigningKeys");
         Self {
@@ -69,48 +121,6 @@ impl Gate {
             agent,
             sibling,
             operations,
-        }
-    }
-
-    /// A credential of `role` whose row holds `scope` alone, whatever the role may hold; `None` when not even a token is
-    /// made of it.
-    fn credential(&self, way: Way, role: &Role, scope: &Scope) -> Option<String> {
-        let agent = roles::is_self_only(role).then(|| self.agent.id.to_string());
-        let row = |statements: &'static [&'static str], id: String| {
-            let (role, agent) = (role.to_string(), agent.clone());
-            self.estate.books().write(async move |tx: &mut Tx| {
-                for statement in statements {
-                    let update = Sql::new(statement).bind(role.as_str()).bind(agent.as_deref());
-                    tx.execute(update.bind(id.as_str())).await?;
-                }
-                Ok::<_, StoreError>(())
-            });
-        };
-        let body = json!({"name": "table", "scopes": [scope]});
-        let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
-        match way {
-            Way::Key => {
-                let made = self.estate.owner().post("/api/v1/auth/keys", &body).is(201).clone();
-                row(KEY, id(&made));
-                Some(made["key"].as_str().unwrap().to_owned())
-            }
-            Way::Token => {
-                let made = self.estate.owner().post("/api/v1/auth/clients", &body).is(201).clone();
-                row(CLIENT, id(&made));
-                let form = format!(
-                    "grant_type=client_credentials&client_id={}&client_secret={}",
-                    id(&made),
-                    made["clientSecret"].as_str().unwrap()
-                );
-                let token = self.estate.house.api("").form("/oauth/token", &form, &[]);
-                match token.status {
-                    200 => Some(token.body["access_token"].as_str().unwrap().to_owned()),
-                    _ => {
-                        assert_eq!(token.is(400)["error"], "invalid_scope", "{role} {scope}");
-                        None
-                    }
-                }
-            }
         }
     }
 
@@ -156,7 +166,7 @@ impl Gate {
         let mut table = Table::new();
         for role in all_roles() {
             for scope in roles::scopes() {
-                let credential = self.credential(way, &role, scope);
+                let credential = credential(&self.estate, &self.agent, way, (&role, scope), None);
                 let api = credential.map(|credential| self.estate.house.api(&credential));
                 for operation in &self.operations {
                     let by_role = table.entry(operation.to_string()).or_default();

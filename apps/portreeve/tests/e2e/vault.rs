@@ -1,9 +1,17 @@
 //! The vault through the real binary: made-up notes in a folder, the server pointed at it.
 
+mod attacks;
+mod reads;
+mod shown;
+
 use {
-    crate::{estate::Estate, house::House},
+    crate::{
+        estate::{Estate, until},
+        house::{Api, House},
+    },
     portreeve_notes::testing::{Manifest, Plan},
     serde_json::json,
+    std::fs,
 };
 
 /// A house with a vault, and what a correct reader finds in it.
@@ -25,6 +33,33 @@ impl Town {
             manifest,
         }
     }
+
+    /// The owner, who may read.
+    pub(crate) fn reader(&self) -> Api {
+        let key = self.estate.key(&json!({"name": "reader", "scopes": ["mcp:read"]}));
+        self.estate.house.api(&key)
+    }
+
+    /// Waits until the full text has been read.
+    pub(crate) fn until_searchable(&self) {
+        let api = self.reader();
+        until("the vault can be searched", || {
+            let stats = api.get("/vault/api/v1/stats").is(200)["searchable"].clone();
+            (stats == true).then_some(())
+        });
+    }
+
+    /// Writes a file of the vault, as an editor does.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let whole = self.estate.house.notes().join(path);
+        fs::create_dir_all(whole.parent().unwrap()).unwrap();
+        fs::write(whole, text).unwrap();
+    }
+}
+
+/// A text as it stands in a query.
+pub(crate) fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 #[test]

@@ -67,7 +67,7 @@ macro_rules! list_query {
             fn list(self, moment: &Moment, filter: Filter) -> Result<Listing<NoteView>, Problem> {
                 let paging = PagingQuery { limit: self.limit, cursor: self.cursor.clone() }.check()?;
                 let names = match self.depends() {
-                    On::Members => MembersView::read(moment)?,
+                    On::NotesAndMembers => MembersView::read(moment)?,
                     _ => MembersView::default(),
                 };
                 let text = |text: &Option<String>| text.as_deref().map(|text| names.names(text));
@@ -89,7 +89,7 @@ macro_rules! list_query {
 
             /// What the answer depends on: an assignee also on who is called what.
             const fn depends(&self) -> On {
-                if self.assignee.is_some() || self.owner.is_some() { On::Members } else { On::Notes }
+                if self.assignee.is_some() || self.owner.is_some() { On::NotesAndMembers } else { On::Notes }
             }
         }
     };

@@ -100,6 +100,8 @@ pub(super) enum On {
     /// The notes, and the day on which they are looked at.
     Day,
     /// The notes, and who is a member.
+    NotesAndMembers,
+    /// Who is a member.
     Members,
 }
 
@@ -109,7 +111,8 @@ impl On {
         Ok(match self {
             Self::Notes => format!("W/\"{generation}\""),
             Self::Day => format!("W/\"{generation}-{}\"", moment.today()),
-            Self::Members => format!("W/\"{generation}-{}\"", MembersView::read(moment)?.tag()),
+            Self::NotesAndMembers => format!("W/\"{generation}-{}\"", MembersView::read(moment)?.tag()),
+            Self::Members => format!("W/\"{}\"", MembersView::read(moment)?.tag()),
         })
     }
 }

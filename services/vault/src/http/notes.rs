@@ -106,12 +106,7 @@ pub(super) async fn batch(
     Query(query): Query<BatchQuery>,
 ) -> Result<Response, Problem> {
     whole(&vault, has, On::Notes, move |moment, _| {
-        let asked: Vec<_> = query
-            .paths
-            .split(',')
-            .map(str::trim)
-            .filter(|path| !path.is_empty())
-            .collect();
+        let asked: Vec<_> = query.paths.split(',').filter(|path| !path.is_empty()).collect();
         let body = Some(query.body.unwrap_or(true));
         let ask = ask(moment, query.fields.as_deref(), body, (None, query.max_chars), None)?;
         batch::read(moment, &asked, &ask).map(Json)
