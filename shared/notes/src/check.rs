@@ -65,6 +65,13 @@ pub fn check(snapshot: &Snapshot) -> Report {
 /// What an entity breaks by itself. What is to be written can be asked this before it is.
 #[must_use]
 pub fn judge(note: &Note, entity: &Entity, schema: &Schema) -> Vec<Finding> {
+    let found = breaches(note, entity, schema).into_iter();
+    found.map(|(_, finding)| finding).collect()
+}
+
+/// The same, each with the field that it is about.
+#[must_use]
+pub fn breaches(note: &Note, entity: &Entity, schema: &Schema) -> Vec<(String, Finding)> {
     let mut case = Case {
         note,
         entity,
@@ -83,14 +90,15 @@ struct Case<'a> {
     note: &'a Note,
     entity: &'a Entity,
     schema: &'a Schema,
-    findings: Vec<Finding>,
+    findings: Vec<(String, Finding)>,
 }
 
 impl Case<'_> {
     fn tell(&mut self, field: &str, code: FindingCode, message: String) {
         // What is missing is told where the entity says what it is.
         let line = self.entity.line(field).or_else(|| self.entity.line("entity_type"));
-        self.findings.push(Finding::new(self.note.path(), line, code, message));
+        let finding = Finding::new(self.note.path(), line, code, message);
+        self.findings.push((field.to_owned(), finding));
     }
 
     fn holds(&self, field: &str) -> bool {

@@ -4,6 +4,8 @@
 //! is nothing between a check and an open that somebody could swap, and nothing outside of the root is even looked at. A
 //! kernel that cannot do this gets no jail: there is no second way in.
 
+mod lock;
+mod trash;
 mod write;
 
 use {
@@ -20,7 +22,7 @@ use {
     unicode_normalization::is_nfc,
 };
 
-pub use write::Write;
+pub use {lock::Lock, trash::TRASH, write::Write};
 
 /// Beneath the root, without any link: neither symbolic ones nor those of `/proc`.
 const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
@@ -62,6 +64,9 @@ pub enum Refused {
     /// It is there already.
     #[error("the file is there already")]
     Present,
+    /// It is not what it was when somebody decided to replace it.
+    #[error("the file has changed since")]
+    Changed,
     /// A link stands on the way, or the file has a second name, which may be outside.
     #[error("links are not followed")]
     Link,
@@ -133,7 +138,9 @@ pub enum EntryKind {
 }
 
 impl Place {
-    pub(crate) fn spelling(&self) -> &str {
+    /// How the disk spells it.
+    #[must_use]
+    pub fn spelling(&self) -> &str {
         self.on_disk.as_deref().unwrap_or_else(|| self.path.as_str())
     }
 }

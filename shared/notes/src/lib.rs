@@ -39,10 +39,11 @@ pub mod vault;
 pub mod watch;
 
 pub use {
-    check::{Report, check},
+    check::{Report, breaches, check},
     entity::{Day, Entity, EntityId, EntityType},
     finding::{Finding, FindingCode, Severity},
-    jail::{Jail, JailError, Refused, Stamp, Write},
+    jail::{Jail, JailError, Lock, Refused, Stamp, Write},
+    matter::{Edit, WriteFault, compose, splice},
     note::{Area, Content, Limits, Note, Revision},
     path::{NotePath, PathError},
     relations::Relation,

@@ -5,9 +5,11 @@
 //! something only to a program (anchors, aliases, tags), is refused.
 
 mod split;
+mod write;
 mod yaml;
 
 pub use {
     split::{Body, Fenced, Split, split},
+    write::{Edit, WriteFault, compose, splice},
     yaml::{Budget, Fault, Parsed, parse},
 };

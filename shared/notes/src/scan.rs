@@ -276,7 +276,7 @@ impl Files {
 fn unserved_as(path: &NotePath, refused: &Refused) -> Option<Finding> {
     let (code, message) = match refused {
         // Gone since its folder was listed, or nothing that could be a note.
-        Refused::Absent | Refused::Present | Refused::NotAFile => return None,
+        Refused::Absent | Refused::Present | Refused::Changed | Refused::NotAFile => return None,
         Refused::Link => (
             FindingCode::Link,
             "links, and files with a second name, are not read".to_owned(),

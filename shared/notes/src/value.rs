@@ -92,6 +92,21 @@ impl Fields {
         Self(fields.into_boxed_slice())
     }
 
+    /// These fields with others in their places, or behind them; what is changed to nothing is left out.
+    #[must_use]
+    pub fn with(&self, changes: &[(Text, Option<Value>)]) -> Self {
+        let mut all = self.0.to_vec();
+        for (name, value) in changes {
+            let known = all.iter_mut().find(|(field, _)| field == name);
+            match (known, value) {
+                (Some((_, old)), Some(new)) => *old = new.clone(),
+                (None, Some(new)) => all.push((name.clone(), new.clone())),
+                (_, None) => all.retain(|(field, _)| field != name),
+            }
+        }
+        Self::new(all)
+    }
+
     /// The value of a field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
@@ -139,6 +154,14 @@ impl Fields {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Of two with one name, the last one counts, in the place of the first.
+impl FromIterator<(Text, Value)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (Text, Value)>>(fields: I) -> Self {
+        let changes: Vec<_> = fields.into_iter().map(|(name, value)| (name, Some(value))).collect();
+        Self::default().with(&changes)
     }
 }
 

@@ -3,7 +3,7 @@
 use {
     crate::{
         finding::{Finding, FindingCode},
-        jail::{Jail, JailError, Refused},
+        jail::{Jail, JailError, Refused, Stamp},
         kept,
         note::{Area, Limits, Note, Revision, Rules},
         path::{NotePath, within},
@@ -155,6 +155,44 @@ impl Vault {
         let number = before.generation().number.saturating_add(1);
         let after = before.next(number, all);
         Ok(self.becomes(after))
+    }
+
+    /// What a note may cost here.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// A file's bytes as they are on the disk now.
+    ///
+    /// # Errors
+    /// [`Refused`]: it is not there, or is not to be read.
+    pub fn bytes(&self, path: &NotePath) -> Result<Vec<u8>, Refused> {
+        self.jail.read(path, self.limits.bytes).map(|(bytes, _)| bytes)
+    }
+
+    /// What a file with these bytes would be at this path: a note that is not on the disk yet.
+    ///
+    /// # Errors
+    /// The one finding because of which it would not be served at all.
+    pub fn would_be(&self, path: &NotePath, bytes: &[u8]) -> Result<Note, Finding> {
+        let snapshot = self.snapshot();
+        let Some(area) = snapshot.schema().area(path).filter(|_| path.is_markdown()) else {
+            return Err(Finding::new(path, None, FindingCode::BadName, "nothing is read there"));
+        };
+        let rules = Rules {
+            area,
+            schema: snapshot.schema(),
+            budget: self.limits.matter,
+        };
+        let nowhere = Stamp {
+            size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            modified: 0,
+            changed: 0,
+            inode: 0,
+        };
+        let place = self.jail.locate(path).unwrap_or_else(|_| path.clone().into());
+        Note::read(place, nowhere, bytes, rules, &mut Words::default())
     }
 
     /// A note with its text as it lies on the disk now.
