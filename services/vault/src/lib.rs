@@ -23,6 +23,7 @@ mod moment;
 mod open;
 pub mod scopes;
 pub mod shown;
+mod write;
 
 pub use {
     http::router,

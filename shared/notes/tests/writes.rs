@@ -63,7 +63,7 @@ fn note(number: i64, length: usize) -> Vec<u8> {
 
 fn number(vault: &Vault) -> i64 {
     let snapshot = vault.snapshot();
-    let note = snapshot.note(&path(NOTE)).expect("the note is served");
+    let note = snapshot.note(&path(NOTE)).unwrap();
     let opened = vault.open_note(note).unwrap();
     let integer = |name: &str| match opened.note.fields().get(name) {
         Some(Value::Integer(number)) => *number,
@@ -117,7 +117,7 @@ fn other(part: &str, home: &Path) -> Command {
 #[test]
 #[ignore = "a part of the tests that start it"]
 fn in_another_process() {
-    let home = env::var_os("NOTES_HOME").expect("started by another test");
+    let home = env::var_os("NOTES_HOME").unwrap();
     let jail = jail(Path::new(&home));
     match env::var("NOTES_PART").unwrap().as_str() {
         "counts for ever" => {

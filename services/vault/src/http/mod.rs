@@ -4,12 +4,17 @@ mod context;
 mod entities;
 mod entity_path;
 mod findings;
+mod hypotheses;
 mod impact;
 mod members;
 mod notes;
 mod overview;
+mod programs;
+mod projects;
 mod search;
 mod tagged;
+mod tasks;
+mod writing;
 
 use {
     crate::{
@@ -66,6 +71,18 @@ pub fn router() -> OpenApiRouter<Vault> {
         .routes(routes!(impact::list))
         .routes(routes!(impact::show))
         .routes(routes!(findings::list))
+        .routes(routes!(tasks::create))
+        .routes(routes!(tasks::update, tasks::delete))
+        .routes(routes!(tasks::duplicate))
+        .routes(routes!(projects::create))
+        .routes(routes!(projects::update, projects::delete))
+        .routes(routes!(projects::duplicate))
+        .routes(routes!(programs::create))
+        .routes(routes!(programs::update, programs::delete))
+        .routes(routes!(programs::duplicate))
+        .routes(routes!(hypotheses::create))
+        .routes(routes!(hypotheses::update, hypotheses::delete))
+        .routes(routes!(hypotheses::duplicate))
 }
 
 portreeve_guard::problems! {

@@ -192,6 +192,7 @@ fn nothing_is_written_that_would_not_be_read() {
             bytes: 100,
             ..Budget::default()
         },
+        ..Limits::default()
     };
     let fields: Fields = [("a".into(), text(&"x".repeat(80)))].into_iter().collect();
     assert!(compose(&fields, "", limits).is_ok());
