@@ -242,6 +242,7 @@ impl Names {
             }),
             "signOut" => json!({"formToken": ""}),
             "decideDevice" => json!({"userCode": "", "formToken": "", "decision": "deny", "scopes": []}),
+            id if id.contains("Vault") => crate::vault::writes::body(id),
             "consent" => json!({"request": "", "formToken": "", "decision": "deny", "scopes": []}),
             _ => panic!("{operation} takes a body: add one that it accepts to `Names::body` in tests/e2e/coverage.rs"),
         })
@@ -264,7 +265,13 @@ impl Names {
 
 pub(crate) fn call(api: &Api, method: &str, path: &str, body: Option<&Value>) -> Answer {
     let method = minreq::Method::Custom(method.to_uppercase());
-    api.send(method, path, body, &[("Idempotency-Key", "coverage")])
+    let read = format!("\"{}\"", "0".repeat(32));
+    api.send(
+        method,
+        path,
+        body,
+        &[("Idempotency-Key", "coverage"), ("If-Match", &read)],
+    )
 }
 
 /// All of an answer that may not differ between "not yours" and "no such thing".

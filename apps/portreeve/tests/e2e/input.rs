@@ -4,6 +4,7 @@
 //! The snapshot holds every message there is, so that somebody reads them: `cargo insta review` after a change.
 
 mod face;
+mod notes;
 mod servers;
 mod table;
 mod texts;
@@ -27,7 +28,13 @@ struct Said {
 }
 
 fn every_row(world: &World) -> Vec<Row> {
-    [table::rows(world), users::rows(world), servers::rows(world)].concat()
+    [
+        table::rows(world),
+        users::rows(world),
+        servers::rows(world),
+        notes::rows(world),
+    ]
+    .concat()
 }
 
 /// How many inputs are shown of those that get the same refusal.
@@ -301,6 +308,10 @@ fn what_is_malformed_is_refused_everywhere_by_the_name_of_its_field_and_leaves_n
         Act::NewClient,
         Act::NewUser,
         Act::NewServer,
+        Act::NewTask,
+        Act::NewProject,
+        Act::NewProgram,
+        Act::NewHypothesis,
     ] {
         let answer = estate.owner().post(&world.path(act), &world.good(act));
         assert!(answer.status < 300, "{act}: {}", answer.body);

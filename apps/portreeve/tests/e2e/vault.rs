@@ -3,6 +3,7 @@
 mod attacks;
 mod reads;
 mod shown;
+pub(crate) mod writes;
 
 use {
     crate::{

@@ -15,10 +15,14 @@ pub(super) enum Act {
     NewClient,
     NewUser,
     NewServer,
+    NewTask,
+    NewProject,
+    NewProgram,
+    NewHypothesis,
 }
 
 impl Act {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Pay,
         Self::Check,
         Self::NewAgent,
@@ -26,13 +30,17 @@ impl Act {
         Self::NewClient,
         Self::NewUser,
         Self::NewServer,
+        Self::NewTask,
+        Self::NewProject,
+        Self::NewProgram,
+        Self::NewHypothesis,
     ];
 }
 
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // POST /transactions, /agents/{agentId}/policy/check, /agents, /auth/keys, /auth/clients, /auth/users and
-        // /auth/resource-servers.
+        // /auth/resource-servers; the vault's /tasks, /projects, /programs and /hypotheses.
         f.write_str(match self {
             Self::Pay => "pay",
             Self::Check => "ask",
@@ -41,6 +49,10 @@ impl fmt::Display for Act {
             Self::NewClient => "make a client",
             Self::NewUser => "invite",
             Self::NewServer => "register a server",
+            Self::NewTask => "make a task",
+            Self::NewProject => "make a project",
+            Self::NewProgram => "make a program",
+            Self::NewHypothesis => "ask a question",
         })
     }
 }
@@ -158,6 +170,10 @@ impl World {
             Act::NewClient => "/api/v1/auth/clients".to_owned(),
             Act::NewUser => "/api/v1/auth/users".to_owned(),
             Act::NewServer => "/api/v1/auth/resource-servers".to_owned(),
+            Act::NewTask => "/vault/api/v1/tasks".to_owned(),
+            Act::NewProject => "/vault/api/v1/projects".to_owned(),
+            Act::NewProgram => "/vault/api/v1/programs".to_owned(),
+            Act::NewHypothesis => "/vault/api/v1/hypotheses".to_owned(),
         }
     }
 
@@ -176,6 +192,14 @@ impl World {
                 "name": "probe", "resource": "https://probe.example/mcp",
                 "scopes": [{"scope": "probe:read", "words": "Probe", "isDefault": true}],
                 "roles": [{"role": "prober", "scopes": [], "bypass": false}],
+            }),
+            Act::NewTask => json!({"entity_name": "Probe - one", "project_id": "prj-001", "assignee": "member-01"}),
+            Act::NewProject => json!({
+                "entity_name": "Probe - one", "owner": "member-01", "parent_id": "trk-1", "conditions_3y": ["cond-a"],
+            }),
+            Act::NewProgram => json!({"entity_name": "Probe", "program_type": "launch", "owner": "member-01"}),
+            Act::NewHypothesis => json!({
+                "entity_name": "Probe", "parent_id": "trk-1", "hypothesis_question": "Is it one?",
             }),
         }
     }
@@ -200,6 +224,8 @@ impl World {
                 &["resource", "add", "probe", "https://probe.example/mcp"],
                 vec![("--scope", "probe:read=Probe")],
             ),
+            // No flag of these is in this table.
+            Act::NewTask | Act::NewProject | Act::NewProgram | Act::NewHypothesis => (&["vault", "new"], Vec::new()),
         };
         let mut line: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         for (flag, value) in pairs.into_iter().filter(|(flag, _)| *flag != but) {
