@@ -60,6 +60,8 @@ struct Derived {
     types: BTreeMap<EntityType, Vec<Place>>,
     incoming: HashMap<Place, Vec<Incoming>>,
     backlinks: HashMap<Place, Vec<Place>>,
+    /// What each link means that leads somewhere.
+    targets: HashMap<Text, Place>,
     /// What only the whole vault shows.
     findings: Vec<Finding>,
 }
@@ -190,6 +192,12 @@ impl Snapshot {
             .map(|(_, note)| note)
     }
 
+    /// The note that `[[target]]` means in the text of some note.
+    #[must_use]
+    pub fn target(&self, link: &str) -> Option<&Arc<Note>> {
+        self.at(*self.derived.targets.get(&*nfc(&Text::from(link)))?)
+    }
+
     /// The notes whose text links to a note, by path.
     pub fn backlinks(&self, path: &NotePath) -> impl Iterator<Item = &Arc<Note>> {
         let place = self.notes().binary_search_by(|note| note.path().cmp(path)).ok();
@@ -316,7 +324,7 @@ impl Derived {
         for (from, note) in (0..).zip(notes) {
             for target in here(note) {
                 match known.get(target) {
-                    Some((_, place)) => {
+                    Some(place) => {
                         let list = self.backlinks.entry(*place).or_default();
                         // Two links by different names to one note.
                         if list.last() != Some(&from) {
@@ -331,11 +339,12 @@ impl Derived {
                 }
             }
         }
+        self.targets = known;
     }
 
     /// Which note a link means: by id, by path, by path without `.md`, by an alias, by the file's name, by the entity's name. Where
     /// several notes answer to a name, the first path does.
-    fn resolve(&self, notes: &[Arc<Note>], wanted: &HashSet<&str>) -> HashMap<Text, (u8, Place)> {
+    fn resolve(&self, notes: &[Arc<Note>], wanted: &HashSet<&str>) -> HashMap<Text, Place> {
         let mut found: HashMap<Text, (u8, Place)> = HashMap::new();
         let mut answer = |name: &str, rank: u8, place: Place| {
             if let Some(name) = wanted.get(name) {
@@ -360,7 +369,7 @@ impl Derived {
                 answer(&nfc(&name), 4, place);
             }
         }
-        found
+        found.into_iter().map(|(name, (_, place))| (name, place)).collect()
     }
 }
 

@@ -243,6 +243,19 @@ fn links_lead_to_ids_paths_aliases_and_names_and_back() {
     };
     assert_eq!(back("x/b.md"), ["a.md", "y/b.md"]);
     assert_eq!((back("a.md"), back("y/b.md").len()), (vec!["a.md".to_owned()], 0));
+    for (link, path) in [
+        ("tsk-1", Some("x/b.md")),
+        ("Alias", Some("x/b.md")),
+        ("b", Some("x/b.md")),
+        ("x/b", Some("x/b.md")),
+        ("a", Some("a.md")),
+        ("nobody", None),
+        ("other::x", None),
+        ("y/b", None),
+    ] {
+        let target = snapshot.target(link).map(|note| note.path().as_str());
+        assert_eq!(target, path, "`y/b` stands in no text; {link}");
+    }
     let nowhere = snapshot
         .findings()
         .filter(|finding| finding.code == FindingCode::DanglingLink);
