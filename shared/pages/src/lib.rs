@@ -14,9 +14,11 @@
 pub mod asset;
 pub mod cookie;
 pub mod form_token;
+pub mod markdown;
 mod own;
 mod page;
 mod path;
+pub mod picture;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod visitor;
@@ -25,7 +27,7 @@ pub use {
     own::OwnPage,
     page::{
         AgentChoice, Approve, Approved, Back, Consent, Device, Enrol, Notice, Page, SignIn, SignedIn, Target, Wish,
-        notice,
+        notice, vault,
     },
     path::OwnPath,
     visitor::{Visitor, Visitors},

@@ -1,12 +1,21 @@
 //! Where to go on after signing in: a place on this server and nowhere else.
 
 use {
+    percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode},
     serde::{Deserialize, Deserializer, de::Error},
-    std::str::FromStr,
+    std::{fmt, str::FromStr},
 };
 
 /// Longest path, in bytes: as much as the gate lets in.
 const LONGEST: usize = 4 * 1024;
+
+/// What stands for something else in a path or a query, or may not be there: all but letters, digits and these.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A path and query of this server. Whatever a browser makes of it, it leads to no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +27,25 @@ pub struct OwnPath(Box<str>);
 pub struct NotOwn;
 
 impl OwnPath {
+    /// A path that begins as we say and goes on with a text of others, such as `/vault/notes/` and a note's path. The text can
+    /// be a part of the path or a value of the query and nothing else.
+    ///
+    /// # Errors
+    /// [`NotOwn`] when the beginning is none, or all of it is too long.
+    pub fn with(begin: &str, text: &str) -> Result<Self, NotOwn> {
+        format!("{begin}{}", utf8_percent_encode(text, ESCAPED)).parse()
+    }
+
     /// The path itself.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for OwnPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -85,6 +109,23 @@ mod tests {
         }
         assert!(format!("/{}", "x".repeat(LONGEST - 1)).parse::<OwnPath>().is_ok());
         assert!(format!("/{}", "x".repeat(LONGEST)).parse::<OwnPath>().is_err());
+    }
+
+    #[test]
+    fn a_text_of_others_ends_neither_path_nor_value() {
+        for (text, expected) in [
+            ("a/b c.md", "/n/a/b%20c.md"),
+            ("가?q=1&r#x", "/n/%EA%B0%80%3Fq%3D1%26r%23x"),
+            ("\\\"'<>%2e", "/n/%5C%22%27%3C%3E%252e"),
+        ] {
+            assert_eq!(OwnPath::with("/n/", text).unwrap().as_str(), expected);
+        }
+        assert_eq!(OwnPath::with("/", "/evil.example"), Err(NotOwn));
+        assert_eq!(
+            OwnPath::with("/n/", &"가".repeat(500)),
+            Err(NotOwn),
+            "longer than the gate lets in"
+        );
     }
 
     proptest! {
