@@ -21,6 +21,7 @@ pub mod listing;
 pub mod members;
 mod moment;
 mod open;
+mod page;
 pub mod scopes;
 pub mod shown;
 mod write;
@@ -29,6 +30,7 @@ pub use {
     http::router,
     moment::{Moment, Served},
     open::{Open, OpenError, Place},
+    page::pages_router,
 };
 
 use {
@@ -106,6 +108,10 @@ impl Vault {
 
     pub(crate) fn open(&self) -> &Arc<Open> {
         &self.0.open
+    }
+
+    pub(crate) fn visitors(&self) -> &dyn Visitors {
+        &*self.0.visitors
     }
 
     pub(crate) fn notes(&self) -> &Arc<Notes> {

@@ -61,6 +61,7 @@ struct Routes {
     issuer: OpenApiRouter<Auth>,
     pages: OpenApiRouter<Auth>,
     wallet_pages: OpenApiRouter<Wallet>,
+    vault_pages: OpenApiRouter<Vault>,
     alive: OpenApiRouter,
     ready: OpenApiRouter<Needs>,
     metrics: OpenApiRouter<Metrics>,
@@ -75,6 +76,7 @@ impl Routes {
             issuer: portreeve_auth::issuer_router(),
             pages: portreeve_auth::pages_router(),
             wallet_pages: portreeve_wallet::pages_router(),
+            vault_pages: portreeve_vault::pages_router(),
             alive: OpenApiRouter::new().routes(routes!(health::alive)),
             ready: OpenApiRouter::new().routes(routes!(health::ready)),
             metrics: OpenApiRouter::new().routes(routes!(metrics::show)),
@@ -82,7 +84,7 @@ impl Routes {
     }
 
     /// What the services describe, and what there is at the root.
-    fn described(&self) -> ([&Description; 3], [&Description; 6]) {
+    fn described(&self) -> ([&Description; 3], [&Description; 7]) {
         let Self {
             auth,
             wallet,
@@ -90,6 +92,7 @@ impl Routes {
             issuer,
             pages,
             wallet_pages,
+            vault_pages,
             alive,
             ready,
             metrics,
@@ -98,6 +101,7 @@ impl Routes {
             issuer.get_openapi(),
             pages.get_openapi(),
             wallet_pages.get_openapi(),
+            vault_pages.get_openapi(),
             alive.get_openapi(),
             ready.get_openapi(),
             metrics.get_openapi(),
@@ -142,6 +146,7 @@ pub(super) fn router(
         issuer,
         pages,
         wallet_pages,
+        vault_pages,
         alive,
         ready,
         metrics,
@@ -149,7 +154,8 @@ pub(super) fn router(
     let services = auth.with_state(state.clone()).merge(wallet.with_state(own.clone()));
     // Without a vault there is no such route; the document is the same everywhere.
     let vault = notes.map_or_else(OpenApiRouter::new, |notes| {
-        OpenApiRouter::new().nest(VAULT, vault.with_state(notes))
+        let pages = vault_pages.with_state(notes.clone());
+        pages.nest(VAULT, vault.with_state(notes))
     });
     let (router, _) = OpenApiRouter::new()
         .nest(SERVICES, services)

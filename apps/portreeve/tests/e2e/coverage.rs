@@ -40,13 +40,17 @@ const FOR_CLIENTS: [&str; 4] = ["authorizeDevice", "introspectToken", "requestTo
 const FOR_ANYBODY: [&str; 1] = ["registerClient"];
 
 /// Pages, which have to be seen before anybody can be signed in, and their script. Who is signed in is in a cookie.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 10] = [
     "approvePage",
     "deviceDonePage",
     "devicePage",
     "enrolPage",
     "getAsset",
     "signInPage",
+    "vaultFindingsPage",
+    "vaultNotePage",
+    "vaultPage",
+    "vaultSearchPage",
 ];
 
 /// What the script of pages asks for: asked by a page of ours, or not at all.

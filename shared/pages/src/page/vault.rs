@@ -52,8 +52,10 @@ impl<T> Part<T> {
 pub struct Branch {
     /// The folder.
     pub folder: Entry,
-    /// What is in it.
+    /// The first folders in it.
     pub folders: Vec<Entry>,
+    /// How many more there are.
+    pub left: usize,
 }
 
 /// A folder of the vault.

@@ -52,6 +52,7 @@ fn folder(words: &str, name: &str) -> String {
     let branch = |folders| Branch {
         folder: entry(words),
         folders,
+        left: 4,
     };
     let folders = Part {
         items: vec![branch(vec![entry(words)]), branch(Vec::new())],
