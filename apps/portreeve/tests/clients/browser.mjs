@@ -93,6 +93,13 @@ class Person {
     return { outcome, ...(await this.see()) };
   }
 
+  /** Goes where the link leads, by keyboard alone. */
+  async follow({ link }) {
+    await this.page.getByRole("link", { name: link, exact: true }).focus();
+    await Promise.all([this.page.waitForEvent("load"), this.page.keyboard.press("Enter")]);
+    return this.see();
+  }
+
   async fill({ label, value }) {
     await this.page.getByLabel(label).fill(value);
   }

@@ -150,6 +150,12 @@ impl Browser {
         self.ask(&json!({"do": "press", "button": button}))
     }
 
+    /// Follows the link with exactly this name by keyboard, and says what is to be seen there.
+    #[track_caller]
+    pub(crate) fn follow(&mut self, link: &str) -> Value {
+        self.ask(&json!({"do": "follow", "link": link}))
+    }
+
     /// The cookies.
     pub(crate) fn cookies(&mut self) -> Value {
         self.ask(&json!({"do": "cookies"}))

@@ -19,3 +19,4 @@ mod consent;
 mod doorman;
 mod foreign;
 mod people;
+mod vault;

@@ -1,6 +1,7 @@
 //! The vault through the real binary: made-up notes in a folder, the server pointed at it.
 
 mod attacks;
+mod page;
 mod reads;
 mod shown;
 pub(crate) mod writes;
@@ -99,6 +100,8 @@ fn without_a_vault_nothing_of_it_is_served() {
     for path in [
         "/vault/api/v1/entities",
         "/vault/mcp",
+        "/vault/",
+        "/vault/note?path=README.md",
         "/.well-known/oauth-protected-resource/vault/mcp",
     ] {
         api.get(path).is_problem(404, "REQUEST_NOT_FOUND");
