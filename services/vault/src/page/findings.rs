@@ -2,30 +2,34 @@
 
 use {
     super::{answer, note_address, reader::Reader},
-    crate::{Moment, Vault},
+    crate::{
+        Moment, Vault,
+        acts::findings::{self, FindingView, Wanted},
+    },
     axum::{
         extract::State,
         response::{IntoResponse, Response},
     },
-    portreeve_guard::{Problem, Query, RequestContext},
-    portreeve_notes::{Finding, NotePath, Severity, check},
+    portreeve_guard::{PagingQuery, Problem, Query, RequestContext},
+    portreeve_notes::{Index, NotePath, Report, Severity},
     portreeve_pages::{
         OwnPath, Page,
         vault::{VaultFindings, Wrong},
     },
     serde::Deserialize,
+    std::sync::Arc,
     utoipa::IntoParams,
 };
 
 /// Findings on a page.
-const MOST: usize = 100;
+const MOST: u32 = 100;
 
 /// Which of them.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FindingsQuery {
-    /// How many to leave out, as the page says.
-    from: Option<usize>,
+    /// Where the list goes on, as the page says.
+    cursor: Option<String>,
 }
 
 /// The page that shows what is wrong with the vault. Who is not signed in signs in first.
@@ -46,40 +50,46 @@ pub(super) async fn page(
     query: Result<Query<FindingsQuery>, Problem>,
 ) -> Result<Response, Problem> {
     let shown = match query {
-        Ok(Query(query)) => vault.look(move |moment, _| Ok(show(moment, &query))).await,
+        Ok(Query(query)) => {
+            let open = Arc::clone(vault.open());
+            let look = move |moment: &Moment, _: Option<&Index>| show(moment, &open.report(moment), query);
+            vault.look(look).await
+        }
         Err(problem) => Err(problem),
     };
     answer(shown, &context)
 }
 
-pub(super) fn show(moment: &Moment, query: &FindingsQuery) -> Response {
-    let from = query.from.unwrap_or(0);
-    let all = check(moment.snapshot()).findings;
-    let findings: Vec<_> = all.iter().skip(from).take(MOST).map(|one| wrong(moment, one)).collect();
-    let next = from.saturating_add(MOST);
-    let more = (next < all.len()).then(|| OwnPath::with("/vault/findings?from=", &next.to_string()).ok());
-    let more = more.flatten();
+pub(super) fn show(moment: &Moment, report: &Report, query: FindingsQuery) -> Result<Response, Problem> {
+    let limit = Some(MOST);
+    let paging = PagingQuery {
+        limit,
+        cursor: query.cursor,
+    };
+    let found = findings::findings(report, &Wanted::default(), &paging.check()?)?;
+    let next = found.cursor.as_ref();
+    let more = next.and_then(|cursor| OwnPath::with("/vault/findings?cursor=", cursor).ok());
     let page = VaultFindings {
         query: "",
-        total: all.len(),
-        findings: &findings,
+        total: found.total,
+        findings: &found.items.iter().map(|one| wrong(moment, one)).collect::<Vec<_>>(),
         more: more.as_ref(),
     };
-    Page::new(page).into_response()
+    Ok(Page::new(page).into_response())
 }
 
 /// A finding as pages show it. Of a file that is not served there is no page.
-pub(super) fn wrong(moment: &Moment, finding: &Finding) -> Wrong {
+pub(super) fn wrong(moment: &Moment, finding: &FindingView) -> Wrong {
     let path = NotePath::parse(&finding.path).ok();
     let note = path.filter(|path| moment.snapshot().note(path).is_some());
     Wrong {
-        severity: match finding.severity() {
+        severity: match finding.severity {
             Severity::Note => "Note",
             Severity::Warning => "Warning",
             Severity::Error => "Error",
         }
         .to_owned(),
-        code: finding.code.as_str().to_owned(),
+        code: finding.code.clone(),
         message: finding.message.clone(),
         place: match finding.line {
             Some(line) => format!("{}, line {line}", finding.path),

@@ -4,7 +4,7 @@ use {
     super::{answer, entry, links::Links, name, reader::Reader, trail},
     crate::{
         Moment, Vault,
-        acts::entity,
+        acts::{self, entity, findings::Wanted},
         moment::absent,
         page::findings::wrong,
         shown::{Ask, FieldsView, RelatedView, Selection, Window},
@@ -13,21 +13,22 @@ use {
         extract::State,
         response::{IntoResponse, Response},
     },
-    portreeve_guard::{Problem, Query, RequestContext},
-    portreeve_notes::{Note, Value, check::judge},
+    portreeve_guard::{PagingQuery, Problem, Query, RequestContext},
+    portreeve_notes::{Index, Note, Report, Value},
     portreeve_pages::{
         Page, markdown,
         picture::Picture,
         vault::{Held, Part, Relations, VaultNote, Wrong},
     },
     serde::Deserialize,
+    std::sync::Arc,
     utoipa::IntoParams,
 };
 
 /// Notes whose texts link to one that are named.
 const BACKLINKS: usize = 50;
 /// Things that are wrong with it.
-const FINDINGS: usize = 50;
+const FINDINGS: u32 = 50;
 /// Values of one field, and characters of each.
 const VALUES: usize = 100;
 const CHARACTERS: usize = 10_000;
@@ -62,13 +63,17 @@ pub(super) async fn page(
     query: Result<Query<NoteQuery>, Problem>,
 ) -> Result<Response, Problem> {
     let shown = match query {
-        Ok(Query(query)) => vault.look(move |moment, _| show(moment, &query)).await,
+        Ok(Query(query)) => {
+            let open = Arc::clone(vault.open());
+            let look = move |moment: &Moment, _: Option<&Index>| show(moment, &open.report(moment), &query);
+            vault.look(look).await
+        }
         Err(problem) => Err(problem),
     };
     answer(shown, &context)
 }
 
-pub(super) fn show(moment: &Moment, query: &NoteQuery) -> Result<Response, Problem> {
+pub(super) fn show(moment: &Moment, report: &Report, query: &NoteQuery) -> Result<Response, Problem> {
     let ask = Ask {
         fields: Selection::default(),
         body: Some(Window::default()),
@@ -101,7 +106,7 @@ pub(super) fn show(moment: &Moment, query: &NoteQuery) -> Result<Response, Probl
         relations: &said.chain(saying).collect::<Vec<_>>(),
         picture: picture.as_ref(),
         backlinks: &Part::first(BACKLINKS, snapshot.backlinks(&view.path).filter_map(|note| entry(note))),
-        findings: &findings(moment, note),
+        findings: &findings(moment, report, note)?,
     };
     Ok(Page::new(page).into_response())
 }
@@ -217,14 +222,19 @@ fn picture(
     Picture::of((kind, own), &saying, &said)
 }
 
-/// What is wrong with this note, by itself and with how it stands to others.
-fn findings(moment: &Moment, note: &Note) -> Part<Wrong> {
-    let snapshot = moment.snapshot();
-    let own = note.entity().map(|entity| judge(note, entity, snapshot.schema()));
-    let of_it = snapshot
-        .findings()
-        .filter(|finding| finding.path == note.path().as_str());
-    let all = of_it.map(|one| wrong(moment, one));
-    let own = own.unwrap_or_default();
-    Part::first(FINDINGS, all.chain(own.iter().map(|one| wrong(moment, one))))
+/// What is wrong with this note.
+fn findings(moment: &Moment, report: &Report, note: &Note) -> Result<Part<Wrong>, Problem> {
+    let wanted = Wanted {
+        path: Some(note.path().as_str()),
+        ..Wanted::default()
+    };
+    let paging = PagingQuery {
+        limit: Some(FINDINGS),
+        cursor: None,
+    };
+    let found = acts::findings::findings(report, &wanted, &paging.check()?)?;
+    Ok(Part {
+        left: found.total.saturating_sub(found.items.len()),
+        items: found.items.iter().map(|one| wrong(moment, one)).collect(),
+    })
 }

@@ -2,7 +2,7 @@
 
 use {
     super::{findings, folder, note, search},
-    crate::Moment,
+    crate::{Moment, acts::findings::report},
     axum::{body::to_bytes, http::StatusCode, response::Response},
     jiff::civil::date,
     portreeve_guard::Problem,
@@ -35,7 +35,7 @@ impl House {
     }
 
     fn note(&self, asked: &str) -> Result<String, Code> {
-        page(note::show(&self.moment(), &read(asked)))
+        page(note::show(&self.moment(), &report(&self.moment()), &read(asked)))
     }
 
     fn folder(&self, asked: &str) -> Result<String, Code> {
@@ -43,7 +43,7 @@ impl House {
     }
 
     fn findings(&self) -> String {
-        page(Ok(findings::show(&self.moment(), &read("")))).unwrap()
+        page(findings::show(&self.moment(), &report(&self.moment()), read(""))).unwrap()
     }
 
     fn search(&self, asked: &str) -> (StatusCode, String) {
