@@ -206,20 +206,24 @@ fn picture(
     outgoing: &[RelatedView],
 ) -> Option<Picture> {
     let kind = note.entity().map_or("", |entity| entity.kind.as_str());
-    let named = |views: &[RelatedView]| -> Vec<(String, String)> {
+    let named = |views: &[RelatedView], words: fn(&str) -> String| -> Vec<(String, String)> {
         let each = |view: &RelatedView| {
-            let relation = view.relation.replace('_', " ");
+            let how = words(&view.relation);
             let known = view.entity_ids.iter().filter_map(|id| moment.find(id.as_str()));
-            known.map(|one| (relation.clone(), name(one.note))).collect::<Vec<_>>()
+            known.map(|one| (how.clone(), name(one.note))).collect::<Vec<_>>()
         };
         views.iter().flat_map(each).collect()
     };
-    let (saying, said) = (named(incoming), named(outgoing));
+    let (saying, said) = (named(incoming, inwards), named(outgoing, outwards));
     let [saying, said] = [&saying, &said].map(|side| {
         let texts = side.iter().map(|(how, name)| (how.as_str(), name.as_str()));
         texts.collect::<Vec<_>>()
     });
-    Picture::of((kind, own), &saying, &said)
+    let mut picture = Picture::of((kind, own), &saying, &said)?;
+    // The act names the first of each relation and counts them all.
+    let all = incoming.iter().chain(outgoing).map(|view| view.total);
+    picture.left = all.sum::<usize>().saturating_sub(picture.lines.len());
+    Some(picture)
 }
 
 /// What is wrong with this note.

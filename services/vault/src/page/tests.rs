@@ -136,6 +136,25 @@ fn a_note_leads_to_those_it_has_to_do_with() {
 }
 
 #[test]
+fn what_is_not_drawn_or_listed_is_counted() {
+    let task = |number: usize| {
+        let id = format!("tsk-{number}");
+        (format!("a/{id}.md"), entity("Task", &id, "parent_id: prj-1\n", ""))
+    };
+    let mut files: Vec<_> = (0..30).map(task).collect();
+    files.push(("a/p.md".to_owned(), entity("Project", "prj-1", "", "")));
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    let page = House::with(&files).note("id=prj-1").unwrap();
+    assert_eq!(page.matches("<text class=\"how\"").count(), 13, "{page}");
+    for part in [">Children</text>", "18 more are not drawn.", "And 10 more."] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[test]
 fn what_is_not_there_and_what_cannot_be_is_one_answer() {
     let town = town();
     for absent in [
