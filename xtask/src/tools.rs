@@ -22,8 +22,8 @@ const DIAGRAMS: &str = "xtask/diagrams";
 /// What the measurements compare with, from the clone's root.
 const PEERS: &str = "bench/peers";
 
-/// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, and what npm and pip provide for the
-/// tests with foreign clients, for parsing diagrams and for measuring.
+/// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, strace, and what npm and pip provide for
+/// the tests with foreign clients, for parsing diagrams and for measuring.
 pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
     if postgres::binaries().is_none() {
         let missing = ChoreError::Missing {
@@ -50,6 +50,13 @@ pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
             fix: "install it with: sudo apt-get install -y libnss3-tools",
         };
         debian("libnss3-tools", missing, || in_path("certutil").is_some())?;
+    }
+    if in_path("strace").is_none() {
+        let missing = ChoreError::Missing {
+            what: "strace",
+            fix: "install it with: sudo apt-get install -y strace",
+        };
+        debian("strace", missing, || in_path("strace").is_some())?;
     }
     npm(layout, CLIENTS, &clients(layout))?;
     let requirements = layout.root().join(CLIENTS);

@@ -29,6 +29,7 @@ fn sources() -> Vec<(PathBuf, String)> {
         "bench",
         "xtask",
         "localchain",
+        "fuzz",
     ]
     .iter()
     .map(|folder| root().join(folder))

@@ -32,6 +32,18 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// Its stable text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $severity:ident;)+) => {
         /// What kind of thing is wrong. The texts are stable; they are never renamed or used for something else.
@@ -159,6 +171,13 @@ mod tests {
     fn each_code_has_a_text_of_its_own() {
         let texts: std::collections::BTreeSet<_> = FindingCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(texts.len(), FindingCode::ALL.len());
+    }
+
+    #[test]
+    fn a_severity_is_written_as_it_is_called() {
+        for severity in [Severity::Note, Severity::Warning, Severity::Error] {
+            assert_eq!(serde_json::to_value(severity).unwrap(), severity.as_str());
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@
 
 mod chance;
 mod compare;
+mod hostile;
+pub mod laws;
 mod odd;
 mod town;
 
@@ -135,7 +137,7 @@ impl Plan {
             odd::write(&mut writer)?;
         }
         if self.hostile {
-            odd::write_hostile(&mut writer)?;
+            hostile::write(&mut writer)?;
         }
         Ok(writer.manifest)
     }

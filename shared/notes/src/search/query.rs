@@ -3,7 +3,7 @@
 use {
     super::{Fields, spelled, tokens},
     crate::value::Text,
-    std::ops::Range,
+    std::{collections::VecDeque, ops::Range},
     tantivy::{
         Term,
         query::{
@@ -114,12 +114,35 @@ impl Query {
         BooleanQuery::new(must)
     }
 
+    /// Where one of the phrases first stands. Never more words of the text are held than the longest phrase has.
+    fn first(&self, body: &str) -> Option<Range<usize>> {
+        let longest = self.phrases.iter().map(Vec::len).max()?;
+        let mut found: Option<Range<usize>> = None;
+        let mut words = VecDeque::with_capacity(longest);
+        // Once one is found, only those can begin before it that have begun already.
+        let mut left = longest;
+        tokens::each(body, |word| {
+            if words.len() == longest {
+                words.pop_front();
+            }
+            words.push_back(word.clone());
+            for range in self.phrases.iter().filter_map(|phrase| ending(&words, phrase)) {
+                if found.as_ref().is_none_or(|found| range.start < found.start) {
+                    found = Some(range);
+                }
+            }
+            if found.is_some() {
+                left = left.saturating_sub(1);
+            }
+            left > 0
+        });
+        found
+    }
+
     /// The first place in a text where one of the phrases stands.
     #[must_use]
     pub fn snippet(&self, body: &str) -> Option<Snippet> {
-        let words = tokens::tokens(body);
-        let found = self.phrases.iter().filter_map(|phrase| first(&words, phrase));
-        let found = found.min_by_key(|found| found.start)?;
+        let found = self.first(body)?;
         let before = body.get(..found.start)?.char_indices().rev().take(AROUND).last();
         let from = before.map_or(found.start, |(at, _)| at);
         let rest = body.get(found.end..)?;
@@ -135,16 +158,14 @@ impl Query {
     }
 }
 
-/// Where a row of words first stands in a text.
-fn first(words: &[Token], phrase: &[Token]) -> Option<Range<usize>> {
-    let stands = |window: &&[Token]| {
-        window
-            .iter()
-            .zip(phrase)
-            .all(|(word, wanted)| fits(&word.text, &wanted.text))
-    };
-    let window = words.windows(phrase.len()).find(stands)?;
-    Some(window.first()?.offset_from..window.last()?.offset_to)
+/// Where a row of words stands, when it is what the words end with.
+fn ending(words: &VecDeque<Token>, phrase: &[Token]) -> Option<Range<usize>> {
+    let from = words.len().checked_sub(phrase.len())?;
+    let stands = words.range(from..).zip(phrase).rev();
+    // The last word first, because mostly it is another.
+    let mut stands = stands.map(|(word, wanted)| fits(&word.text, &wanted.text));
+    let found = || Some(words.get(from)?.offset_from..words.back()?.offset_to);
+    stands.all(|fits| fits).then(found)?
 }
 
 /// One character of those that are read in pairs is found in either place of a pair.
@@ -194,6 +215,20 @@ mod tests {
         assert_eq!(Query::parse(&"a ".repeat(17)).unwrap_err(), QueryError::TooLong);
         assert_eq!(Query::parse(&"a-".repeat(65)).unwrap_err(), QueryError::TooLong);
         assert_eq!(Query::parse(&"a".repeat(513)).unwrap_err(), QueryError::TooLong);
+    }
+
+    #[test]
+    fn what_begins_first_is_shown_also_when_something_shorter_ends_before_it() {
+        let body = "and so the old harbour gate of the town is open";
+        assert_eq!(
+            snippet("gate \"old harbour gate of\"", body).unwrap().1,
+            "old harbour gate of"
+        );
+        assert_eq!(
+            snippet("gate \"harbour gate of the town\" open", body).unwrap().1,
+            "harbour gate of the town"
+        );
+        assert_eq!(snippet("town \"of the sea\"", body).unwrap().1, "town");
     }
 
     #[test]

@@ -100,13 +100,19 @@ pub(super) const fn paired(character: char) -> bool {
 
 /// The words of a text, with where each stands.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let mut found = Vec::new();
+    each(text, |token| {
+        found.push(token.clone());
+        true
+    });
+    found
+}
+
+/// Takes the words of a text one after the other, for as long as more are wanted.
+pub(super) fn each(text: &str, mut take: impl FnMut(&Token) -> bool) {
     let mut tokens = Tokens::default();
     let mut stream = tokens.token_stream(text);
-    let mut found = Vec::new();
-    while stream.advance() {
-        found.push(stream.token().clone());
-    }
-    found
+    while stream.advance() && take(stream.token()) {}
 }
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
-//! Odd files as real vaults hold them, and hostile ones.
+//! Odd files as real vaults hold them.
 
 use {
     super::{Expect, Odd, Writer},
     crate::finding::FindingCode,
-    std::{fs, io, os::unix::fs::symlink},
+    std::io,
     unicode_normalization::UnicodeNormalization as _,
 };
 
 const FOLDER: &str = "50_Projects/2026/Podd_Odd/Tasks";
-const HOSTILE: &str = "50_Projects/2026/Phostile_Hostile/Tasks";
 const TEXT: &str = "---\nentity_type: Task\nentity_id: ID\nentity_name: \"A - b\"\ncreated: 2026-02-01\nupdated: \"2026-02-02\"\n\
     status: todo\nproject_id: prj-001\nparent_id: prj-001\nassignee: member-01\n---\n\nThe body.\n";
 
-struct OddWriter<'a, 'b> {
-    writer: &'a mut Writer<'b>,
-    next: u64,
+/// Writes files, and what becomes of each.
+pub(super) struct OddWriter<'a, 'b> {
+    pub(super) writer: &'a mut Writer<'b>,
+    pub(super) next: u64,
 }
 
 pub(super) fn write(writer: &mut Writer<'_>) -> io::Result<()> {
@@ -25,12 +25,18 @@ pub(super) fn write(writer: &mut Writer<'_>) -> io::Result<()> {
 }
 
 impl OddWriter<'_, '_> {
-    fn id(&mut self) -> String {
+    pub(super) fn id(&mut self) -> String {
         self.next += 1;
         format!("tsk-odd{:03}-{}", self.next, 1_000_000_000_000 + self.next)
     }
 
-    fn put(&mut self, path: &str, expect: Expect, why: &'static str, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    pub(super) fn put(
+        &mut self,
+        path: &str,
+        expect: Expect,
+        why: &'static str,
+        bytes: impl AsRef<[u8]>,
+    ) -> io::Result<()> {
         let path_here = path.nfc().collect();
         self.writer.manifest.odd.push(Odd {
             path: path_here,
@@ -46,7 +52,7 @@ impl OddWriter<'_, '_> {
         self.task_at(&format!("{FOLDER}/{id}.md"), &id, expect, why, change)
     }
 
-    fn task_at(
+    pub(super) fn task_at(
         &mut self,
         path: &str,
         id: &str,
@@ -244,108 +250,4 @@ impl OddWriter<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// What somebody writes who wants the server to fall, to hang, or to show what lies outside.
-pub(super) fn write_hostile(writer: &mut Writer<'_>) -> io::Result<()> {
-    let mut odd = OddWriter { writer, next: 500 };
-    let lists = |from: usize| {
-        format!(
-            "a{from}: &a{from} [{}]\n",
-            format!("*a{}, ", from.saturating_sub(1)).repeat(9)
-        )
-    };
-    let bomb: String = (1..10).map(lists).collect();
-    let refused = Expect::Refused(FindingCode::Refused);
-    for (why, name, matter) in [
-        ("references that multiply", "bomb", format!("a0: &a0 [x]\n{bomb}")),
-        (
-            "twenty thousand lists within one another",
-            "lists",
-            format!("a: {}{}\n", "[".repeat(20_000), "]".repeat(20_000)),
-        ),
-        (
-            "five hundred mappings within one another",
-            "maps",
-            (0..500).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(),
-        ),
-        (
-            "a hundred thousand fields",
-            "fields",
-            (0..100_000).map(|number| format!("f{number}: 1\n")).collect(),
-        ),
-        (
-            "a tag that names a program",
-            "tag",
-            "a: !!python/object/apply:os.system [id]\n".to_owned(),
-        ),
-        (
-            "a value of a megabyte",
-            "long",
-            format!("a: \"{}\"\n", "x".repeat(1 << 20)),
-        ),
-    ] {
-        odd.put(
-            &format!("{HOSTILE}/{name}.md"),
-            refused,
-            why,
-            format!("---\n{matter}---\n"),
-        )?;
-    }
-    let large = "---\na: 1\n---\n".to_owned() + &"x".repeat(32 << 20);
-    odd.put(
-        &format!("{HOSTILE}/large.md"),
-        Expect::Refused(FindingCode::TooLarge),
-        "32 MiB",
-        large,
-    )?;
-    odd.task_at(
-        &format!("{HOSTILE}/brackets.md"),
-        "tsk-odd900-1000000000900",
-        Expect::Entity,
-        "a text of opening brackets",
-        |text| text.to_owned() + &"[[".repeat(200_000),
-    )?;
-    odd.task_at(
-        &format!("{HOSTILE}/ticks.md"),
-        "tsk-odd901-1000000000901",
-        Expect::Entity,
-        "a text of code that never ends",
-        |text| text.to_owned() + &"[[a`".repeat(200_000),
-    )?;
-    let links = [
-        (
-            "leak.md",
-            "../../../../../notes-2/secret.md",
-            "a link to a file outside",
-        ),
-        ("door", "../../../../../notes-2", "a link to a folder outside"),
-        ("loop", ".", "a link to its own folder"),
-        ("system.md", "/etc/hostname", "a link to the system"),
-        ("self", "/proc/self/root", "a link of the kernel's"),
-        ("inner.md", "brackets.md", "a link that stays inside"),
-    ];
-    let folder = odd.writer.home.join("notes").join(HOSTILE);
-    for (name, to, why) in links {
-        symlink(to, folder.join(name))?;
-        let path = format!("{HOSTILE}/{name}");
-        let expect = Expect::Refused(FindingCode::Link);
-        odd.writer.manifest.odd.push(Odd { path, expect, why });
-    }
-    // Where nothing is read, nothing is told either.
-    let archive = odd.writer.home.join("notes/90_Archive");
-    fs::create_dir_all(&archive)?;
-    symlink("../../notes-2/secret.md", archive.join("leak.md"))?;
-    odd.writer.manifest.odd.push(Odd {
-        path: "90_Archive/leak.md".to_owned(),
-        expect: Expect::Unseen,
-        why: "a link in the archive",
-    });
-    fs::hard_link(odd.writer.home.join("notes-2/secret.md"), folder.join("twin.md"))?;
-    odd.writer.manifest.odd.push(Odd {
-        path: format!("{HOSTILE}/twin.md"),
-        expect: Expect::Refused(FindingCode::Link),
-        why: "a second name of a file outside",
-    });
-    Ok(())
 }
