@@ -18,6 +18,7 @@ mod serve;
 mod token;
 mod tx;
 mod user;
+mod vault;
 mod watch;
 
 use {
@@ -133,6 +134,9 @@ enum Command {
     /// Payments: send, show, list
     #[command(subcommand)]
     Tx(tx::TxCommand),
+    /// A vault of Markdown notes, looked at on the files themselves: check, search, show, draw, count
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
     /// The wallet for a model that a program on this machine runs: MCP over standard input and output
     #[command(after_help = "\
 Examples:
@@ -262,6 +266,9 @@ pub(crate) enum CliError {
     /// What was asked for did not come about.
     #[error("{0}")]
     NotDone(String),
+    /// What was to be judged could not be looked at: neither good nor bad.
+    #[error("{0}")]
+    NotLookedAt(Box<CliError>),
     /// Refused by the agent's policy, in an answer that is no error by itself.
     #[error("{0}")]
     ByPolicy(String),
@@ -271,7 +278,7 @@ impl CliError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::ByPolicy(_) => ExitCode::from(3),
-            Self::Usage(_) => ExitCode::from(2),
+            Self::Usage(_) | Self::NotLookedAt(_) => ExitCode::from(2),
             Self::Client(ClientError::Refused(refusal)) if refusal.is_policy() => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }
@@ -362,6 +369,7 @@ fn command(args: Args) -> Result<(), CliError> {
         Command::Agent(command) => runtime()?.block_on(agent::run(&context, command)),
         Command::Policy(command) => runtime()?.block_on(policy::run(&context, command)),
         Command::Tx(command) => runtime()?.block_on(tx::run(&context, command)),
+        Command::Vault(command) => vault::run(&context, command),
         Command::Mcp => runtime()?.block_on(mcp::run(&context)),
         Command::Doctor(args) => runtime()?.block_on(doctor::run(&context, args)),
         Command::Completions { shell } => pages::completions(&context, shell),

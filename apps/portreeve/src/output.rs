@@ -3,6 +3,7 @@
 //!
 //! What must stay true: whatever a server or a user wrote into a text, no terminal acts on it.
 
+mod line;
 mod look;
 mod view;
 
@@ -18,6 +19,7 @@ use {
 };
 
 pub(crate) use {
+    line::Line,
     look::{Colour, Look},
     view::{View, fields, list},
 };
@@ -39,6 +41,16 @@ impl Output {
             out: look(io::stdout().is_terminal()),
             err: look(io::stderr().is_terminal()),
         }
+    }
+
+    /// Whether JSON was asked for.
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// The same in JSON.
+    pub(crate) const fn in_json(self) -> Self {
+        Self { json: true, ..self }
     }
 
     /// The result: `raw` for programs, what `view` makes for everybody else.

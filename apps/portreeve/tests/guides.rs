@@ -44,6 +44,7 @@ fn pages() -> Vec<PathBuf> {
         "SECURITY.md",
         "docs/authentication.md",
         "docs/tls.md",
+        "docs/vault.md",
     ];
     names
         .into_iter()

@@ -53,6 +53,12 @@ impl Look {
         self.paint(AnsiColor::Red.on_default().bold(), text)
     }
 
+    /// What was looked for, where it stands.
+    pub(super) fn mark(self, text: &str) -> String {
+        let style = Style::new().fg_color(Some(AnsiColor::Black.into()));
+        self.paint(style.bg_color(Some(AnsiColor::Yellow.into())), text)
+    }
+
     /// A state, by the first word of it: good is green, bad is red, and what is on its way is yellow.
     pub(super) fn state(self, text: &str) -> String {
         let word = text.split([' ', ':']).next().unwrap_or_default();
@@ -69,9 +75,10 @@ impl Look {
             | "failed"
             | "revoked"
             | "expired"
-            | "fail" => AnsiColor::Red,
+            | "fail"
+            | "error" => AnsiColor::Red,
             "CREATING" | "PENDING" | "APPROVED" | "SUBMITTED" | "AWAITING_APPROVAL" | "ALLOW_NOTIFY" | "HOLD"
-            | "pending" | "warn" => AnsiColor::Yellow,
+            | "pending" | "warn" | "warning" => AnsiColor::Yellow,
             _ => return text.to_owned(),
         };
         self.paint(colour.on_default(), text)

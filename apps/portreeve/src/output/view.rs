@@ -2,7 +2,7 @@
 //! each thing, its parts separated by tabs, for `cut` and `grep`.
 
 use {
-    super::{harmless, look::Look},
+    super::{harmless, line::Line, look::Look},
     comfy_table::{Cell, Table, presets},
 };
 
@@ -11,6 +11,8 @@ use {
 pub(crate) enum View {
     /// Words as they stand.
     Words(String),
+    /// Lines whose parts look different.
+    Lines(Vec<Line>),
     /// A line for each.
     List {
         /// What the parts are.
@@ -62,13 +64,22 @@ impl View {
 
     /// This, and words below it.
     pub(crate) fn then(self, words: impl Into<String>) -> Self {
-        Self::Both(Box::new(self), Box::new(Self::Words(words.into())))
+        self.over(Self::Words(words.into()))
+    }
+
+    /// This, and something else below it.
+    pub(crate) fn over(self, below: Self) -> Self {
+        Self::Both(Box::new(self), Box::new(below))
     }
 
     /// As text for a stream of this look.
     pub(super) fn text(&self, look: Look) -> String {
         match self {
             Self::Words(words) => harmless(words),
+            Self::Lines(lines) => {
+                let lines: Vec<String> = lines.iter().map(|line| line.text(look)).collect();
+                lines.join("\n")
+            }
             Self::Both(first, second) => format!("{}\n\n{}", first.text(look), second.text(look)),
             Self::List { rows, .. } if rows.is_empty() => "none".to_owned(),
             Self::List { header, rows, cursor } => {

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod terminal;
+mod vault;
 
 use {
     crate::{
