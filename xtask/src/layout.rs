@@ -12,7 +12,7 @@ use {
 };
 
 /// Workspaces beside the main one, each with dependencies that must not meet those of the product.
-pub(crate) const OTHERS: [&str; 2] = ["localchain", "bench/cedar"];
+pub(crate) const OTHERS: [&str; 3] = ["localchain", "bench/cedar", "fuzz"];
 
 /// The clone and its build products.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use {
     super::told,
     crate::house::{Done, House},
-    portreeve_notes::testing::{Manifest, Plan},
+    portreeve_notes::testing::{Expect, Manifest, OUTSIDE, Plan},
     serde_json::{Value, json},
     std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command},
 };
@@ -248,7 +248,7 @@ fn a_check_tells_of_the_files_that_are_named_however_they_are_named() {
     let inside = Done::of(inside.args(["vault", "check", "--root", "..", "two.md"]));
     inside.fails_with(1);
     assert!(
-        inside.stdout.contains("50_Projects/two.md:2: warning"),
+        inside.stdout.contains("50_Projects/two.md:9: error"),
         "{}",
         inside.stdout
     );
@@ -473,50 +473,63 @@ fn a_graph_is_a_tree_and_text_for_the_programs_that_draw() {
 }
 
 #[test]
-fn a_hostile_vault_does_nothing_to_a_terminal_and_shows_nothing_from_outside() {
+fn what_somebody_wrote_into_a_note_does_nothing_to_a_terminal() {
+    let desk = Desk::sound();
+    let wild = "\\e]0;owned\\a\\e[2J - \u{202e}dm";
+    let text = task("tsk-001-99", "priority: \"\\e[2J\"\n").replace("Crane - repair", wild);
+    desk.write(
+        "50_Projects/\u{202e}crane.md",
+        &text.replace("parent_id: prj-001", "parent_id: tsk-001-98"),
+    );
+    // Two that are beneath each other.
+    let other = task("tsk-001-98", "").replace("parent_id: prj-001", "parent_id: tsk-001-99");
+    desk.write("50_Projects/other.md", &other);
+    for (args, code) in [
+        (&["check"][..], 1),
+        (&["check", "--format", "github"], 1),
+        (&["check", "--json"], 1),
+        (&["stats"], 0),
+        (&["show", "tsk-001-99", "--body"], 0),
+        (&["show", "tsk-001-99", "--json"], 0),
+        (&["search", "creaks"], 0),
+        (&["search", "creaks", "--json"], 0),
+        (&["graph", "tsk-001-99", "--depth", "200"], 0),
+        (&["graph", "tsk-001-99", "--format", "dot"], 0),
+        (&["graph", "tsk-001-99", "--format", "mermaid"], 0),
+        (&["graph", "tsk-001-99", "--json"], 0),
+    ] {
+        let done = desk.run(&[&["vault"], args, &["--root", "notes"]].concat());
+        assert_eq!(done.code, code, "{args:?}: {}", done.stderr);
+        let acts = done
+            .stdout
+            .chars()
+            .find(|c| *c == '\u{202e}' || (c.is_control() && !matches!(c, '\n' | '\t')));
+        assert_eq!(acts, None, "{args:?}");
+    }
+}
+
+#[test]
+fn a_hostile_vault_is_checked_and_searched_and_shows_nothing_from_outside() {
     let desk = Desk::with(&Plan {
         entities: 40,
         hostile: true,
         ..Plan::default()
     });
-    let hostile = "50_Projects/2026/Phostile_Hostile/Tasks";
-    let terminal = format!("{hostile}/terminal.md");
-    let circle = format!("{hostile}/circle 0.md");
-    for args in [
-        &["check"][..],
-        &["check", "--format", "github"],
-        &["check", "--json"],
-        &["stats"],
-        &["show", &terminal],
-        &["show", &terminal, "--json"],
-        &["graph", &terminal],
-        &["graph", &terminal, "--format", "dot"],
-        &["graph", &terminal, "--format", "mermaid"],
-        &["graph", &circle, "--depth", "200"],
-        &["search", "body", "--limit", "100"],
-        &["search", "OUTSIDE-THE-WALLS"],
-    ] {
-        let done = desk.run(&[&["vault"], args, &["--root", "notes"]].concat());
-        assert_eq!(done.code, i32::from(args[0] == "check"), "{args:?}: {}", done.stderr);
-        let acts = done.stdout.chars().find(|c| *c != '\n' && *c != '\t' && c.is_control());
-        assert_eq!(acts, None, "{args:?}");
-        assert!(
-            !done.stdout.contains("OUTSIDE-THE-WALLS\n---") && !done.stdout.contains('\u{202e}'),
-            "{args:?}"
-        );
+    let checked = desk.run(&["vault", "check", "--root", "notes", "--json"]);
+    checked.fails_with(1);
+    let report: Value = serde_json::from_str(&checked.stdout).unwrap();
+    for odd in &desk.manifest.odd {
+        let Expect::Refused(code) = odd.expect else { continue };
+        let told = report["findings"].as_array().unwrap().iter();
+        let told = told.filter(|one| one["path"] == odd.path.as_str() && one["code"] == code.as_str());
+        assert_eq!(told.count(), 1, "{}: {}", odd.path, odd.why);
     }
     let found = desk
-        .run(&["vault", "search", "--root", "notes", "OUTSIDE-THE-WALLS", "--json"])
+        .run(&["vault", "search", "--root", "notes", OUTSIDE, "--json"])
         .json();
     assert_eq!(found["total"], 0);
-    for way in [
-        "leak.md",
-        "door/secret.md",
-        "twin.md",
-        "system.md",
-        "self/etc/hostname",
-        "pipe.md",
-    ] {
+    let hostile = "50_Projects/2026/Phostile_Hostile/Tasks";
+    for way in ["leak.md", "door/secret.md", "twin.md", "self/etc/hostname"] {
         let way = format!("{hostile}/{way}");
         desk.run(&["vault", "show", "--root", "notes", &way, "--body"])
             .fails_with(1);
