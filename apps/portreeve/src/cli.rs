@@ -134,7 +134,7 @@ enum Command {
     /// Payments: send, show, list
     #[command(subcommand)]
     Tx(tx::TxCommand),
-    /// A vault of Markdown notes, looked at on the files themselves: check, search, show, draw, count
+    /// A vault of Markdown notes, on the files themselves: check, search, show, draw, count, add
     #[command(subcommand)]
     Vault(vault::VaultCommand),
     /// The wallet for a model that a program on this machine runs: MCP over standard input and output

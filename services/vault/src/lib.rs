@@ -31,6 +31,7 @@ pub use {
     moment::{Moment, Served},
     open::{Open, OpenError, Place},
     page::pages_router,
+    write::{Made, Wish, create_offline},
 };
 
 use {

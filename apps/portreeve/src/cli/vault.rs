@@ -1,8 +1,8 @@
-//! `portreeve vault`: a vault's notes, read from the files themselves. No server is asked, and nothing is changed but by the
-//! command that says so.
+//! `portreeve vault`: a vault's notes, read from the files themselves. No server is asked, and nothing is written but by `new`.
 
 mod check;
 mod graph;
+mod new;
 mod place;
 mod search;
 mod show;
@@ -31,6 +31,8 @@ pub(super) enum VaultCommand {
     Graph(graph::GraphArgs),
     /// Count what there is: types, states, findings, links, bytes
     Stats(stats::StatsArgs),
+    /// Write a new task, project, program or hypothesis, by the vault's own rules
+    New(new::NewArgs),
 }
 
 /// Which vault.
@@ -48,6 +50,7 @@ pub(super) fn run(context: &Context, command: VaultCommand) -> Result<(), CliErr
         VaultCommand::Show(args) => show::run(context, args),
         VaultCommand::Graph(args) => graph::run(context, args),
         VaultCommand::Stats(args) => stats::run(context, args),
+        VaultCommand::New(args) => new::run(context, args),
     }
 }
 
@@ -76,13 +79,17 @@ impl Rooted {
     }
 }
 
-/// Reads the vault, what was kept of it included.
+/// Reads all of the vault, for whoever may read its files.
 fn open(context: &Context, root: &Root, kept: Option<&Path>) -> Result<Vault, CliError> {
+    open_with(context, root, kept, Limits::default())
+}
+
+/// Reads the vault, or what has changed since something was kept of it.
+fn open_with(context: &Context, root: &Root, kept: Option<&Path>, limits: Limits) -> Result<Vault, CliError> {
     let progress = context.out.progress("reading the vault");
     let tell = |at: portreeve_notes::Progress| {
         progress.say(format!("reading the vault: {} of {} files", at.done, at.found));
     };
-    let limits = Limits::default();
     let opened = match kept {
         Some(file) => Vault::open_kept(root, limits, file, &tell),
         None => Vault::open(root, limits, &tell),

@@ -23,8 +23,8 @@ use {
 };
 
 /// How long to wait for another writer, and how often to ask.
-const PATIENCE: u32 = 2_000;
-const PAUSE: Duration = Duration::from_millis(5);
+pub(super) const PATIENCE: u32 = 2_000;
+pub(super) const PAUSE: Duration = Duration::from_millis(5);
 
 /// What became of a write in git.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -108,6 +108,14 @@ pub(super) fn refusal(refused: Refused) -> Problem {
         Refused::Absent | Refused::Link | Refused::NotAFile => absent(),
         other => Problem::because(Code::VaultUnavailable, other),
     }
+}
+
+/// Whoever cannot read the rules cannot keep them.
+pub(super) fn rules_are_known(desk: &Desk) -> Result<(), Problem> {
+    if matches!(desk.moment.snapshot().schema().private, Some(Private::Unknown)) {
+        return Err(super::conflict("the vault's schema cannot be read: mend it first"));
+    }
+    Ok(())
 }
 
 impl Writer {
@@ -209,10 +217,7 @@ impl Writer {
             _lock: lock,
         };
         let decided = tokio::task::spawn_blocking(move || {
-            // Whoever cannot read the rules cannot keep them.
-            if matches!(desk.moment.snapshot().schema().private, Some(Private::Unknown)) {
-                return Err(super::conflict("the vault's schema cannot be read: mend it first"));
-            }
+            rules_are_known(&desk)?;
             let plan = plan(&mut desk)?;
             Ok((desk, plan))
         });

@@ -10,12 +10,14 @@ mod diff;
 mod form;
 mod git;
 mod make;
+mod offline;
 mod place;
 mod rules;
 #[cfg(test)]
 mod tests;
 mod update;
 
+pub use offline::{Made, Wish, create_offline};
 pub(crate) use {
     commit::{Deleted, Written},
     form::{BODY, Form, Given, When, fields},

@@ -1,6 +1,7 @@
 //! A vault that is written into: what its files hold afterwards, byte for byte, and what the audit log knows.
 
 mod acts;
+mod offline;
 mod rules;
 mod together;
 

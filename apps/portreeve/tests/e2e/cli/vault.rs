@@ -150,6 +150,101 @@ fn every_command_of_a_vault_takes_what_every_command_takes_and_answers_in_json()
     );
     assert_eq!(project.get("body"), None);
 
+    let text = desk.path("../body.md");
+    fs::write(&text, "What to do.\n").unwrap();
+    let new = |dry: &[&str]| {
+        let about = ["new", "task", "--name", "Gate - paint it", "--project", "prj-001"];
+        let more = [
+            "--assignee",
+            "member-01",
+            "--assignee",
+            "member-02",
+            "--set",
+            "due=2026-04-01",
+        ];
+        told(&[&about, more.as_slice(), &["--body", text.to_str().unwrap()], dry].concat())
+    };
+    let would = new(&["--dry-run"]);
+    assert!(!desk.path(would["path"].as_str().unwrap()).exists(), "{would:#}");
+    let made = new(&[]);
+    let file = fs::read_to_string(desk.path(made["path"].as_str().unwrap())).unwrap();
+    assert_eq!(made["text"], file);
+    for line in [
+        "assignee: [member-01, member-02]",
+        "due: 2026-04-01",
+        "parent_id: prj-001",
+        "status: todo",
+    ] {
+        assert!(
+            file.lines().any(|one| one.replace(['\'', '"'], "") == line),
+            "{line}: {file}"
+        );
+    }
+    assert!(file.ends_with("---\nWhat to do.\n"), "{file}");
+    *types.get_mut("Task").unwrap() += 1;
+    let (track, hypothesis) = ("trk-1", "hypothesis_question=Does light help?");
+    let about = [
+        "--name",
+        "Harbour - light",
+        "--set",
+        "owner=member-02",
+        "--parent",
+        track,
+    ];
+    let project = told(
+        &[
+            &["new", "project"],
+            about.as_slice(),
+            &["--set", "conditions_3y=cond-a"],
+        ]
+        .concat(),
+    );
+    *types.get_mut("Project").unwrap() += 1;
+    let program = told(&[
+        "new",
+        "program",
+        "--name",
+        "Night watch",
+        "--set",
+        "owner=m",
+        "--set",
+        "program_type=launch",
+    ]);
+    assert_eq!(program["entity_id"], "pgm-night-watch");
+    *types.get_mut("Program").unwrap() += 1;
+    let light = [
+        "new",
+        "hypothesis",
+        "--name",
+        "Light",
+        "--parent",
+        track,
+        "--set",
+        hypothesis,
+        "--set",
+        "confidence=0.5",
+    ];
+    let light = told(&light);
+    *types.get_mut("Hypothesis").unwrap() += 1;
+    for (made, kind) in [
+        (&made, "Task"),
+        (&project, "Project"),
+        (&program, "Program"),
+        (&light, "Hypothesis"),
+    ] {
+        let shown = told(&["show", made["entity_id"].as_str().unwrap()]);
+        assert_eq!(
+            (&shown["entity_type"], &shown["revision"]),
+            (&json!(kind), &made["revision"])
+        );
+    }
+    let checked = told(&["check"]);
+    assert_eq!(
+        (&checked["failed"], &checked["counts"]),
+        (&json!(0), &json!({})),
+        "{checked:#}"
+    );
+
     let graph = told(&["graph", "tsk-001-99", "--depth", "1", "--format", "json"]);
     let ids: Vec<&Value> = graph["nodes"]
         .as_array()
@@ -534,6 +629,61 @@ fn a_hostile_vault_is_checked_and_searched_and_shows_nothing_from_outside() {
         desk.run(&["vault", "show", "--root", "notes", &way, "--body"])
             .fails_with(1);
     }
+}
+
+#[test]
+fn what_is_made_keeps_the_vaults_rules_or_is_not_made() {
+    let desk = Desk::sound();
+    let before = desk.run(&["vault", "stats", "--root", "notes", "--json"]).json();
+    let new = |args: &[&str]| desk.run(&[&["vault", "new"], args, &["--root", "notes"]].concat());
+    let task = [
+        "task",
+        "--name",
+        "Gate - paint it",
+        "--project",
+        "prj-001",
+        "--assignee",
+        "m",
+    ];
+    for (change, code, why) in [
+        (&["--project", "prj-000"][..], 1, "prj-000"),
+        (&["--project", "trk-1"], 1, "project_id"),
+        (&["--name", "Gate"], 1, "topic - content"),
+        (&["--set", "priority=soon"], 1, "`priority`"),
+        (&["--set", "due=soon"], 1, "`due`"),
+        (&["--set", "validates=hyp-1-01"], 1, "`validates`"),
+        (&["--set", "entity_id=tsk-001-01"], 1, "`entity_id`"),
+        (&["--set", "due=2026-01-01", "--set", "due=2026-01-02"], 1, "one value"),
+        (&["--set", "due"], 2, "--set"),
+        (&["--body", "none.md"], 1, "none.md"),
+    ] {
+        // A flag that stands in both is that of the change.
+        let mut args = vec!["task"];
+        for pair in task[1..]
+            .chunks(2)
+            .filter(|pair| pair[0] != change[0] || pair[0] == "--set")
+        {
+            args.extend(pair);
+        }
+        let done = new(&[&args, change].concat());
+        assert!(done.fails_with(code).contains(why), "{change:?}: {}", done.stderr);
+    }
+    new(&["track", "--name", "A - b"]).fails_with(2);
+    let after = desk.run(&["vault", "stats", "--root", "notes", "--json"]).json();
+    assert_eq!(before, after);
+    let dry = new(&[task.as_slice(), &["--dry-run"]].concat());
+    assert!(dry.ok().contains("\nentity_name: "), "{}", dry.stdout);
+    assert_eq!(
+        before,
+        desk.run(&["vault", "stats", "--root", "notes", "--json"]).json()
+    );
+    assert!(
+        new(&task).ok().starts_with("id\ttsk-000001-"),
+        "the id follows from the project's"
+    );
+    // Whoever cannot read the rules cannot keep them.
+    desk.write("00_Meta/schema_constants.yaml", "entity_types: [\n");
+    assert!(new(&task).fails_with(1).contains("schema cannot be read"));
 }
 
 #[test]
