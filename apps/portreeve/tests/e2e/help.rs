@@ -76,6 +76,7 @@ fn bash_completes_commands_flags_and_words() {
     assert_eq!(complete("portreeve agent su"), ["suspend"]);
     assert_eq!(complete("portreeve tx send --idem"), ["--idempotency-key"]);
     assert_eq!(complete("portreeve reference set"), ["settings"]);
+    assert_eq!(complete("portreeve vault se"), ["search"]);
     let all = complete("portreeve tx ");
     for word in ["send", "show", "list"] {
         assert!(all.iter().any(|one| one == word), "{all:?}");
