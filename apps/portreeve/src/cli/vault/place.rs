@@ -128,11 +128,13 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_yet_lies_where_it_would_be() {
         let home = tempfile::tempdir().unwrap();
-        fs::create_dir_all(home.path().join("notes")).unwrap();
+        fs::create_dir_all(home.path().join("notes/a")).unwrap();
         symlink(home.path().join("notes"), home.path().join("door")).unwrap();
         let root = Root::at(&home.path().join("notes")).unwrap();
         for (folder, inside) in [
             ("notes/x/y", true),
+            ("notes/a/x", true),
+            ("notes", true),
             ("door/x", true),
             ("notes-2/x", false),
             ("state", false),
