@@ -8,6 +8,7 @@ mod arguments;
 mod pay;
 mod resources;
 mod tools;
+mod words;
 
 use {
     crate::Wallet,
@@ -36,6 +37,7 @@ pub fn offer(wallet: Wallet) -> Offer<Wallet> {
         .tool(SUSPEND_AGENT, tools::suspend)
         .tool(RESUME_AGENT, tools::resume);
     offer
+        .advising(words::advice)
         .counted_by(|wallet| wallet.database().generation())
         .resource(BALANCE, resources::balance)
         .resource(POLICY, resources::policy)

@@ -6,12 +6,15 @@
 
 #[cfg(feature = "conformance")]
 mod around;
+mod collection;
 mod door;
 mod envelope;
 mod failure;
 mod handler;
 mod offer;
+mod place;
 mod progress;
+mod resources;
 mod schema;
 #[cfg(feature = "conformance")]
 mod session;
@@ -23,7 +26,10 @@ pub use {
     handler::Handler,
 };
 pub use {
-    offer::{About, Changes, Effect, Offer, Place},
+    collection::{Collection, Member, Members},
+    failure::advice,
+    offer::{About, Effect, Offer},
+    place::{Changes, Place},
     progress::{Call, Progress},
 };
 

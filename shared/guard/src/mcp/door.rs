@@ -127,7 +127,7 @@ impl<S: Clone + Send + Sync + 'static> Door<S> {
                 .map_err(Problem::new)?;
             let http = context.clone();
             let asked = Asked::begin(offer, &self.subscriptions, &principal, (bearer, http), uris).await;
-            let asked = asked.map_err(|problem| cannot_begin(problem, &envelope, &context))?;
+            let asked = asked.map_err(|problem| cannot_begin(problem, offer, &envelope, &context))?;
             parts.extensions.insert(Arc::new(asked));
         }
         parts.extensions.insert(principal);
@@ -159,14 +159,14 @@ fn weighs_as<S>(offer: &Offer<S>, message: Option<&Envelope>) -> Option<Method> 
     });
     match called.map(|tool| tool.about.effect) {
         Some(Effect::Stops) => None,
-        Some(Effect::Acts) => Some(Method::POST),
+        Some(Effect::Acts | Effect::Adds | Effect::Changes) => Some(Method::POST),
         Some(Effect::Looks) | None => Some(Method::GET),
     }
 }
 
 /// The scopes of the tool or resources, as far as there are such.
 fn needed<S>(offer: &Offer<S>, asks: &Asks) -> Vec<Scope> {
-    let of_place = |uri: &String| offer.find_resource(uri).map(|(resource, _)| resource.scope.clone());
+    let of_place = |uri: &String| offer.find(uri).map(|found| found.scope().clone());
     match asks {
         Asks::Tool(name) => offer
             .find_tool(name)
@@ -180,11 +180,12 @@ fn needed<S>(offer: &Offer<S>, asks: &Asks) -> Vec<Scope> {
 }
 
 /// A subscription to something that is not there, or not the caller's, is a request that makes no sense.
-fn cannot_begin(problem: Problem, envelope: &Envelope, context: &RequestContext) -> Refused {
+fn cannot_begin<S>(problem: Problem, offer: &Offer<S>, envelope: &Envelope, context: &RequestContext) -> Refused {
     if problem.status().is_server_error() {
         return problem.into();
     }
-    let error = ErrorData::invalid_params(problem.said().to_owned(), Some(failure::told(&problem, context)));
+    let told = failure::told(&problem, context, offer.words);
+    let error = ErrorData::invalid_params(problem.said().to_owned(), Some(told));
     Refused::Rpc(JsonRpcError::new(envelope.id.clone(), error))
 }
 

@@ -10,12 +10,12 @@ use {
 const DOCS: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/errors/");
 
 /// The problem as the text of a tool's answer: `code`, `message`, `suggestion`, `retryable`, `docUrl`, `requestId`, and what
-/// the problem says besides, such as `violations`, `maxAmountNow` and `passesAt`.
-pub(super) fn told(problem: &Problem, context: &RequestContext) -> Value {
+/// the problem says besides, such as `violations`, `maxAmountNow` and `passesAt`. `words` are the resource server's own.
+pub(super) fn told(problem: &Problem, context: &RequestContext, words: fn(Code) -> Option<&'static str>) -> Value {
     let code = problem.code();
     let mut all = problem.members().clone();
     all.retain(|_, value| !value.is_null());
-    let suggestion = suggestion(code, &all);
+    let suggestion = suggestion(code, &all, words);
     let mut put = |name: &str, value: Value| all.insert(name.to_owned(), value);
     put("code", code.as_str().into());
     // Advice is for `suggestion`; what is wrong without further words is in the title.
@@ -39,7 +39,7 @@ pub(super) fn told(problem: &Problem, context: &RequestContext) -> Value {
 }
 
 /// What to do next, with the numbers where they are known.
-fn suggestion(code: Code, known: &Map<String, Value>) -> String {
+fn suggestion(code: Code, known: &Map<String, Value>, words: fn(Code) -> Option<&'static str>) -> String {
     let text = |name: &str| known.get(name).and_then(Value::as_str);
     let most = text("maxAmountNow").filter(|_| is_about_the_amount(code));
     match (most, text("passesAt")) {
@@ -52,7 +52,7 @@ fn suggestion(code: Code, known: &Map<String, Value>) -> String {
         }
         (Some(most), None) => format!("Send at most {most} (base units), or ask the owner."),
         (None, Some(at)) => format!("Wait until {at} and try again with the same arguments, or ask the owner."),
-        (None, None) => in_our_words(code).to_owned(),
+        (None, None) => words(code).unwrap_or_else(|| advice(code)).to_owned(),
     }
 }
 
@@ -68,32 +68,20 @@ const fn is_about_the_amount(code: Code) -> bool {
     )
 }
 
-/// The registry's advice. It speaks to who writes HTTP requests; where that would lead a model astray, ours.
-const fn in_our_words(code: Code) -> &'static str {
+/// What a model does after a problem, whichever resource server it met it at. The registry's advice speaks to who writes HTTP
+/// requests; where that would lead a model astray, ours.
+#[must_use]
+pub const fn advice(code: Code) -> &'static str {
     match code {
         Code::ValidationRequiredField => "Add the argument named in `param`.",
         Code::ValidationInvalidFormat | Code::ValidationInvalidEnum => {
             "Correct the argument named in `param`; `message` says what would work."
         }
         Code::ValidationOutOfRange => "Correct the argument named in `param`; `message` gives the bounds.",
-        Code::RequestIdempotencyMismatch => {
-            "Use a new `idempotency_key` for a new payment, or repeat the first arguments exactly."
-        }
-        Code::AgentNotFound => "Check `agent_id`; leave it out when you are the agent.",
-        Code::TransactionNotFound => "Call list_transactions to see which exist.",
-        Code::AgentStateConflict => "Call get_agent_status to see the agent's status.",
-        Code::TransactionFailed => "Nothing was spent. Call get_transaction for the chain's reason and decide anew.",
-        Code::TransactionExpired => "Nothing was spent. Pay again with a new `idempotency_key`.",
-        Code::SystemInternalError => {
-            "Try again with the same `idempotency_key`; report the requestId to the owner if it stays."
-        }
-        Code::SystemSignerUnavailable | Code::SystemRpcUnavailable | Code::SystemDatabaseError => {
-            "Try again later with the same `idempotency_key`."
-        }
-        Code::SystemRecovering => "Try again in a few seconds with the same `idempotency_key`.",
-        Code::SystemRateLimited | Code::SystemOverloaded => {
-            "Try again after `retryAfter` seconds with the same `idempotency_key`."
-        }
+        Code::SystemInternalError => "Try again; report the requestId to the owner if it stays.",
+        Code::SystemSignerUnavailable | Code::SystemRpcUnavailable | Code::SystemDatabaseError => "Try again later.",
+        Code::SystemRecovering => "Try again in a few seconds.",
+        Code::SystemRateLimited | Code::SystemOverloaded => "Try again after `retryAfter` seconds.",
         Code::AuthKeyInvalid | Code::AuthKeyExpired | Code::AuthKeyRevoked => {
             "Ask the owner for a new credential; until then nothing here works."
         }
@@ -105,32 +93,31 @@ const fn in_our_words(code: Code) -> &'static str {
 mod tests {
     use {super::*, serde_json::json};
 
-    /// What tools can answer. The rest is said in HTTP, before any tool is asked.
-    fn of_tools() -> impl Iterator<Item = Code> {
-        let said_in_http =
-            |code: &Code| code.as_str().starts_with("REQUEST_") && *code != Code::RequestIdempotencyMismatch;
-        Code::ALL.iter().copied().filter(move |code| !said_in_http(code))
-    }
-
     #[test]
     fn a_model_is_not_told_to_write_http() {
-        for code in of_tools() {
-            let advice = suggestion(code, &Map::new());
-            for word in [
-                "header",
-                "Idempotency-Key",
-                "Content-Type",
-                "openapi",
-                "Retry-After",
-                "field",
-            ] {
-                assert!(
-                    code == Code::PolicyInvalid || !advice.contains(word),
-                    "{code}: {advice}"
-                );
+        let everywhere = Code::ALL.iter().filter(|code| {
+            let text = code.as_str();
+            ["AUTH_", "SYSTEM_", "VALIDATION_"]
+                .iter()
+                .any(|begin| text.starts_with(begin))
+        });
+        for code in everywhere {
+            let advice = suggestion(*code, &Map::new(), |_| None);
+            for word in ["header", "Idempotency-Key", "openapi", "Retry-After", "field"] {
+                assert!(!advice.contains(word), "{code}: {advice}");
             }
             assert!(advice.ends_with('.'), "{code}: {advice}");
         }
+    }
+
+    #[test]
+    fn a_resource_server_has_words_of_its_own() {
+        let words = |code| (code == Code::AgentNotFound).then_some("Look around.");
+        assert_eq!(suggestion(Code::AgentNotFound, &Map::new(), words), "Look around.");
+        assert_eq!(
+            suggestion(Code::AuthKeyInvalid, &Map::new(), words),
+            advice(Code::AuthKeyInvalid)
+        );
     }
 
     #[test]
@@ -138,17 +125,19 @@ mod tests {
         let known = |value: Value| value.as_object().unwrap().clone();
         let limit = Code::PolicyDailyLimitExceeded;
         let both = known(json!({"maxAmountNow": "250", "passesAt": "2026-11-22T00:00:00Z"}));
-        let advice = suggestion(limit, &both);
+        let advice = suggestion(limit, &both, |_| None);
         assert!(advice.contains("250") && advice.contains("2026-11-22"), "{advice}");
         let advice = suggestion(
             limit,
             &known(json!({"maxAmountNow": "0", "passesAt": "2026-11-22T00:00:00Z"})),
+            |_| None,
         );
         assert!(!advice.contains("at most") && advice.contains("2026-11-22"), "{advice}");
         // Less of it would be refused as well.
         let advice = suggestion(
             Code::PolicyDestinationNotAllowed,
             &known(json!({"maxAmountNow": "250"})),
+            |_| None,
         );
         assert_eq!(advice, Code::PolicyDestinationNotAllowed.help());
     }

@@ -3,11 +3,12 @@
 use {
     super::{
         failure,
-        offer::{Effect, Offer, Resource as Offered, Tool as OfferedTool},
+        offer::{Effect, Offer, Tool as OfferedTool},
         progress::{Call, Progress},
+        resources,
         subscription::Asked,
     },
-    crate::{context::RequestContext, gate::Gate, problem::Problem},
+    crate::{context::RequestContext, gate::Gate},
     portreeve_kernel::Principal,
     rmcp::{
         ErrorData, RoleServer, ServerHandler,
@@ -16,17 +17,14 @@ use {
             CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, Implementation,
             InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
             ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-            ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
-            ResourceTemplate, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool, ToolAnnotations,
+            ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter,
+            Tool, ToolAnnotations,
         },
         service::{RequestContext as RpcContext, SubscriptionContext},
     },
-    serde_json::{Value, json},
     std::sync::Arc,
     tokio::sync::watch,
 };
-
-const JSON: &str = "application/json";
 
 /// What stands behind every request.
 pub(super) struct Behind<S> {
@@ -137,7 +135,7 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
             Ok(view) => CallToolResult::structured(view),
             Err(problem) => {
                 problem.log(&http);
-                let text = failure::told(&problem, &http).to_string();
+                let text = failure::told(&problem, &http, self.0.offer.words).to_string();
                 CallToolResult::error(vec![ContentBlock::text(text)])
             }
         }
@@ -146,20 +144,13 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
 
     async fn list_resources(
         &self,
-        _: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RpcContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let (caller, _) = asked_by(&context)?;
-        // Who speaks for no agent has no resources of its own, only those that the templates lead to.
-        let offered = readable(&self.0.offer.resources, &caller).filter(|_| caller.agent.is_some());
-        let resources = offered.map(|resource| {
-            let place = resource.place;
-            Resource::new(place.own, place.name)
-                .with_title(place.title)
-                .with_description(place.about)
-                .with_mime_type(JSON)
-        });
-        Ok(ListResourcesResult::with_all_items(resources.collect()))
+        let (caller, http) = asked_by(&context)?;
+        let cursor = request.and_then(|request| request.cursor);
+        let listed = resources::list(&self.0.offer, &caller, cursor.as_deref()).await;
+        listed.map_err(|problem| resources::refused(&problem, &http, &self.0.offer, None))
     }
 
     async fn list_resource_templates(
@@ -168,15 +159,8 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
         context: RpcContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let (caller, _) = asked_by(&context)?;
-        let offered = readable(&self.0.offer.resources, &caller).filter(|_| caller.agent.is_none());
-        let templates = offered.map(|resource| {
-            let place = resource.place;
-            ResourceTemplate::new(place.template, place.name)
-                .with_title(place.title)
-                .with_description(place.about)
-                .with_mime_type(JSON)
-        });
-        Ok(ListResourceTemplatesResult::with_all_items(templates.collect()))
+        let templates = resources::templates(&self.0.offer, &caller);
+        Ok(ListResourceTemplatesResult::with_all_items(templates))
     }
 
     async fn read_resource(
@@ -185,15 +169,7 @@ impl<S: Clone + Send + Sync + 'static> ServerHandler for Handler<S> {
         context: RpcContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let (caller, http) = asked_by(&context)?;
-        let unknown = || {
-            let text = format!("unknown resource: {}", request.uri);
-            ErrorData::resource_not_found(text, Some(json!({"uri": request.uri})))
-        };
-        let (resource, variable) = self.0.offer.find_resource(&request.uri).ok_or_else(unknown)?;
-        let view = (resource.read)(self.0.offer.state.clone(), caller, variable).await;
-        let view = view.map_err(|problem| refused(&problem, &http, &request.uri))?;
-        let contents = ResourceContents::text(view.to_string(), request.uri).with_mime_type(JSON);
-        Ok(ReadResourceResult::new(vec![contents]).into())
+        Ok(resources::read(&self.0.offer, caller, &http, request.uri).await?.into())
     }
 
     async fn on_custom_request(
@@ -247,39 +223,25 @@ fn is_known(method: &str, version: Option<&ProtocolVersion>) -> bool {
     .contains(&method)
 }
 
-fn readable<'a, S>(all: &'a [Offered<S>], caller: &'a Principal) -> impl Iterator<Item = &'a Offered<S>> {
-    all.iter().filter(|resource| caller.may(&resource.scope))
-}
-
-/// A problem with a resource, for which the protocol has no place but an error.
-fn refused(problem: &Problem, http: &RequestContext, uri: &str) -> ErrorData {
-    problem.log(http);
-    let mut told = failure::told(problem, http);
-    if let Value::Object(members) = &mut told {
-        members.insert("uri".to_owned(), uri.into());
-    }
-    let told = Some(told);
-    match problem.code().status() {
-        404 => ErrorData::resource_not_found(problem.said().to_owned(), told),
-        status if status < 500 => ErrorData::invalid_params(problem.said().to_owned(), told),
-        _ => ErrorData::internal_error(problem.said().to_owned(), told),
-    }
-}
-
 fn described<S>(tool: &OfferedTool<S>) -> Tool {
     let hints = ToolAnnotations::new();
     let hints = match tool.about.effect {
         Effect::Looks => hints.read_only(true).open_world(false),
-        Effect::Stops => hints
-            .read_only(false)
-            .destructive(true)
-            .idempotent(true)
-            .open_world(false),
         Effect::Acts => hints
             .read_only(false)
             .destructive(true)
             .idempotent(false)
             .open_world(true),
+        Effect::Adds => hints
+            .read_only(false)
+            .destructive(false)
+            .idempotent(false)
+            .open_world(false),
+        Effect::Stops | Effect::Changes => hints
+            .read_only(false)
+            .destructive(true)
+            .idempotent(true)
+            .open_world(false),
     };
     Tool::new(tool.about.name, tool.about.about, Arc::clone(&tool.input))
         .with_title(tool.about.title)

@@ -2,21 +2,29 @@
 
 use {
     super::{
+        collection::{Collection, Members, Shelf},
+        place::{Changes, Place, Resource},
         progress::Call,
         schema::{JsonObject, schema},
     },
     crate::{Caller, json, problem::Problem},
     futures_util::FutureExt,
-    portreeve_kernel::{Principal, RequiredScope, Scope},
+    portreeve_kernel::{Code, Principal, RequiredScope, Scope},
     serde::{Serialize, de::DeserializeOwned},
     serde_json::Value,
-    std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc},
+    std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration},
     utoipa::ToSchema,
 };
 
-type Answer = Pin<Box<dyn Future<Output = Result<Value, Problem>> + Send>>;
+/// What is done for somebody.
+pub(super) type Answer<T = Value> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send>>;
 type Run<S> = Box<dyn Fn(S, Arc<Principal>, Value, Call) -> Answer + Send + Sync>;
-type Read<S> = Box<dyn Fn(S, Arc<Principal>, Option<String>) -> Answer + Send + Sync>;
+
+/// Pause between two looks at what is kept here, when nobody says otherwise.
+pub(super) const LOOK: Duration = Duration::from_secs(2);
+
+/// What a view is read as.
+pub(super) const JSON: &str = "application/json";
 
 /// What is offered, and on whose state it works. Everything is offered in the order in which it was added.
 pub struct Offer<S> {
@@ -26,6 +34,9 @@ pub struct Offer<S> {
     pub(super) state: S,
     pub(super) tools: Vec<Tool<S>>,
     pub(super) resources: Vec<Resource<S>>,
+    pub(super) shelves: Vec<Shelf<S>>,
+    pub(super) words: fn(Code) -> Option<&'static str>,
+    pub(super) pause: Duration,
     generation: fn(&S) -> Option<u64>,
 }
 
@@ -38,6 +49,10 @@ pub enum Effect {
     Stops,
     /// It does something out in the world that cannot be taken back, each time anew.
     Acts,
+    /// It adds to what is kept here, each time anew, and changes nothing that is there.
+    Adds,
+    /// It changes what is kept here, and once: a second time it would find something else than it was told to change.
+    Changes,
 }
 
 /// How a tool is presented.
@@ -53,46 +68,12 @@ pub struct About {
     pub effect: Effect,
 }
 
-/// How a resource is presented.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    /// Its address, for a caller who speaks for one agent: that agent's.
-    pub own: &'static str,
-    /// Its address with one `{variable}`, for callers who have to say which.
-    pub template: &'static str,
-    /// Its short name.
-    pub name: &'static str,
-    /// For people.
-    pub title: &'static str,
-    /// For models.
-    pub about: &'static str,
-    /// What makes it change.
-    pub changes: Changes,
-    /// Members that differ from look to look although nothing has happened.
-    pub passing: &'static [&'static str],
-}
-
-/// What makes a resource change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changes {
-    /// What is written here.
-    Here,
-    /// The world, which has to be asked.
-    Elsewhere,
-}
-
 pub(super) struct Tool<S> {
     pub(super) about: About,
     pub(super) scope: Scope,
     pub(super) input: Arc<JsonObject>,
     pub(super) output: Arc<JsonObject>,
     pub(super) run: Run<S>,
-}
-
-pub(super) struct Resource<S> {
-    pub(super) place: Place,
-    pub(super) scope: Scope,
-    pub(super) read: Read<S>,
 }
 
 impl<S> fmt::Debug for Offer<S> {
@@ -114,6 +95,9 @@ impl<S> Offer<S> {
             state,
             tools: Vec::new(),
             resources: Vec::new(),
+            shelves: Vec::new(),
+            words: |_| None,
+            pause: LOOK,
             generation: |_| None,
         }
     }
@@ -123,6 +107,19 @@ impl<S> Offer<S> {
     #[must_use]
     pub fn counted_by(self, generation: fn(&S) -> Option<u64>) -> Self {
         Self { generation, ..self }
+    }
+
+    /// Looks every `pause` whether the count has moved, so that a change is told that soon.
+    #[must_use]
+    pub fn looked_at_every(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+
+    /// Says in words of its own what to do after some of the problems that its tools answer. The rest is said in the words
+    /// of [`advice`](super::advice).
+    #[must_use]
+    pub fn advising(self, words: fn(Code) -> Option<&'static str>) -> Self {
+        Self { words, ..self }
     }
 
     /// Adds a tool: `run` does what it does, for a caller who holds the scope `C`.
@@ -168,14 +165,41 @@ impl<S> Offer<S> {
         View: Serialize,
         Done: Future<Output = Result<View, Problem>> + Send + 'static,
     {
-        let read = move |state: S, principal: Arc<Principal>, variable: Option<String>| -> Answer {
-            answer(Caller::of(principal).map(|caller| read(state, caller, variable)))
-        };
-        self.resources.push(Resource {
-            place,
-            scope: C::SCOPE,
-            read: Box::new(read),
-        });
+        self.resources.push(Resource::new(place, read));
+        self
+    }
+
+    /// Adds resources that are many: `read` answers the text of one, for a caller who holds the scope `C`. It is given what
+    /// stands for the variable in its address, decoded. They are not listed.
+    #[must_use]
+    pub fn collection<C, Done>(
+        mut self,
+        collection: Collection,
+        read: impl Fn(S, Caller<C>, String) -> Done + Send + Sync + 'static,
+    ) -> Self
+    where
+        C: RequiredScope,
+        Done: Future<Output = Result<String, Problem>> + Send + 'static,
+    {
+        self.shelves.push(Shelf::new(collection, read));
+        self
+    }
+
+    /// The same, listed: `list` answers a page of them, from the beginning or from where the page before said that the list
+    /// goes on.
+    #[must_use]
+    pub fn listed_collection<C, Read, List>(
+        mut self,
+        collection: Collection,
+        list: impl Fn(S, Caller<C>, Option<String>) -> List + Send + Sync + 'static,
+        read: impl Fn(S, Caller<C>, String) -> Read + Send + Sync + 'static,
+    ) -> Self
+    where
+        C: RequiredScope,
+        List: Future<Output = Result<Members, Problem>> + Send + 'static,
+        Read: Future<Output = Result<String, Problem>> + Send + 'static,
+    {
+        self.shelves.push(Shelf::new(collection, read).listed(list));
         self
     }
 
@@ -187,71 +211,83 @@ impl<S> Offer<S> {
         self.tools.iter().find(|tool| tool.about.name == name)
     }
 
-    /// The resource at `uri`, and what stands there for its variable.
-    pub(super) fn find_resource(&self, uri: &str) -> Option<(&Resource<S>, Option<String>)> {
-        self.resources.iter().find_map(|resource| {
-            let variable = resource.place.variable(uri)?;
-            Some((resource, variable.map(str::to_owned)))
+    /// What `uri` leads to.
+    pub(super) fn find(&self, uri: &str) -> Option<Found<'_, S>> {
+        let place = self.resources.iter().find_map(|resource| {
+            let variable = resource.place.variable(uri)?.map(str::to_owned);
+            Some(Found::Place(resource, variable))
+        });
+        place.or_else(|| {
+            self.shelves.iter().find_map(|shelf| {
+                let variable = shelf.collection.variable(uri)?;
+                Some(Found::Member(shelf, variable))
+            })
         })
     }
 }
 
-impl Place {
-    /// What stands for the variable in `uri`, when it leads here: nothing at the caller's own address.
-    fn variable<'u>(&self, uri: &'u str) -> Option<Option<&'u str>> {
-        if uri == self.own {
-            return Some(None);
+/// A resource that an address leads to, and what stands in it for the variable.
+pub(super) enum Found<'o, S> {
+    Place(&'o Resource<S>, Option<String>),
+    Member(&'o Shelf<S>, String),
+}
+
+impl<S> Found<'_, S> {
+    pub(super) const fn scope(&self) -> &Scope {
+        match self {
+            Self::Place(resource, _) => &resource.scope,
+            Self::Member(shelf, _) => &shelf.scope,
         }
-        let (before, rest) = self.template.split_once('{')?;
-        let (_, after) = rest.split_once('}')?;
-        let variable = uri.strip_prefix(before)?.strip_suffix(after)?;
-        let is_one_segment = !variable.is_empty() && !variable.contains('/');
-        is_one_segment.then_some(Some(variable))
+    }
+
+    pub(super) const fn changes(&self) -> Changes {
+        match self {
+            Self::Place(resource, _) => resource.place.changes,
+            Self::Member(..) => Changes::Here,
+        }
+    }
+
+    pub(super) const fn mime_type(&self) -> &'static str {
+        match self {
+            Self::Place(..) => JSON,
+            Self::Member(shelf, _) => shelf.collection.mime_type,
+        }
+    }
+
+    /// What is there, as text.
+    pub(super) async fn read(self, state: S, caller: Arc<Principal>) -> Result<String, Problem> {
+        match self {
+            Self::Place(resource, variable) => Ok((resource.read)(state, caller, variable).await?.to_string()),
+            Self::Member(shelf, variable) => (shelf.read)(state, caller, variable).await,
+        }
+    }
+
+    /// The same, without what differs from look to look although nothing has happened.
+    pub(super) async fn look(self, state: S, caller: Arc<Principal>) -> Result<String, Problem> {
+        let Self::Place(resource, variable) = self else {
+            return self.read(state, caller).await;
+        };
+        let mut view = (resource.read)(state, caller, variable).await?;
+        if let Value::Object(members) = &mut view {
+            members.retain(|name, _| !resource.place.passing.contains(&name.as_str()));
+        }
+        Ok(view.to_string())
     }
 }
 
-fn answer<View: Serialize, Done>(begun: Result<Done, Problem>) -> Answer
+pub(super) fn answer<View, Done>(begun: Result<Done, Problem>) -> Answer
 where
+    View: Serialize,
     Done: Future<Output = Result<View, Problem>> + Send + 'static,
 {
-    match begun {
-        Err(problem) => Box::pin(std::future::ready(Err(problem))),
-        Ok(done) => Box::pin(async move {
-            // rmcp would wait for ever for the answer of a task that panicked.
-            let view = AssertUnwindSafe(done).catch_unwind().await;
-            let view = view.map_err(|_| Problem::internal("a tool panicked"))??;
-            serde_json::to_value(view).map_err(Problem::internal)
-        }),
-    }
+    Box::pin(async move { serde_json::to_value(whole(begun).await?).map_err(Problem::internal) })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_leads_to_one_resource_or_to_none() {
-        let place = Place {
-            own: "w://balance",
-            template: "w://{agent}/balance",
-            name: "balance",
-            title: "",
-            about: "",
-            changes: Changes::Here,
-            passing: &[],
-        };
-        assert_eq!(place.variable("w://balance"), Some(None));
-        assert_eq!(place.variable("w://a1/balance"), Some(Some("a1")));
-        for uri in [
-            "w://",
-            "w:///balance",
-            "w://a/b/balance",
-            "w://a/balance/",
-            "W://balance",
-            "w://a/other",
-            "x://balance",
-        ] {
-            assert_eq!(place.variable(uri), None, "{uri}");
-        }
-    }
+/// What comes of `begun`, also when it panics: rmcp would wait for ever for the answer of a task that has gone.
+pub(super) async fn whole<T, Done>(begun: Result<Done, Problem>) -> Result<T, Problem>
+where
+    Done: Future<Output = Result<T, Problem>> + Send + 'static,
+{
+    let done = AssertUnwindSafe(begun?).catch_unwind().await;
+    done.map_err(|_| Problem::internal("a tool panicked"))?
 }

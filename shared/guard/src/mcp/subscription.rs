@@ -4,14 +4,16 @@
 //! that the subscription was asked for with, as if it were a request of its own; when that is good no more, it ends.
 
 use {
-    super::offer::{Changes, Offer},
+    super::{
+        offer::{LOOK, Offer},
+        place::Changes,
+    },
     crate::{context::RequestContext, gate::Gate, problem::Problem},
     portreeve_kernel::{Code, Credential, Principal, Secret},
     rmcp::{
         model::{ResourceUpdatedNotification, ResourceUpdatedNotificationParam, ServerNotification},
         service::SubscriptionContext,
     },
-    serde_json::Value,
     std::{
         collections::HashMap,
         hash::{DefaultHasher, Hash, Hasher},
@@ -23,9 +25,6 @@ use {
         time::{Instant, sleep},
     },
 };
-
-/// Pause between two looks at what is kept here.
-const LOOK: Duration = Duration::from_secs(2);
 
 /// Pause between two looks at what is kept elsewhere.
 const LOOK_ELSEWHERE: Duration = Duration::from_secs(10);
@@ -142,8 +141,16 @@ impl Asked {
         mut ending: watch::Receiver<bool>,
     ) {
         let (begun, mut places) = (Instant::now(), self.places.clone());
-        let (mut looked_elsewhere, mut generation) = (begun, None);
-        while goes_on(begun, told.cancelled(), &mut ending).await {
+        let (mut looked, mut looked_elsewhere, mut generation) = (begun, begun, None);
+        while goes_on(begun, offer.pause, told.cancelled(), &mut ending).await {
+            // Before the reads: what is written between them and the next look is a later one.
+            let now = offer.generation();
+            let here = now.is_none() || now != generation;
+            // Between two looks only the count is looked at.
+            if looked.elapsed() < LOOK && !(here && now.is_some()) {
+                continue;
+            }
+            looked = Instant::now();
             let authenticated = gate
                 .authenticator()
                 .authenticate(self.bearer.expose(), self.http.client())
@@ -157,12 +164,9 @@ impl Asked {
             if elsewhere {
                 looked_elsewhere = Instant::now();
             }
-            // Before the reads: what is written between them and the next look is a later one.
-            let now = offer.generation();
-            let here = now.is_none() || now != generation;
             generation = now;
             for place in &mut places {
-                let is_due = match offer.find_resource(&place.uri).map(|(found, _)| found.place.changes) {
+                let is_due = match offer.find(&place.uri).map(|found| found.changes()) {
                     Some(Changes::Elsewhere) => elsewhere,
                     Some(Changes::Here) | None => here,
                 };
@@ -173,7 +177,10 @@ impl Asked {
                     Ok(seen) => seen,
                     // It is not the caller's to read any more.
                     Err(problem) if problem.status().is_client_error() => return,
-                    Err(_) => continue,
+                    Err(_) => {
+                        generation = None;
+                        continue;
+                    }
                 };
                 if std::mem::replace(&mut place.seen, seen) != seen {
                     let update = ResourceUpdatedNotificationParam::new(place.uri.clone());
@@ -192,24 +199,26 @@ impl Asked {
 }
 
 /// Waits for the next look. False when there is none: the client has gone, the server ends, or it has lasted long enough.
-async fn goes_on(begun: Instant, gone: impl Future<Output = ()>, ending: &mut watch::Receiver<bool>) -> bool {
+async fn goes_on(
+    begun: Instant,
+    pause: Duration,
+    gone: impl Future<Output = ()>,
+    ending: &mut watch::Receiver<bool>,
+) -> bool {
     tokio::select! {
         () = gone => false,
         _ = ending.wait_for(|over| *over) => false,
-        () = sleep(LOOK) => begun.elapsed() < LIFE,
+        () = sleep(pause) => begun.elapsed() < LIFE,
     }
 }
 
 /// What a resource looks like now, in a number, without what changes although nothing happened.
 async fn look<S: Clone>(offer: &Offer<S>, caller: &Arc<Principal>, uri: &str) -> Result<u64, Problem> {
     let unknown = || Problem::new(Code::RequestNotFound).detail(format_args!("unknown resource: {uri}"));
-    let (resource, variable) = offer.find_resource(uri).ok_or_else(unknown)?;
-    let mut view = (resource.read)(offer.state.clone(), Arc::clone(caller), variable).await?;
-    if let Value::Object(members) = &mut view {
-        members.retain(|name, _| !resource.place.passing.contains(&name.as_str()));
-    }
+    let found = offer.find(uri).ok_or_else(unknown)?;
+    let seen = found.look(offer.state.clone(), Arc::clone(caller)).await?;
     let mut hash = DefaultHasher::new();
-    view.to_string().hash(&mut hash);
+    seen.hash(&mut hash);
     Ok(hash.finish())
 }
 
@@ -224,7 +233,7 @@ mod tests {
     async fn a_subscription_lasts_an_hour_at_most() {
         let (_server, mut ending) = watch::channel(false);
         let (begun, mut looks) = (Instant::now(), 0);
-        while goes_on(begun, std::future::pending(), &mut ending).await {
+        while goes_on(begun, LOOK, std::future::pending(), &mut ending).await {
             looks += 1;
         }
         assert_eq!(begun.elapsed(), LIFE);

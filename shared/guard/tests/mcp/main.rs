@@ -8,6 +8,7 @@
     reason = "a test that fails may panic"
 )]
 
+mod collections;
 mod entry;
 mod eras;
 mod subscriptions;
@@ -53,6 +54,14 @@ mod scopes {
 }
 
 const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const MANY: Limits = Limits {
+    per_address: NonZeroU32::MAX,
+    per_credential: NonZeroU32::MAX,
+    premium: NonZeroU32::MAX,
+    enterprise: NonZeroU32::MAX,
+    agent_payments: NonZeroU32::MAX,
+    registrations: NonZeroU32::MAX,
+};
 const MODERN: &str = "2026-07-28";
 const LEGACY: &str = "2025-11-25";
 
@@ -300,18 +309,15 @@ fn initialize(version: &str) -> Wire {
 
 impl Server {
     fn new() -> Self {
-        let many = NonZeroU32::MAX;
-        Self::limited(Limits {
-            per_address: many,
-            per_credential: many,
-            premium: many,
-            enterprise: many,
-            agent_payments: many,
-            registrations: NonZeroU32::MAX,
-        })
+        Self::limited(MANY)
     }
 
     fn limited(limits: Limits) -> Self {
+        Self::offering(limits, |offer| offer)
+    }
+
+    /// One that offers more.
+    fn offering(limits: Limits, more: impl FnOnce(Offer<Toy>) -> Offer<Toy>) -> Self {
         let (notes, toy, tokens) = (Arc::new(Notes::default()), Toy::default(), Arc::new(Tokens::default()));
         let (ending, is_ending) = watch::channel(false);
         let gate = Gate::new(GateParts {
@@ -345,6 +351,7 @@ impl Server {
             .tool(about("act", Effect::Acts), act)
             .tool(about("stop", Effect::Stops), act)
             .resource(place, state);
+        let offer = more(offer);
         let origins = Origins::new(
             "http://localhost:8787".parse().unwrap(),
             vec!["https://app.example".parse().unwrap()],

@@ -7,14 +7,14 @@ use {
 };
 
 /// A stream of messages, read one by one.
-struct Stream {
+pub(crate) struct Stream {
     body: Body,
     read: String,
 }
 
 impl Stream {
     /// Wants to be told of changes of `uris`.
-    async fn of(server: &Server, bearer: &'static str, uris: &[&str]) -> Self {
+    pub(crate) async fn of(server: &Server, bearer: &'static str, uris: &[&str]) -> Self {
         let response = server
             .begin(Body::from(listen(uris).body), listen(uris).by(bearer))
             .await;
@@ -31,7 +31,7 @@ impl Stream {
     }
 
     /// The next message; `None` at the end.
-    async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data:"));
