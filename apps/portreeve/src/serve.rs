@@ -21,6 +21,7 @@ use {
         tls::{CertificateError, Shown, Source},
         world::{NamesEntropy, SystemClock, SystemEntropy},
     },
+    axum::extract::FromRef,
     cluster::{ClusterError, Time},
     health::Needs,
     metrics::Metrics,
@@ -382,10 +383,16 @@ impl House {
         #[cfg(not(feature = "conformance"))]
         let models = {
             let offer = portreeve_wallet::mcp::offer(wallet.clone());
-            portreeve_guard::mcp::endpoint("/mcp", gate.clone(), origins, offer, is_ending)
+            portreeve_guard::mcp::endpoint("/mcp", gate.clone(), origins.clone(), offer, is_ending.clone())
         };
         #[cfg(feature = "conformance")]
         let models = crate::conformance::endpoints(&gate, &origins, &wallet, &is_ending, &SystemEntropy);
+        let vault_models = vault.clone().map(|vault| {
+            let gate = Gate::from_ref(&vault);
+            let offer = portreeve_vault::mcp::offer(vault);
+            portreeve_guard::mcp::endpoint("/vault/mcp", gate, origins, offer, is_ending)
+        });
+        let models = models.merge(vault_models.unwrap_or_default());
         let router = api::router(auth, wallet.clone(), vault, needs, metrics)?.merge(models);
         let router = gate.protect(router);
         Ok(Self {

@@ -192,7 +192,13 @@ fn every_configuration_in_a_guide_is_json_and_starts() {
             with(&block, "url", &mut remote);
             local.iter().for_each(|server| starts(server));
             for server in &remote {
-                assert_eq!(server["url"], "https://localhost:8787/mcp", "{}", guide.display());
+                let face = if guide.ends_with("vault.md") {
+                    "/vault/mcp"
+                } else {
+                    "/mcp"
+                };
+                let endpoint = format!("https://localhost:8787{face}");
+                assert_eq!(server["url"], json!(endpoint), "{}", guide.display());
                 let bearer = server["headers"]["Authorization"].as_str().unwrap();
                 assert!(
                     bearer.starts_with("Bearer ${"),

@@ -18,6 +18,7 @@ pub mod acts;
 mod http;
 pub mod impact;
 pub mod listing;
+pub mod mcp;
 pub mod members;
 mod moment;
 mod open;

@@ -26,6 +26,9 @@ const FILTERS: [&str; 10] = [
 /// Of these, whose words the vault's schema lists.
 const WORDS: [&str; 3] = ["status", "priority", "evidence_status"];
 
+/// Types that are named when somebody asks for another.
+const MOST_TOLD: usize = 30;
+
 /// What a list is asked for. Each part that is given has to hold.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -192,8 +195,16 @@ pub fn kind_of(moment: &Moment, name: &str, param: &'static str) -> Result<Entit
     if known && !hidden {
         return Ok(kind);
     }
+    let held: Vec<&str> = snapshot
+        .counts()
+        .map(|(kind, _)| kind.as_str())
+        .take(MOST_TOLD)
+        .collect();
     Err(Problem::new(Code::ValidationInvalidEnum)
-        .detail(format_args!("`{name}` is no type of this vault"))
+        .detail(format_args!(
+            "`{name}` is no type of this vault; it has {}",
+            held.join(", ")
+        ))
         .param(param))
 }
 

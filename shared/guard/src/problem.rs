@@ -138,7 +138,8 @@ impl Problem {
     }
 
     /// The field, parameter or header that is wrong.
-    pub(crate) fn place(&self) -> Option<&str> {
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
         self.0.param.as_deref()
     }
 

@@ -20,32 +20,32 @@ use {
 };
 
 /// A house with one agent, and somebody who may let programs act for it.
-struct Street {
-    house: House,
+pub(crate) struct Street {
+    pub(crate) house: House,
     agent: Agent,
     browser: Browser,
     key: String,
+    /// What programs are told besides.
+    told: Vec<(&'static str, String)>,
 }
 
 impl Street {
     fn open() -> Self {
         let mut house = House::secured();
         house.serve(&[]);
+        Self::of(house, "wallets:read", Vec::new())
+    }
+
+    /// A house that serves, and a key with this scope.
+    pub(crate) fn of(house: House, scope: &str, told: Vec<(&'static str, String)>) -> Self {
         let agent = house.agent(&["--daily", "1sol"]);
         let (_, link) = invite(&house, "Ada", "owner");
         let mut browser = Browser::believing(&house.home().join("tls/ca.pem"));
         enrol(&mut browser, &link);
-        let made = [
-            "key",
-            "create",
-            "by key",
-            "--agent",
-            &agent.id,
-            "--scope",
-            "wallets:read",
-        ];
+        let made = ["key", "create", "by key", "--agent", &agent.id, "--scope", scope];
         let made = house.cli(&[&made[..], &["--json"]].concat()).json();
         Self {
+            told,
             key: made["key"].as_str().unwrap().to_owned(),
             house,
             agent,
@@ -86,7 +86,7 @@ impl Street {
     }
 
     /// Runs a program of this folder. Whenever it sends a browser somewhere, somebody says yes to what it asks.
-    fn runs(&mut self, program: &str, args: &[&str]) -> Value {
+    pub(crate) fn runs(&mut self, program: &str, args: &[&str]) -> Value {
         let mut command = match program.rsplit_once('.') {
             Some((_, "py")) => Command::new(python(args.first().copied())),
             _ => Command::new(node()),
@@ -104,7 +104,8 @@ impl Street {
             // Whom to believe, as `docs/tls.md` says.
             .env("NODE_EXTRA_CA_CERTS", self.house.home().join("tls/ca.pem"))
             .env("SSL_CERT_FILE", self.house.home().join("tls/ca.pem"))
-            .envs(self.services());
+            .envs(self.services())
+            .envs(self.told.iter().map(|(name, value)| (name, value)));
         let mut running = Running::start(command);
         loop {
             let said = running.says();

@@ -20,3 +20,4 @@ mod doorman;
 mod foreign;
 mod people;
 mod vault;
+mod vault_models;

@@ -8,7 +8,7 @@ export const provided = createRequire(`${process.env.PORTREEVE_CLIENTS}/`);
 
 /** The server, and where its tools are. */
 export const origin = process.env.PORTREEVE_ORIGIN;
-export const endpoint = `${origin}/mcp`;
+export const endpoint = `${origin}${process.env.PORTREEVE_FACE ?? "/mcp"}`;
 
 /** `{"open": …}` is an address that somebody opens, `{"done": …}` what came of it all. */
 export const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);

@@ -1,5 +1,5 @@
 // The official SDK for TypeScript, as an agent's program uses it: it knows an address and nothing else. `v1` is the older
-// package, which speaks the handshake alone.
+// package, which speaks the handshake alone. At the vault it lists, reads and searches; at the wallet it looks at the balance.
 import { callback, endpoint, provided, run, say } from "./program.mjs";
 
 const old = process.argv[2] === "v1";
@@ -18,8 +18,19 @@ const connected = async (options) => {
   await client.connect(transport);
   return client;
 };
+const seeVault = async (client, tools) => {
+  const { resources } = await client.listResources();
+  const { resourceTemplates } = await client.listResourceTemplates();
+  const { contents } = await client.readResource({ uri: resources[0].uri });
+  const found = await client.callTool({ name: "search", arguments: { query: process.env.PORTREEVE_WORD } });
+  return {
+    tools: tools.map((one) => one.name).sort(), isError: found.isError ?? false, found: found.structuredContent,
+    uris: resources.map((one) => one.uri), templates: resourceTemplates.map((one) => one.uriTemplate), read: contents[0],
+  };
+};
 const look = async (client) => {
   const { tools } = await client.listTools();
+  if (process.env.PORTREEVE_FACE) return await seeVault(client, tools);
   const balance = await client.callTool({ name: "get_balance", arguments: {} });
   return { tools: tools.map((one) => one.name).sort(), isError: balance.isError ?? false, balance: balance.structuredContent };
 };

@@ -1,5 +1,6 @@
 """The official SDK for Python, as an agent's program uses it: it knows an address and nothing else. `v1` is the older
-package, which speaks the handshake alone; it is installed beside the other and not with it."""
+package, which speaks the handshake alone; it is installed beside the other and not with it. At the vault it lists, reads and
+searches; at the wallet it looks at the balance."""
 
 import asyncio
 import json
@@ -23,7 +24,8 @@ else:
     from mcp import Client
     from mcp.client.auth import AuthorizationCodeResult
 
-ENDPOINT = os.environ["PORTREEVE_ORIGIN"] + "/mcp"
+FACE = os.environ.get("PORTREEVE_FACE")
+ENDPOINT = os.environ["PORTREEVE_ORIGIN"] + (FACE or "/mcp")
 
 
 def say(what):
@@ -93,10 +95,31 @@ async def connected(http):
             yield client
 
 
+async def see_vault(client, tools):
+    resources = await client.list_resources()
+    templates = await client.list_resource_templates()
+    first = resources.resources[0].uri
+    read = await client.read_resource(first)
+    found = await client.call_tool("search", {"query": os.environ["PORTREEVE_WORD"]})
+    content = read.contents[0]
+    return {
+        "tools": sorted(tool.name for tool in tools.tools),
+        "isError": bool(found.isError if OLD else found.is_error),
+        "found": found.structuredContent if OLD else found.structured_content,
+        "uris": [str(one.uri) for one in resources.resources],
+        "templates": [one.uriTemplate for one in templates.resourceTemplates]
+        if OLD
+        else [one.uri_template for one in templates.resource_templates],
+        "read": {"uri": str(content.uri), "text": content.text, "mimeType": content.mimeType if OLD else content.mime_type},
+    }
+
+
 async def look(**options):
     async with create_mcp_http_client(**options) as http:
         async with connected(http) as client:
             tools = await client.list_tools()
+            if FACE:
+                return await see_vault(client, tools)
             balance = await client.call_tool("get_balance", {})
             return {
                 "tools": sorted(tool.name for tool in tools.tools),

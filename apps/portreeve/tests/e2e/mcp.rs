@@ -17,19 +17,20 @@ use {
 
 /// How a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Era {
+pub(crate) enum Era {
     /// Each request says all of itself.
     Modern,
     /// A handshake, and then the version in a header.
     Legacy,
 }
 
-const ERAS: [Era; 2] = [Era::Modern, Era::Legacy];
+pub(crate) const ERAS: [Era; 2] = [Era::Modern, Era::Legacy];
 
-/// A client of `/mcp`.
-struct Mcp {
+/// A client of `/mcp`, or of another endpoint.
+pub(crate) struct Mcp {
     api: Api,
     era: Era,
+    path: &'static str,
 }
 
 /// The owner's tools last.
@@ -47,13 +48,18 @@ const TOOLS: [&str; 9] = [
 
 impl Mcp {
     fn of(estate: &Estate, key: &str, era: Era) -> Self {
+        Self::at("/mcp", estate, key, era)
+    }
+
+    pub(crate) fn at(path: &'static str, estate: &Estate, key: &str, era: Era) -> Self {
         Self {
             api: estate.house.api(key),
             era,
+            path,
         }
     }
 
-    fn message(&self, method: &str, mut params: Value) -> Value {
+    pub(crate) fn message(&self, method: &str, mut params: Value) -> Value {
         if self.era == Era::Modern {
             params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
             params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
@@ -72,14 +78,14 @@ impl Mcp {
         headers
     }
 
-    fn ask(&self, method: &str, params: Value) -> crate::house::Answer {
+    pub(crate) fn ask(&self, method: &str, params: Value) -> crate::house::Answer {
         let headers = self.headers(method, &params);
         let message = self.message(method, params.clone());
-        self.api.send(minreq::Method::Post, "/mcp", Some(&message), &headers)
+        self.api.send(minreq::Method::Post, self.path, Some(&message), &headers)
     }
 
     #[track_caller]
-    fn result(&self, method: &str, params: Value) -> Value {
+    pub(crate) fn result(&self, method: &str, params: Value) -> Value {
         let answer = self.ask(method, params);
         let body = answer.is(200);
         assert!(body["error"].is_null(), "{body}");
@@ -89,7 +95,7 @@ impl Mcp {
 
     /// What a tool answers that did what it was asked.
     #[track_caller]
-    fn done(&self, tool: &str, arguments: &Value) -> Value {
+    pub(crate) fn done(&self, tool: &str, arguments: &Value) -> Value {
         let result = self.result("tools/call", json!({"name": tool, "arguments": arguments}));
         assert_eq!(result["isError"], false, "{result}");
         let view = result["structuredContent"].clone();
@@ -100,7 +106,7 @@ impl Mcp {
 
     /// What a tool answers that did not.
     #[track_caller]
-    fn refused(&self, tool: &str, arguments: &Value) -> Value {
+    pub(crate) fn refused(&self, tool: &str, arguments: &Value) -> Value {
         let result = self.result("tools/call", json!({"name": tool, "arguments": arguments}));
         assert_eq!(result["isError"], true, "{result}");
         assert!(result.get("structuredContent").is_none());
@@ -108,7 +114,7 @@ impl Mcp {
     }
 
     #[track_caller]
-    fn tools(&self) -> Vec<Value> {
+    pub(crate) fn tools(&self) -> Vec<Value> {
         self.result("tools/list", json!({}))["tools"]
             .as_array()
             .unwrap()
@@ -127,7 +133,7 @@ impl Mcp {
     }
 }
 
-fn names(tools: &[Value]) -> Vec<&str> {
+pub(crate) fn names(tools: &[Value]) -> Vec<&str> {
     tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect()
 }
 

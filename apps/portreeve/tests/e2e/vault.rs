@@ -1,6 +1,7 @@
 //! The vault through the real binary: made-up notes in a folder, the server pointed at it.
 
 mod attacks;
+mod mcp;
 mod page;
 mod reads;
 mod shown;
