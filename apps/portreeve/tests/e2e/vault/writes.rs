@@ -391,7 +391,8 @@ fn a_server_that_is_killed_while_it_writes_leaves_the_old_file_or_the_new_one() 
         let path = format!("{API}/tasks/{}", task["entity_id"].as_str().unwrap());
         let writer = thread::spawn(move || {
             let mut tag = tag(&api.get(&path));
-            for number in 1_usize.. {
+            let mut number = 1_usize;
+            loop {
                 let body =
                     json!({"notes": format!("{:>6}", last + number), "body": "x".repeat(number * 7_919 % 90_000)});
                 let answer = api.try_send(minreq::Method::Patch, &path, Some(&body), &[("If-Match", tag.as_str())]);
@@ -399,8 +400,8 @@ fn a_server_that_is_killed_while_it_writes_leaves_the_old_file_or_the_new_one() 
                     Some(answer) => tag = self::tag(&answer),
                     None => return last + number,
                 }
+                number += 1;
             }
-            unreachable!()
         });
         thread::sleep(Duration::from_millis(150 + round * 37));
         town.estate.house.kill();
