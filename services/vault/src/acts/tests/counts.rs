@@ -154,3 +154,21 @@ fn a_context_holds_what_belongs_to_it_and_nothing_else() {
         );
     }
 }
+
+#[test]
+fn what_is_due_today_is_not_late_and_what_was_due_yesterday_is() {
+    let house = House::open(super::small(5), |_| {});
+    let late = || status::status(&house.moment()).attention_needed.total;
+    let before = late();
+    for (number, due, status, more) in [
+        (1, "2026-03-01", "doing", 0),
+        (2, "2026-02-28", "todo", 0),
+        (3, "2026-02-30", "doing", 0),
+        (4, "2026-02-28", "doing", 1),
+    ] {
+        let id = format!("tsk-000000-170000000000{number}");
+        let text = format!("---\nentity_type: Task\nentity_id: {id}\nstatus: {status}\ndue: {due}\n---\n");
+        house.write(&format!("50_Projects/2026/{id}.md"), &text);
+        assert_eq!(late(), before + more, "{status} and due {due}");
+    }
+}
