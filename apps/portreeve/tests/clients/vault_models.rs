@@ -25,11 +25,7 @@ const TOOLS: [&str; 10] = [
 #[track_caller]
 fn sees(program: &str, args: &[&str]) {
     let mut house = House::secured();
-    let plan = Plan {
-        entities: 40,
-        ..Plan::default()
-    };
-    let manifest = plan.write(house.notes().parent().unwrap()).unwrap();
+    let manifest = Plan::default().write(house.notes().parent().unwrap()).unwrap();
     let (word, files) = manifest.terms.first_key_value().unwrap();
     house.serve(&[("PORTREEVE__VAULT__ROOT", house.notes().to_str().unwrap())]);
     let told = vec![
@@ -54,7 +50,7 @@ fn sees(program: &str, args: &[&str]) {
             "{way}"
         );
         let uris = seen["uris"].as_array().unwrap();
-        // A vault of some more than a hundred notes: the first page.
+        // The first page of some more.
         assert_eq!(uris.len(), 100, "{way}");
         let read = &seen["read"];
         assert_eq!(

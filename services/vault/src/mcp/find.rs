@@ -136,7 +136,8 @@ pub(super) async fn list_entities(
         paging(arguments.limit, arguments.cursor.as_deref())?,
     );
     let look = move |moment: &crate::Moment, _: Option<&portreeve_notes::Index>| {
-        let (filter, selection) = (arguments.filter(moment)?, arguments.selection(moment)?);
+        let filter = arguments.filter(moment).map_err(as_argument)?;
+        let selection = arguments.selection(moment)?;
         let page = |limit| {
             let paging = paging(Some(limit), arguments.cursor.as_deref())?;
             list::list(moment, &filter, &selection, &paging).map(Entities::from)
@@ -146,11 +147,11 @@ pub(super) async fn list_entities(
     vault.look(look).await
 }
 
-/// HTTP calls the words `q`.
+/// The acts call the words `q`, and say of a folder that its path is wrong.
 fn as_argument(problem: Problem) -> Problem {
-    if problem.place() == Some("q") {
-        problem.param("query")
-    } else {
-        problem
+    match problem.place() {
+        Some("q") => problem.param("query"),
+        Some("path") => problem.param("folder"),
+        _ => problem,
     }
 }

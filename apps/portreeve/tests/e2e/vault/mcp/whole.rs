@@ -168,7 +168,7 @@ fn notes_are_resources_listed_in_the_order_of_their_paths() {
         };
         read(&uris[0]);
         read(uris.last().unwrap());
-        assert_eq!(read(odd), "---\ntitle: \"A \\\"b\\\"\"\n\"no\": 1.50\n---\nText.\n");
+        assert_eq!(read(odd), "---\ntitle: \"A \\\"b\\\"\"\n\"no\": 1.5\n---\nText.\n");
         let track = read("vault://entities/trk-1");
         assert!(
             track.starts_with("---\n") && track.contains("entity_id: \"trk-1\"\n"),
