@@ -1,9 +1,12 @@
 //! `portreeve vault`: a vault's notes, read by the real program from the files themselves. No server runs.
 
+mod hostile;
+mod new;
+
 use {
     super::told,
     crate::house::{Done, House},
-    portreeve_notes::testing::{Expect, Manifest, OUTSIDE, Plan},
+    portreeve_notes::testing::{Manifest, Plan},
     serde_json::{Value, json},
     std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command},
 };
@@ -565,125 +568,6 @@ fn a_graph_is_a_tree_and_text_for_the_programs_that_draw() {
     for nothing in ["prj-000", "README.md"] {
         desk.run(&["vault", "graph", "--root", "notes", nothing]).fails_with(1);
     }
-}
-
-#[test]
-fn what_somebody_wrote_into_a_note_does_nothing_to_a_terminal() {
-    let desk = Desk::sound();
-    let wild = "\\e]0;owned\\a\\e[2J - \u{202e}dm";
-    let text = task("tsk-001-99", "priority: \"\\e[2J\"\n").replace("Crane - repair", wild);
-    desk.write(
-        "50_Projects/\u{202e}crane.md",
-        &text.replace("parent_id: prj-001", "parent_id: tsk-001-98"),
-    );
-    // Two that are beneath each other.
-    let other = task("tsk-001-98", "").replace("parent_id: prj-001", "parent_id: tsk-001-99");
-    desk.write("50_Projects/other.md", &other);
-    for (args, code) in [
-        (&["check"][..], 1),
-        (&["check", "--format", "github"], 1),
-        (&["check", "--json"], 1),
-        (&["stats"], 0),
-        (&["show", "tsk-001-99", "--body"], 0),
-        (&["show", "tsk-001-99", "--json"], 0),
-        (&["search", "creaks"], 0),
-        (&["search", "creaks", "--json"], 0),
-        (&["graph", "tsk-001-99", "--depth", "200"], 0),
-        (&["graph", "tsk-001-99", "--format", "dot"], 0),
-        (&["graph", "tsk-001-99", "--format", "mermaid"], 0),
-        (&["graph", "tsk-001-99", "--json"], 0),
-    ] {
-        let done = desk.run(&[&["vault"], args, &["--root", "notes"]].concat());
-        assert_eq!(done.code, code, "{args:?}: {}", done.stderr);
-        let acts = done
-            .stdout
-            .chars()
-            .find(|c| *c == '\u{202e}' || (c.is_control() && !matches!(c, '\n' | '\t')));
-        assert_eq!(acts, None, "{args:?}");
-    }
-}
-
-#[test]
-fn a_hostile_vault_is_checked_and_searched_and_shows_nothing_from_outside() {
-    let desk = Desk::with(&Plan {
-        entities: 40,
-        hostile: true,
-        ..Plan::default()
-    });
-    let checked = desk.run(&["vault", "check", "--root", "notes", "--json"]);
-    checked.fails_with(1);
-    let report: Value = serde_json::from_str(&checked.stdout).unwrap();
-    for odd in &desk.manifest.odd {
-        let Expect::Refused(code) = odd.expect else { continue };
-        let told = report["findings"].as_array().unwrap().iter();
-        let told = told.filter(|one| one["path"] == odd.path.as_str() && one["code"] == code.as_str());
-        assert_eq!(told.count(), 1, "{}: {}", odd.path, odd.why);
-    }
-    let found = desk
-        .run(&["vault", "search", "--root", "notes", OUTSIDE, "--json"])
-        .json();
-    assert_eq!(found["total"], 0);
-    let hostile = "50_Projects/2026/Phostile_Hostile/Tasks";
-    for way in ["leak.md", "door/secret.md", "twin.md", "self/etc/hostname"] {
-        let way = format!("{hostile}/{way}");
-        desk.run(&["vault", "show", "--root", "notes", &way, "--body"])
-            .fails_with(1);
-    }
-}
-
-#[test]
-fn what_is_made_keeps_the_vaults_rules_or_is_not_made() {
-    let desk = Desk::sound();
-    let before = desk.run(&["vault", "stats", "--root", "notes", "--json"]).json();
-    let new = |args: &[&str]| desk.run(&[&["vault", "new"], args, &["--root", "notes"]].concat());
-    let task = [
-        "task",
-        "--name",
-        "Gate - paint it",
-        "--project",
-        "prj-001",
-        "--assignee",
-        "m",
-    ];
-    for (change, code, why) in [
-        (&["--project", "prj-000"][..], 1, "prj-000"),
-        (&["--project", "trk-1"], 1, "project_id"),
-        (&["--name", "Gate"], 1, "topic - content"),
-        (&["--set", "priority=soon"], 1, "`priority`"),
-        (&["--set", "due=soon"], 1, "`due`"),
-        (&["--set", "validates=hyp-1-01"], 1, "`validates`"),
-        (&["--set", "entity_id=tsk-001-01"], 1, "`entity_id`"),
-        (&["--set", "due=2026-01-01", "--set", "due=2026-01-02"], 1, "one value"),
-        (&["--set", "due"], 2, "--set"),
-        (&["--body", "none.md"], 1, "none.md"),
-    ] {
-        // A flag that stands in both is that of the change.
-        let mut args = vec!["task"];
-        for pair in task[1..]
-            .chunks(2)
-            .filter(|pair| pair[0] != change[0] || pair[0] == "--set")
-        {
-            args.extend(pair);
-        }
-        let done = new(&[&args, change].concat());
-        assert!(done.fails_with(code).contains(why), "{change:?}: {}", done.stderr);
-    }
-    new(&["track", "--name", "A - b"]).fails_with(2);
-    let after = desk.run(&["vault", "stats", "--root", "notes", "--json"]).json();
-    assert_eq!(before, after);
-    let dry = new(&[task.as_slice(), &["--dry-run"]].concat());
-    assert!(dry.ok().contains("\nentity_name: "), "{}", dry.stdout);
-    assert_eq!(
-        before,
-        desk.run(&["vault", "stats", "--root", "notes", "--json"]).json()
-    );
-    assert!(
-        new(&task).ok().starts_with("id\ttsk-000001-"),
-        "the id follows from the project's"
-    );
-    // Whoever cannot read the rules cannot keep them.
-    desk.write("00_Meta/schema_constants.yaml", "entity_types: [\n");
-    assert!(new(&task).fails_with(1).contains("schema cannot be read"));
 }
 
 #[test]
