@@ -3,12 +3,15 @@
 //! A new operation is found by itself. It fails here until it names the scope it needs, and until this file knows a body
 //! that reaches its handler; the messages say what to do.
 
+mod open;
+
 use {
     crate::{
         estate::{Agent, Estate, policy},
         house::{Answer, Api},
         oauth::code::Program,
     },
+    open::{DOCUMENTS, FOR_ANYBODY, FOR_CLIENTS, FOR_PAGES, OPEN, PAGES},
     portreeve_kernel::{OwnerId, Role, Scope, ScopeSet, Timestamp, entropy::Seeded},
     portreeve_policy::roles,
     portreeve_store::tenancy::{self, Owner},
@@ -19,51 +22,6 @@ use {
         path::Path,
     },
 };
-
-/// What anybody may call. This list may only become shorter.
-const OPEN: [&str; 4] = ["getHealth", "getMetrics", "getOpenApi", "getReadiness"];
-
-/// Documents that have to be read before anybody can have a credential (RFC 8414, RFC 9728, RFC 7517). They say nothing
-/// that the settings do not, and no row is read for them.
-const DOCUMENTS: [&str; 5] = [
-    "getAuthorizationServer",
-    "getJwks",
-    "getRootResource",
-    "getVaultResource",
-    "getWalletResource",
-];
-
-/// Endpoints that ask for a client, not for a bearer: what they refuse is in the words of the OAuth RFCs.
-const FOR_CLIENTS: [&str; 4] = ["authorizeDevice", "introspectToken", "requestToken", "revokeToken"];
-
-/// What anybody may ask for, and whoever has a credential more of. What is refused is told in the words of RFC 7591.
-const FOR_ANYBODY: [&str; 1] = ["registerClient"];
-
-/// Pages, which have to be seen before anybody can be signed in, and their script. Who is signed in is in a cookie.
-const PAGES: [&str; 10] = [
-    "approvePage",
-    "deviceDonePage",
-    "devicePage",
-    "enrolPage",
-    "getAsset",
-    "signInPage",
-    "vaultFindingsPage",
-    "vaultNotePage",
-    "vaultPage",
-    "vaultSearchPage",
-];
-
-/// What the script of pages asks for: asked by a page of ours, or not at all.
-const FOR_PAGES: [&str; 8] = [
-    "approveByPasskey",
-    "beginEnrolment",
-    "beginSignIn",
-    "consent",
-    "decideDevice",
-    "finishEnrolment",
-    "finishSignIn",
-    "signOut",
-];
 
 /// A page that says only to who comes from a program what it asks.
 const FOR_BROWSERS: [&str; 1] = ["authorizePage"];

@@ -1,3 +1,5 @@
+//! Scores by hand, by the windows of a calendar, and against a second reckoning that knows nothing of the first.
+
 use {
     super::*,
     portreeve_notes::{Limits, Root, Vault},
