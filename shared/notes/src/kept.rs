@@ -18,22 +18,15 @@ use {
     sha2::{Digest, Sha256},
     std::{
         fs::{self, File},
-        io::{self, Write as _},
+        io::{self, BufWriter, Write as _},
         path::Path,
         sync::Arc,
     },
 };
 
 /// Changes whenever the same file would be read otherwise.
-const FORMAT: &[u8; 16] = b"portreeve-notes1";
+const FORMAT: &[u8; 16] = b"portreeve-notes2";
 const DIGEST: usize = 32;
-
-#[derive(Serialize, Deserialize)]
-struct KeptVault<'a> {
-    rules: KeptRules,
-    #[serde(borrow)]
-    notes: Vec<KeptNote<'a>>,
-}
 
 /// By what the notes were read: under other rules they may be something else.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
@@ -90,22 +83,29 @@ enum KeptValue<'a> {
     Map(Vec<(&'a str, KeptValue<'a>)>),
 }
 
-/// Writes what a vault holds, in place of what was kept before.
+/// Writes what a vault holds, in place of what was kept before: the format, the rules, one note after another, and a digest
+/// of it all.
 ///
 /// # Errors
 /// What the file system says; what was kept before is then still there.
 pub(crate) fn keep(file: &Path, schema: &Schema, limits: Limits, notes: &[Arc<Note>]) -> io::Result<()> {
-    let kept = KeptVault {
-        rules: KeptRules::new(schema, limits),
-        notes: notes.iter().map(|note| kept_note(note)).collect(),
-    };
-    let bytes = postcard::to_stdvec(&kept).map_err(io::Error::other)?;
     let scratch = file.with_extension("new");
-    let mut to = File::create(&scratch)?;
-    to.write_all(FORMAT)?;
-    to.write_all(&Sha256::digest(&bytes))?;
-    to.write_all(&bytes)?;
-    to.sync_all()?;
+    let mut to = BufWriter::new(File::create(&scratch)?);
+    let mut digest = Sha256::new();
+    let mut put = |bytes: &[u8]| {
+        digest.update(bytes);
+        to.write_all(bytes)
+    };
+    put(FORMAT)?;
+    put(&postcard::to_stdvec(&KeptRules::new(schema, limits)).map_err(io::Error::other)?)?;
+    let mut bytes = Vec::new();
+    for note in notes {
+        bytes = postcard::to_extend(&kept_note(note), bytes).map_err(io::Error::other)?;
+        put(&bytes)?;
+        bytes.clear();
+    }
+    to.write_all(&digest.finalize())?;
+    to.into_inner()?.sync_all()?;
     fs::rename(&scratch, file)
 }
 
@@ -118,20 +118,23 @@ pub(crate) fn kept(file: &Path, schema: &Schema, limits: Limits) -> Vec<Arc<Note
 }
 
 fn read(bytes: &[u8], schema: &Schema, limits: Limits) -> Option<Vec<Arc<Note>>> {
-    let rest = bytes.strip_prefix(FORMAT)?;
-    let (digest, rest) = rest.split_at_checked(DIGEST)?;
-    if *Sha256::digest(rest) != *digest {
+    let (kept, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
+    if *Sha256::digest(kept) != *digest {
         return None;
     }
-    let kept: KeptVault<'_> = postcard::from_bytes(rest).ok()?;
-    if kept.rules != KeptRules::new(schema, limits) {
+    let rest = kept.strip_prefix(FORMAT)?;
+    let (rules, mut rest) = postcard::take_from_bytes::<KeptRules>(rest).ok()?;
+    if rules != KeptRules::new(schema, limits) {
         return None;
     }
     let mut words = Words::default();
-    let notes = kept.notes.into_iter();
-    notes
-        .map(|kept| Some(Arc::new(note(kept, schema, &mut words)?)))
-        .collect()
+    let mut notes = Vec::new();
+    while !rest.is_empty() {
+        let (kept, behind) = postcard::take_from_bytes(rest).ok()?;
+        notes.push(Arc::new(note(kept, schema, &mut words)?));
+        rest = behind;
+    }
+    Some(notes)
 }
 
 fn kept_note(note: &Note) -> KeptNote<'_> {

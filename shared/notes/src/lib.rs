@@ -18,6 +18,7 @@
 )]
 
 pub mod check;
+mod crowd;
 pub mod entity;
 pub mod finding;
 pub mod jail;

@@ -1,7 +1,8 @@
-//! Reading a whole vault: first its folders, then its files, on all processors. What was read before and has not changed is kept.
+//! Reading a whole vault: first its folders, then its files, by many threads. What was read before and has not changed is kept.
 
 use {
     crate::{
+        crowd::{pieces, share},
         finding::{Finding, FindingCode},
         jail::{BadName, Entry, EntryKind, Jail, Place, Refused},
         note::{Area, Limits, Note, Rules},
@@ -11,17 +12,15 @@ use {
     },
     std::{
         collections::BTreeMap,
-        num::NonZero,
         panic::{AssertUnwindSafe, catch_unwind},
         sync::{
             Arc,
             atomic::{AtomicU64, AtomicUsize, Ordering},
         },
-        thread,
     },
 };
 
-/// How many files a worker takes at a time, and how often it is told how far things are.
+/// How many files a thread takes at a time, and how often it is told how far things are.
 const BATCH: usize = 128;
 
 /// How far a scan is.
@@ -86,11 +85,11 @@ pub(crate) fn find<'a>(notes: &'a [Arc<Note>], path: &NotePath) -> Option<&'a Ar
 }
 
 impl Scan<'_> {
-    /// All of the vault.
-    pub(crate) fn whole(self, tell: Tell<'_>) -> Result<Scanned, Refused> {
+    /// What there is to read in all of the vault.
+    pub(crate) fn files(self) -> Result<Files, Refused> {
         let mut files = Files::default();
         self.walk(None, &mut files)?;
-        Ok(self.read(files, tell))
+        Ok(files)
     }
 
     /// What is at a path now: a file, a folder with all that is in it, or nothing.
@@ -112,72 +111,57 @@ impl Scan<'_> {
     }
 
     fn walk(self, from: Option<Place>, files: &mut Files) -> Result<(), Refused> {
-        let mut folders = vec![from];
-        let mut first = true;
-        while let Some(folder) = folders.pop() {
-            let entries = match self.jail.list_at(folder.as_ref()) {
-                Ok(entries) => entries,
-                Err(refused) if first => return Err(refused),
+        let folders = self.list(from.as_ref(), files)?;
+        let found = share(folders, |folder, files: &mut Files| {
+            self.list(Some(&folder), files).unwrap_or_else(|refused| {
                 // Gone or swapped since it was listed, or not ours to read.
-                Err(refused) => {
-                    if let Some(folder) = folder {
-                        files.refuse(&folder.path, &refused);
-                    }
-                    continue;
-                }
-            };
-            first = false;
-            for Entry { place, kind } in entries {
-                match (place, kind) {
-                    (Err(name), _) => files.misnamed(folder.as_ref(), name),
-                    (Ok(place), _) if self.schema.is_excluded(&place.path) => {}
-                    (Ok(place), EntryKind::Folder) => folders.push(Some(place)),
-                    (Ok(place), EntryKind::File) => files.take(place, self.schema),
-                    (Ok(place), EntryKind::Link) => files.refuse(&place.path, &Refused::Link),
-                    (Ok(_), EntryKind::Other) => {}
-                }
-            }
+                files.refuse(&folder.path, &refused);
+                Vec::new()
+            })
+        });
+        for Files { found, unserved } in found {
+            files.found.extend(found);
+            files.unserved.extend(unserved);
         }
         Ok(())
     }
 
-    fn read(self, files: Files, tell: Tell<'_>) -> Scanned {
-        let Files { found, mut unserved } = files;
-        let (next, done, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
-        let work = || {
-            let mut words = Words::default();
-            let mut read = Vec::new();
-            loop {
-                let start = next.fetch_add(BATCH, Ordering::Relaxed);
-                let batch = found.get(start..).unwrap_or_default();
-                let batch = batch.get(..BATCH).unwrap_or(batch);
-                if batch.is_empty() {
-                    return read;
-                }
-                for (place, area) in batch {
-                    let note = self.one(place, *area, &mut words, &bytes);
-                    read.extend(note.transpose());
-                }
-                tell(Progress {
-                    found: found.len(),
-                    done: done
-                        .fetch_add(batch.len(), Ordering::Relaxed)
-                        .saturating_add(batch.len()),
-                    bytes: bytes.load(Ordering::Relaxed),
-                });
+    /// Takes the files of a folder, and gives its folders.
+    fn list(self, folder: Option<&Place>, files: &mut Files) -> Result<Vec<Place>, Refused> {
+        let mut folders = Vec::new();
+        for Entry { place, kind } in self.jail.list_at(folder)? {
+            match (place, kind) {
+                (Err(name), _) => files.misnamed(folder, name),
+                (Ok(place), _) if self.schema.is_excluded(&place.path) => {}
+                (Ok(place), EntryKind::Folder) => folders.push(place),
+                (Ok(place), EntryKind::File) => files.take(place, self.schema),
+                (Ok(place), EntryKind::Link) => files.refuse(&place.path, &Refused::Link),
+                (Ok(_), EntryKind::Other) => {}
             }
+        }
+        Ok(folders)
+    }
+
+    /// Reads it, but for what is as it was before.
+    pub(crate) fn read(self, files: Files, tell: Tell<'_>) -> Scanned {
+        let Files { found, mut unserved } = files;
+        let (done, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let work = |batch: &[(Place, Area)], (words, read): &mut (Words, Vec<_>)| {
+            for (place, area) in batch {
+                let note = self.one(place, *area, words, &bytes);
+                read.extend(note.transpose());
+            }
+            tell(Progress {
+                found: found.len(),
+                done: done
+                    .fetch_add(batch.len(), Ordering::Relaxed)
+                    .saturating_add(batch.len()),
+                bytes: bytes.load(Ordering::Relaxed),
+            });
         };
-        let workers = thread::available_parallelism()
-            .map_or(1, NonZero::get)
-            .min(found.len().div_ceil(BATCH))
-            .max(1);
-        let read = thread::scope(|scope| {
-            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-            let mut read = work();
-            // A worker that failed is an error of ours; what it read is then missing, and the next scan reads it.
-            read.extend(others.into_iter().filter_map(|worker| worker.join().ok()).flatten());
-            read
-        });
+        // A thread that failed is an error of ours; what it read is then missing, and the next scan reads it.
+        let read = pieces(&found, BATCH, work);
+        let read: Vec<_> = read.into_iter().flat_map(|(_, read)| read).collect();
         let mut notes = Vec::with_capacity(read.len());
         for read in read {
             match read {
@@ -235,7 +219,7 @@ fn contained(path: &NotePath, read: impl FnOnce() -> Result<Note, Finding>) -> R
 
 /// What was found, and what is not to be read.
 #[derive(Default)]
-struct Files {
+pub(crate) struct Files {
     found: Vec<(Place, Area)>,
     unserved: BTreeMap<String, Finding>,
 }

@@ -14,7 +14,7 @@ use {
         value::Words,
     },
     std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-    std::{io, path::Path},
+    std::{io, path::Path, thread},
 };
 
 /// The largest schema.
@@ -73,13 +73,21 @@ impl Vault {
     fn open_with(
         root: &Root,
         limits: Limits,
-        kept: impl FnOnce(&Schema) -> Vec<Arc<Note>>,
+        kept: impl FnOnce(&Schema) -> Vec<Arc<Note>> + Send,
         tell: Tell<'_>,
     ) -> Result<Self, VaultError> {
         let jail = Jail::new(root)?;
         let read = schema(&jail, limits);
-        let kept = kept(&read.0);
-        let first = look(&jail, limits, read, &kept, 1, tell).map_err(VaultError::Unreadable)?;
+        let scan = scan(&jail, &read.0, limits, &[]);
+        // What was kept is read while the folders are listed.
+        let (files, kept) = thread::scope(|scope| {
+            let kept = scope.spawn(|| kept(&read.0));
+            (scan.files(), kept.join().unwrap_or_default())
+        });
+        let files = files.map_err(VaultError::Unreadable)?;
+        let scanned = Scan { before: &kept, ..scan }.read(files, tell);
+        let (schema, findings) = read;
+        let first = Snapshot::new(1, Arc::new(schema), findings, scanned);
         Ok(Self {
             jail,
             limits,
@@ -131,12 +139,7 @@ impl Vault {
             return self.look_at_all(&|_| {});
         }
         let known = before.scanned();
-        let scan = Scan {
-            jail: &self.jail,
-            schema: before.schema(),
-            limits: self.limits,
-            before: &known.notes,
-        };
+        let scan = scan(&self.jail, before.schema(), self.limits, &known.notes);
         let mut all = Scanned {
             notes: known.notes.clone(),
             unserved: known.unserved.clone(),
@@ -227,16 +230,17 @@ impl Vault {
 
     fn look_at_all(&self, tell: Tell<'_>) -> Result<Arc<Snapshot>, Refused> {
         let before = self.snapshot();
-        let read = schema(&self.jail, self.limits);
+        let (schema, findings) = schema(&self.jail, self.limits);
         // Another schema may make something else of the same file.
-        let same = before.schema().revision == read.0.revision;
+        let same = before.schema().revision == schema.revision;
         let known = if same { before.notes() } else { &[] };
-        let number = before.generation().number.saturating_add(1);
-        let after = look(&self.jail, self.limits, read, known, number, tell)?;
-        if after.scanned() == before.scanned() && after.schema().revision == before.schema().revision {
+        let scan = scan(&self.jail, &schema, self.limits, known);
+        let scanned = scan.read(scan.files()?, tell);
+        if same && scanned == *before.scanned() {
             return Ok(before);
         }
-        Ok(self.becomes(after))
+        let number = before.generation().number.saturating_add(1);
+        Ok(self.becomes(Snapshot::new(number, Arc::new(schema), findings, scanned)))
     }
 
     fn becomes(&self, after: Snapshot) -> Arc<Snapshot> {
@@ -250,22 +254,13 @@ impl Vault {
     }
 }
 
-fn look(
-    jail: &Jail,
-    limits: Limits,
-    (schema, findings): (Schema, Vec<Finding>),
-    before: &[Arc<Note>],
-    number: u64,
-    tell: Tell<'_>,
-) -> Result<Snapshot, Refused> {
-    let scan = Scan {
+const fn scan<'a>(jail: &'a Jail, schema: &'a Schema, limits: Limits, before: &'a [Arc<Note>]) -> Scan<'a> {
+    Scan {
         jail,
-        schema: &schema,
+        schema,
         limits,
         before,
-    };
-    let scanned = scan.whole(tell)?;
-    Ok(Snapshot::new(number, Arc::new(schema), findings, scanned))
+    }
 }
 
 /// The vault's schema, or the usual one and why.
