@@ -8,21 +8,28 @@ mod tokens;
 
 use {
     crate::{
+        crowd::pieces,
         note::{Note, Revision},
         path::NotePath,
         scan::{Progress, Tell},
         snapshot::Snapshot,
         vault::Vault,
     },
+    rustix::process::nice,
     std::{
-        cmp::Ordering,
-        collections::{BTreeMap, BTreeSet},
+        cmp,
+        collections::HashSet,
         fs,
+        panic::resume_unwind,
         path::Path,
-        sync::{Arc, Mutex, MutexGuard, PoisonError},
+        sync::{
+            Arc, Mutex, MutexGuard, PoisonError,
+            atomic::{AtomicU64, AtomicUsize, Ordering},
+        },
+        thread,
     },
     tantivy::{
-        IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, Term,
+        IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyDocument, TantivyError, Term,
         collector::{Count, TopDocs},
         directory::{Directory, MmapDirectory, RamDirectory},
         schema::{Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value as _},
@@ -36,6 +43,10 @@ pub use query::{Filter, Query, QueryError, Snippet};
 /// Memory of each thread that writes.
 const ARENA: usize = 32 << 20;
 const WRITERS: usize = 2;
+/// Notes that a thread reads at a time, and how often it is told how far things are.
+const BATCH: usize = 128;
+/// How much less than others its threads count, as `nice` has it.
+const NICE: i32 = 10;
 const TOKENIZER: &str = "notes";
 /// Changes whenever what is written into an index does: one that was written otherwise is made anew.
 const FORMAT: &str = "1";
@@ -49,8 +60,8 @@ pub struct Index {
 
 struct Writing {
     writer: IndexWriter,
-    /// Which revision of each note is in it, by path.
-    holds: Vec<(NotePath, Revision)>,
+    /// Which revision of each note is in it, by path; none until that has been read.
+    holds: Option<Vec<(NotePath, Revision)>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -132,12 +143,12 @@ impl Index {
             .tokenizers()
             .register(TOKENIZER, TextAnalyzer::from(tokens::Tokens::default()));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        let writer = index.writer_with_num_threads(WRITERS, ARENA.saturating_mul(WRITERS))?;
-        let holds = holds(&reader, fields)?;
+        // Started from there, so that its threads make way, too.
+        let writer = in_background(|| index.writer_with_num_threads(WRITERS, ARENA.saturating_mul(WRITERS)))?;
         Ok(Self {
             fields,
             reader,
-            writing: Mutex::new(Writing { writer, holds }),
+            writing: Mutex::new(Writing { writer, holds: None }),
         })
     }
 
@@ -148,43 +159,82 @@ impl Index {
     pub fn follow(&self, vault: &Vault, snapshot: &Snapshot, tell: Tell<'_>) -> Result<(), IndexError> {
         let mut writing = self.writing();
         let Writing { writer, holds } = &mut *writing;
+        let holds = match holds {
+            Some(holds) => holds,
+            unread => unread.insert(match held(&self.reader, self.fields) {
+                Ok(held) => held,
+                // It cannot be read, so all of it is made anew.
+                Err(_) => {
+                    writer.delete_all_documents()?;
+                    Vec::new()
+                }
+            }),
+        };
         let Difference { gone, stale } = difference(holds, snapshot.notes());
         if gone.is_empty() && stale.is_empty() {
             return Ok(());
         }
-        for path in &gone {
-            writer.delete_term(Term::from_field_text(self.fields.path, path.as_str()));
-        }
-        let mut read = BTreeMap::new();
-        let mut bytes = 0_u64;
-        for (done, note) in (1_usize..).zip(&stale) {
-            writer.delete_term(Term::from_field_text(self.fields.path, note.path().as_str()));
-            // Gone meanwhile: the next snapshot knows.
-            if let Ok(opened) = vault.open_note(note) {
-                bytes = bytes.saturating_add(opened.note.stamp.size);
-                writer.add_document(self.document(&opened.note, &opened.body))?;
-                read.insert(note.path().clone(), opened.note.revision);
-            }
-            if done.is_multiple_of(256) || done == stale.len() {
-                tell(Progress {
-                    found: stale.len(),
-                    done,
-                    bytes,
-                });
-            }
-        }
-        writer.commit()?;
-        self.reader.reload()?;
-        let touched: BTreeSet<_> = gone
-            .iter()
-            .chain(stale.iter().map(|note| note.path()))
-            .cloned()
+        let outdated: HashSet<NotePath> = (gone.into_iter())
+            .chain(stale.iter().map(|note| note.path().clone()))
             .collect();
-        holds.retain(|(path, _)| !touched.contains(path));
-        holds.extend(read);
+        let written = in_background(|| {
+            let written = self.write(writer, vault, &outdated, &stale, tell);
+            if written.is_err() {
+                // What was not committed must not come with the next commit.
+                let _ = writer.rollback();
+            }
+            written
+        })?;
+        self.reader.reload()?;
+        holds.retain(|(path, _)| !outdated.contains(path));
+        holds.extend(written);
         // Two sorted stretches, which this sort only merges.
         holds.sort();
         Ok(())
+    }
+
+    /// Writes and commits, and says which revision of each note was read.
+    fn write(
+        &self,
+        writer: &mut IndexWriter,
+        vault: &Vault,
+        outdated: &HashSet<NotePath>,
+        stale: &[&Arc<Note>],
+        tell: Tell<'_>,
+    ) -> Result<Vec<(NotePath, Revision)>, IndexError> {
+        // Each is looked for in every part of the index; the first time there is none.
+        if self.reader.searcher().num_docs() > 0 {
+            for path in outdated {
+                writer.delete_term(Term::from_field_text(self.fields.path, path.as_str()));
+            }
+        }
+        let (done, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let adding = &*writer;
+        let work = |batch: &[&Arc<Note>], (read, failed): &mut (Vec<_>, Option<TantivyError>)| {
+            for note in batch {
+                // Gone meanwhile: the next snapshot knows.
+                let Ok(opened) = vault.open_note(note) else { continue };
+                bytes.fetch_add(opened.note.stamp.size, Ordering::Relaxed);
+                match adding.add_document(self.document(&opened.note, &opened.body)) {
+                    Ok(_) => read.push((note.path().clone(), opened.note.revision)),
+                    Err(error) => *failed = Some(error),
+                }
+            }
+            let before = done.fetch_add(batch.len(), Ordering::Relaxed);
+            tell(Progress {
+                found: stale.len(),
+                done: before.saturating_add(batch.len()),
+                bytes: bytes.load(Ordering::Relaxed),
+            });
+        };
+        let mut written = Vec::with_capacity(stale.len());
+        for (read, failed) in pieces(stale, BATCH, work) {
+            failed.map_or(Ok(()), Err)?;
+            written.extend(read);
+        }
+        writer.commit()?;
+        written.sort();
+        Ok(written)
     }
 
     /// The best notes for a query.
@@ -209,7 +259,8 @@ impl Index {
 
     fn document(&self, note: &Note, body: &str) -> TantivyDocument {
         let fields = self.fields;
-        let mut document = TantivyDocument::default();
+        // Thousands wait for the writers, so none takes more than it needs.
+        let mut document = TantivyDocument::with_capacity(body.len().saturating_add(512));
         document.add_text(fields.path, note.path().as_str());
         document.add_text(fields.revision, note.revision.to_string());
         document.add_text(fields.title, note.path().stem());
@@ -264,8 +315,8 @@ fn difference<'a>(holds: &[(NotePath, Revision)], notes: &'a [Arc<Note>]) -> Dif
     loop {
         let order = match (holds.peek(), notes.peek()) {
             (None, None) => return found,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
+            (Some(_), None) => cmp::Ordering::Less,
+            (None, Some(_)) => cmp::Ordering::Greater,
             (Some((path, _)), Some(note)) => path.cmp(note.path()),
         };
         let held = if order.is_le() { holds.next() } else { None };
@@ -277,6 +328,18 @@ fn difference<'a>(holds: &[(NotePath, Revision)], notes: &'a [Arc<Note>]) -> Dif
             (None, None) => {}
         }
     }
+}
+
+/// Does something on a thread that makes way for those that answer, as do the threads that it starts.
+fn in_background<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            // Where that is not allowed, it does not.
+            let _ = nice(NICE);
+            work()
+        });
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 /// What is searched is spelled as what is searched for.
@@ -317,7 +380,7 @@ fn schema() -> (Schema, Fields) {
 }
 
 /// Which revision of each note an index holds.
-fn holds(reader: &IndexReader, fields: Fields) -> Result<Vec<(NotePath, Revision)>, IndexError> {
+fn held(reader: &IndexReader, fields: Fields) -> Result<Vec<(NotePath, Revision)>, IndexError> {
     let mut holds = Vec::new();
     for segment in reader.searcher().segment_readers() {
         let store = segment.get_store_reader(1).map_err(tantivy::TantivyError::from)?;

@@ -177,6 +177,16 @@ fn an_index_on_the_disk_is_there_after_a_restart_and_a_broken_one_is_made_anew()
     open(0);
     std::fs::write(place.path().join(FORMAT).join("meta.json"), "{").unwrap();
     open(4);
+    let files = std::fs::read_dir(place.path().join(FORMAT)).unwrap();
+    let stores = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "store"));
+    for store in stores {
+        let mut bytes = std::fs::read(&store).unwrap();
+        bytes[..20].fill(0xff);
+        std::fs::write(&store, bytes).unwrap();
+    }
+    open(4);
 }
 
 #[test]

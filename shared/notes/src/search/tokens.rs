@@ -1,10 +1,22 @@
 //! Words. Letters and digits that stand together are one word, without regard to case. Korean, Chinese and Japanese put no blanks
 //! between words that one may look for, so there each two neighbours are a word, and a longer one is found as a phrase of them.
 
-use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
+use {
+    std::ops::Range,
+    tantivy::tokenizer::{Token, TokenStream, Tokenizer},
+};
 
 /// A word longer than this is data; only its beginning is kept.
 const LONGEST: usize = 64;
+
+/// Where the words of a text stand.
+struct Words<'a> {
+    text: &'a str,
+    /// Where to go on.
+    at: usize,
+    /// Within a run of characters that are read in pairs.
+    in_run: bool,
+}
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tokens {
@@ -12,12 +24,54 @@ pub(super) struct Tokens {
 }
 
 pub(super) struct Stream<'a> {
-    text: &'a str,
-    /// Where to go on.
-    at: usize,
-    /// Within a run of characters that are read in pairs.
-    in_run: bool,
+    words: Words<'a>,
     token: &'a mut Token,
+}
+
+impl<'a> Words<'a> {
+    const fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            in_run: false,
+        }
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        loop {
+            let start = self.at;
+            // Most texts are mostly of these, and nothing has to be decoded to know what they are.
+            let byte = self.text.as_bytes().get(start)?;
+            if byte.is_ascii() && !byte.is_ascii_alphanumeric() {
+                self.at = start.saturating_add(1);
+                continue;
+            }
+            let rest = self.text.get(start..).unwrap_or_default();
+            let mut chars = rest.chars();
+            let first = chars.next()?;
+            if paired(first) {
+                self.at = start.saturating_add(first.len_utf8());
+                let Some(second) = chars.next().filter(|second| paired(*second)) else {
+                    // The last of a run was the second of a pair already.
+                    if std::mem::take(&mut self.in_run) {
+                        continue;
+                    }
+                    return Some(start..self.at);
+                };
+                self.in_run = true;
+                return Some(start..self.at.saturating_add(second.len_utf8()));
+            }
+            if first.is_alphanumeric() {
+                self.at = start.saturating_add(word(rest));
+                return Some(start..self.at);
+            }
+            self.at = start.saturating_add(first.len_utf8());
+        }
+    }
 }
 
 impl Tokenizer for Tokens {
@@ -26,9 +80,7 @@ impl Tokenizer for Tokens {
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Stream<'a> {
         self.token.reset();
         Stream {
-            text,
-            at: 0,
-            in_run: false,
+            words: Words::new(text),
             token: &mut self.token,
         }
     }
@@ -36,37 +88,21 @@ impl Tokenizer for Tokens {
 
 impl TokenStream for Stream<'_> {
     fn advance(&mut self) -> bool {
-        loop {
-            let rest = self.text.get(self.at..).unwrap_or_default();
-            let mut chars = rest.chars();
-            let Some(first) = chars.next() else { return false };
-            if paired(first) {
-                let second = chars.next().filter(|second| paired(*second));
-                let start = self.at;
-                self.at = self.at.saturating_add(first.len_utf8());
-                let Some(second) = second else {
-                    // The last of a run was the second of a pair already.
-                    if std::mem::take(&mut self.in_run) {
-                        continue;
-                    }
-                    self.put(start, self.at);
-                    return true;
-                };
-                self.in_run = true;
-                self.put(start, self.at.saturating_add(second.len_utf8()));
-                return true;
-            }
-            if first.is_alphanumeric() {
-                let length = rest
-                    .find(|next: char| !next.is_alphanumeric() || paired(next))
-                    .unwrap_or(rest.len());
-                let start = self.at;
-                self.at = self.at.saturating_add(length);
-                self.put(start, self.at);
-                return true;
-            }
-            self.at = self.at.saturating_add(first.len_utf8());
+        let Some(place) = self.words.next() else { return false };
+        let word = self.words.text.get(place.clone()).unwrap_or_default();
+        self.token.position = self.token.position.wrapping_add(1);
+        (self.token.offset_from, self.token.offset_to) = (place.start, place.end);
+        self.token.text.clear();
+        if word.is_ascii() {
+            self.token.text.push_str(word.get(..LONGEST).unwrap_or(word));
+            self.token.text.make_ascii_lowercase();
+        } else if word.starts_with(paired) {
+            // These have no case.
+            self.token.text.push_str(word);
+        } else {
+            self.token.text.extend(spelled(word));
         }
+        true
     }
 
     fn token(&self) -> &Token {
@@ -78,16 +114,19 @@ impl TokenStream for Stream<'_> {
     }
 }
 
-impl Stream<'_> {
-    fn put(&mut self, from: usize, to: usize) {
-        let word = self.text.get(from..to).unwrap_or_default();
-        self.token.position = self.token.position.wrapping_add(1);
-        (self.token.offset_from, self.token.offset_to) = (from, to);
-        self.token.text.clear();
-        self.token
-            .text
-            .extend(word.chars().take(LONGEST).flat_map(char::to_lowercase));
-    }
+/// A word as it is looked for.
+fn spelled(word: &str) -> impl Iterator<Item = char> + '_ {
+    word.chars().take(LONGEST).flat_map(char::to_lowercase)
+}
+
+/// The length of the word that a text begins with.
+fn word(text: &str) -> usize {
+    let plain = text.bytes().position(|byte| !byte.is_ascii_alphanumeric());
+    let plain = plain.unwrap_or(text.len());
+    let rest = text.get(plain..).unwrap_or_default();
+    // Letters of other kinds may go on.
+    let more = rest.find(|next: char| !next.is_alphanumeric() || paired(next));
+    plain.saturating_add(more.unwrap_or(rest.len()))
 }
 
 /// Whether characters of this kind are read in pairs.
@@ -129,7 +168,9 @@ mod tests {
             words("The HARBOUR-gate, v2.0_x"),
             ["the", "harbour", "gate", "v2", "0", "x"]
         );
-        assert_eq!(words("Straße ÉCOLE"), ["straße", "école"]);
+        assert_eq!(words("Straße ÉCOLE naÏve Ωx"), ["straße", "école", "naïve", "ωx"]);
+        assert_eq!(words(&"aB".repeat(40)), ["ab".repeat(32)]);
+        assert_eq!(words(&"éB".repeat(40)), ["éb".repeat(32)]);
     }
 
     #[test]
@@ -153,6 +194,8 @@ mod tests {
                 prop_assert!(text.get(token.offset_from..token.offset_to).is_some_and(|word| !word.is_empty()));
                 prop_assert!(token.offset_from >= last);
                 last = token.offset_from;
+                let word = &text[token.offset_from..token.offset_to];
+                prop_assert_eq!(spelled(word).collect::<String>(), token.text);
             }
         }
     }
