@@ -30,7 +30,7 @@ mod write;
 pub use {
     http::router,
     moment::{Moment, Served},
-    open::{Open, OpenError, Place},
+    open::{Open, OpenError, Place, told},
     page::pages_router,
     write::{Made, Wish, create_offline},
 };

@@ -14,7 +14,7 @@ use {
         path::{Path, PathBuf},
         sync::{
             Arc, Mutex, PoisonError,
-            atomic::{AtomicBool, Ordering},
+            atomic::{AtomicBool, AtomicUsize, Ordering},
             mpsc,
         },
         thread::{self, JoinHandle},
@@ -195,12 +195,26 @@ fn kept(state: &Path) -> PathBuf {
     state.join("notes")
 }
 
+/// Tells the log how far something is, each time that so many more notes are done.
+pub fn told(what: &'static str) -> impl Fn(Progress) + Sync {
+    const NOTES: usize = 20_000;
+    let last = AtomicUsize::new(0);
+    // Several threads tell, and none of them sees every number.
+    move |Progress { found, done, .. }| {
+        let steps = done.div_euclid(NOTES);
+        if last.fetch_max(steps, Ordering::Relaxed) < steps {
+            tracing::info!(found, done, "{what}");
+        }
+    }
+}
+
 /// Follows the vault until it is over.
 fn follow(notes: &Vault, text: &Text, state: &Path, changes: &mpsc::Receiver<Told>) {
     let mut next = Some(notes.snapshot());
     while let Some(snapshot) = next {
         let first = !text.ready.load(Ordering::Acquire);
-        match text.index.follow(notes, &snapshot, &|_| {}) {
+        let told = told("reading the full text of the vault");
+        match text.index.follow(notes, &snapshot, &told) {
             Ok(()) if first => {
                 text.ready.store(true, Ordering::Release);
                 tracing::info!(notes = snapshot.notes().len(), "the full text of the vault is there");
