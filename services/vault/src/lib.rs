@@ -103,9 +103,8 @@ impl Vault {
         &self,
         act: impl FnOnce(&Moment, Option<&Index>) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let (moment, open) = (self.moment(), Arc::clone(&self.0.open));
-        let done = tokio::task::spawn_blocking(move || act(&moment, open.text())).await;
-        done.map_err(Problem::internal)?
+        let own = self.clone();
+        self.0.open.look(move |open| act(&own.moment(), open.text())).await?
     }
 
     pub(crate) fn open(&self) -> &Arc<Open> {

@@ -5,12 +5,14 @@
 
 use {
     crate::{Moment, acts::findings::report},
+    portreeve_guard::Problem,
     portreeve_notes::{
         Generation, Index, IndexError, Limits, Progress, Report, Root, RootError, Snapshot, Vault, VaultError, Watch,
         WatchError,
     },
     std::{
         fs, io,
+        num::NonZero,
         path::{Path, PathBuf},
         sync::{
             Arc, Mutex, PoisonError,
@@ -19,6 +21,7 @@ use {
         },
         thread::{self, JoinHandle},
     },
+    tokio::sync::Semaphore,
 };
 
 /// Where a vault lies, and where what is derived from it is kept.
@@ -63,6 +66,8 @@ pub struct Open {
     notes: Arc<Vault>,
     text: Arc<Text>,
     state: PathBuf,
+    /// How many may look at all of it at once.
+    looks: Arc<Semaphore>,
     /// What is wrong with the vault, as it was when somebody last asked.
     report: Mutex<Option<(Generation, Arc<Report>)>>,
     /// First, so that nobody tells of changes any more when the rest ends.
@@ -127,10 +132,29 @@ impl Open {
             notes,
             text,
             state,
+            looks: Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get))),
             report: Mutex::default(),
             watch: Mutex::new(Some(watch)),
             follower: Mutex::new(Some((told, follower))),
         })
+    }
+
+    /// Looks at files or at all notes, on a thread that may wait for them. As many look at once as there are processors, so that
+    /// who only answers waits for a slice of one, and never behind a hundred searches.
+    ///
+    /// # Errors
+    /// `SYSTEM_INTERNAL_ERROR` when `act` panics.
+    pub(crate) async fn look<T: Send + 'static>(
+        self: &Arc<Self>,
+        act: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let turn = Arc::clone(&self.looks).acquire_owned().await;
+        let (own, turn) = (Arc::clone(self), turn.map_err(Problem::internal)?);
+        let done = tokio::task::spawn_blocking(move || {
+            let _until_done = turn;
+            act(&own)
+        });
+        done.await.map_err(Problem::internal)
     }
 
     /// The notes.
@@ -239,5 +263,46 @@ fn follow(notes: &Vault, text: &Text, state: &Path, changes: &mpsc::Receiver<Tol
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use {super::*, portreeve_notes::testing::Plan, std::time::Duration};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_more_look_at_once_than_there_are_processors_and_a_panic_gives_its_turn_back() {
+        let home = tempfile::tempdir().unwrap();
+        let plan = Plan {
+            entities: 20,
+            ..Plan::default()
+        };
+        plan.write(home.path()).unwrap();
+        let root = Root::at(&home.path().join("notes")).unwrap();
+        let state = home.path().join("state");
+        let open = Arc::new(Open::at(Place { root, state }, &|_| {}).unwrap());
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let looks: Vec<_> = (0..40)
+            .map(|number| {
+                let (open, now, most) = (Arc::clone(&open), Arc::clone(&now), Arc::clone(&most));
+                tokio::spawn(async move {
+                    open.look(move |_| {
+                        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        thread::sleep(Duration::from_millis(5));
+                        now.fetch_sub(1, Ordering::SeqCst);
+                        assert!(number % 10 != 0, "on purpose");
+                    })
+                    .await
+                    .is_ok()
+                })
+            })
+            .collect();
+        let mut done = 0;
+        for look in looks {
+            done += usize::from(look.await.unwrap());
+        }
+        let processors = thread::available_parallelism().unwrap().get();
+        assert_eq!((done, open.looks.available_permits()), (36, processors));
+        assert!(most.load(Ordering::SeqCst) <= processors);
     }
 }
