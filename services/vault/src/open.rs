@@ -13,16 +13,21 @@ use {
     std::{
         fs, io,
         num::NonZero,
+        panic::{AssertUnwindSafe, catch_unwind},
         path::{Path, PathBuf},
         sync::{
             Arc, Mutex, PoisonError,
             atomic::{AtomicBool, AtomicUsize, Ordering},
-            mpsc,
+            mpsc::{self, RecvTimeoutError},
         },
         thread::{self, JoinHandle},
+        time::Duration,
     },
     tokio::sync::Semaphore,
 };
+
+/// How long a full text that could not be written waits for its next try.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Where a vault lies, and where what is derived from it is kept.
 #[derive(Debug, Clone)]
@@ -236,22 +241,42 @@ pub fn told(what: &'static str) -> impl Fn(Progress) + Sync {
 fn follow(notes: &Vault, text: &Text, state: &Path, changes: &mpsc::Receiver<Told>) {
     let mut next = Some(notes.snapshot());
     while let Some(snapshot) = next {
+        if !text.index.keeps_the_rules_of(&snapshot) {
+            // It may know words that are left out by now.
+            text.ready.store(false, Ordering::Release);
+        }
         let first = !text.ready.load(Ordering::Acquire);
         let told = told("reading the full text of the vault");
-        match text.index.follow(notes, &snapshot, &told) {
-            Ok(()) if first => {
+        let follow = || text.index.follow(notes, &snapshot, &told);
+        let failed = match catch_unwind(AssertUnwindSafe(follow)) {
+            Ok(Ok(())) if first => {
                 text.ready.store(true, Ordering::Release);
                 tracing::info!(notes = snapshot.notes().len(), "the full text of the vault is there");
                 if let Err(error) = notes.keep(&kept(state)) {
                     tracing::warn!(%error, "the next start reads all of the vault again");
                 }
+                false
             }
-            Ok(()) => {}
-            Err(error) => tracing::error!(%error, "the full text of the vault is what it was"),
-        }
-        next = match changes.recv() {
+            Ok(Ok(())) => false,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the full text of the vault is what it was");
+                true
+            }
+            Err(_) => {
+                tracing::error!("reading the full text of the vault panicked; it is what it was");
+                true
+            }
+        };
+        // What failed is tried again, also when nothing changes.
+        let change = if failed {
+            changes.recv_timeout(AGAIN)
+        } else {
+            changes.recv().map_err(RecvTimeoutError::from)
+        };
+        next = match change {
             Ok(Told::Changed(changed)) => Some(changed),
-            Ok(Told::Over) | Err(_) => None,
+            Err(RecvTimeoutError::Timeout) => Some(notes.snapshot()),
+            Ok(Told::Over) | Err(RecvTimeoutError::Disconnected) => None,
         };
         // Only the newest of those that came meanwhile.
         while let Ok(newer) = changes.try_recv() {
@@ -268,7 +293,7 @@ fn follow(notes: &Vault, text: &Text, state: &Path, changes: &mpsc::Receiver<Tol
 
 #[cfg(test)]
 mod tests {
-    use {super::*, portreeve_notes::testing::Plan, std::time::Duration};
+    use {super::*, portreeve_notes::testing::Plan};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn no_more_look_at_once_than_there_are_processors_and_a_panic_gives_its_turn_back() {

@@ -69,7 +69,23 @@ pub struct NoteView {
     pub relations: Option<RelationsView>,
     /// Its text, when asked for.
     #[serde(flatten)]
+    #[schema(value_type = TextMembers)]
     pub text: Option<TextView>,
+}
+
+/// The members of a text, of which there are none where it was not asked for.
+#[derive(ToSchema)]
+#[schema(title = "VaultNoteText")]
+#[expect(dead_code, reason = "it describes how a text stands within a note")]
+struct TextMembers {
+    /// The Markdown without its front matter.
+    body: Option<String>,
+    /// True when there is more behind it.
+    truncated: Option<bool>,
+    /// Characters of the whole text.
+    chars_total: Option<usize>,
+    /// Characters behind what is shown.
+    chars_left: Option<usize>,
 }
 
 /// A note's front matter, or what was selected of it.
@@ -125,12 +141,14 @@ impl Selection {
     /// `VALIDATION_INVALID_ENUM` for an unknown name, `VALIDATION_OUT_OF_RANGE` for too many; both with `fields`.
     pub fn parse(moment: &Moment, text: Option<&str>) -> Result<Self, Problem> {
         let Some(text) = text else { return Ok(Self::default()) };
-        let names: Vec<&str> = text.split(',').map(str::trim).collect();
+        let mut names: Vec<&str> = text.split(',').map(str::trim).collect();
         if names.len() > MOST_FIELDS {
             return Err(Problem::new(Code::ValidationOutOfRange)
                 .detail(format_args!("at most {MOST_FIELDS} fields can be selected"))
                 .param("fields"));
         }
+        names.sort_unstable();
+        names.dedup();
         if let Some(unknown) = names.iter().find(|name| !is_field(moment, name)) {
             return Err(Problem::new(Code::ValidationInvalidEnum)
                 .detail(format_args!("`{unknown}` is no field of this vault"))

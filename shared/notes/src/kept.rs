@@ -25,7 +25,7 @@ use {
 };
 
 /// Changes whenever the same file would be read otherwise.
-const FORMAT: &[u8; 16] = b"portreeve-notes2";
+const FORMAT: &[u8; 16] = b"portreeve-notes3";
 const DIGEST: usize = 32;
 
 /// By what the notes were read: under other rules they may be something else.

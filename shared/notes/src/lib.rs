@@ -43,7 +43,7 @@ pub use {
     check::{Report, breaches, check},
     entity::{Day, Entity, EntityId, EntityType},
     finding::{Finding, FindingCode, Severity},
-    jail::{Jail, JailError, Lock, Refused, Stamp, Write},
+    jail::{EntryKind, Jail, JailError, Lock, Refused, Stamp, Write},
     matter::{Edit, WriteFault, compose, splice},
     note::{Area, Content, Limits, Note, Revision},
     path::{NotePath, PathError},

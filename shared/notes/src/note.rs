@@ -233,7 +233,9 @@ impl Note {
 /// What cannot be read as a mapping is served as the text that it is, fences and all; but not where something in it may be
 /// private, which nobody can tell.
 fn unread<'a>(bytes: &'a [u8], behind: Option<Body<'a>>, rules: Rules<'_>) -> Body<'a> {
-    if rules.schema.private.is_some() {
+    if let Some(private) = &rules.schema.private {
+        // It may be of a type that is left out whole.
+        let behind = behind.filter(|_| !private.hides_types());
         return behind.unwrap_or_else(|| nothing(bytes));
     }
     Body {

@@ -49,7 +49,7 @@ const BATCH: usize = 128;
 const NICE: i32 = 10;
 const TOKENIZER: &str = "notes";
 /// Changes whenever what is written into an index does: one that was written otherwise is made anew.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// An index of a vault.
 pub struct Index {
@@ -62,6 +62,8 @@ struct Writing {
     writer: IndexWriter,
     /// Which revision of each note is in it, by path; none until that has been read.
     holds: Option<Vec<(NotePath, Revision)>>,
+    /// By which rules those were read: others may leave out more of the same file.
+    rules: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +150,11 @@ impl Index {
         Ok(Self {
             fields,
             reader,
-            writing: Mutex::new(Writing { writer, holds: None }),
+            writing: Mutex::new(Writing {
+                writer,
+                holds: None,
+                rules: index.load_metas()?.payload,
+            }),
         })
     }
 
@@ -158,7 +164,13 @@ impl Index {
     /// [`IndexError`] when it cannot be written; it then answers from what it held.
     pub fn follow(&self, vault: &Vault, snapshot: &Snapshot, tell: Tell<'_>) -> Result<(), IndexError> {
         let mut writing = self.writing();
-        let Writing { writer, holds } = &mut *writing;
+        let Writing { writer, holds, rules } = &mut *writing;
+        let new_rules = rules_of(snapshot);
+        let is_read_otherwise = rules.as_ref() != Some(&new_rules);
+        if is_read_otherwise {
+            writer.delete_all_documents()?;
+            *holds = Some(Vec::new());
+        }
         let holds = match holds {
             Some(holds) => holds,
             unread => unread.insert(match held(&self.reader, self.fields) {
@@ -171,14 +183,14 @@ impl Index {
             }),
         };
         let Difference { gone, stale } = difference(holds, snapshot.notes());
-        if gone.is_empty() && stale.is_empty() {
+        if gone.is_empty() && stale.is_empty() && !is_read_otherwise {
             return Ok(());
         }
         let outdated: HashSet<NotePath> = (gone.into_iter())
             .chain(stale.iter().map(|note| note.path().clone()))
             .collect();
         let written = in_background(|| {
-            let written = self.write(writer, vault, &outdated, &stale, tell);
+            let written = self.write(writer, vault, (&outdated, &stale), &new_rules, tell);
             if written.is_err() {
                 // What was not committed must not come with the next commit.
                 let _ = writer.rollback();
@@ -186,6 +198,7 @@ impl Index {
             written
         })?;
         self.reader.reload()?;
+        *rules = Some(new_rules);
         holds.retain(|(path, _)| !outdated.contains(path));
         holds.extend(written);
         // Two sorted stretches, which this sort only merges.
@@ -198,8 +211,8 @@ impl Index {
         &self,
         writer: &mut IndexWriter,
         vault: &Vault,
-        outdated: &HashSet<NotePath>,
-        stale: &[&Arc<Note>],
+        (outdated, stale): (&HashSet<NotePath>, &[&Arc<Note>]),
+        rules: &str,
         tell: Tell<'_>,
     ) -> Result<Vec<(NotePath, Revision)>, IndexError> {
         // Each is looked for in every part of the index; the first time there is none.
@@ -232,9 +245,17 @@ impl Index {
             failed.map_or(Ok(()), Err)?;
             written.extend(read);
         }
-        writer.commit()?;
+        let mut commit = writer.prepare_commit()?;
+        commit.set_payload(rules);
+        commit.commit()?;
         written.sort();
         Ok(written)
+    }
+
+    /// Whether it was made by the rules of this snapshot. When not, it may know words that are left out by now.
+    #[must_use]
+    pub fn keeps_the_rules_of(&self, snapshot: &Snapshot) -> bool {
+        self.writing().rules.as_ref() == Some(&rules_of(snapshot))
     }
 
     /// The best notes for a query.
@@ -297,6 +318,12 @@ impl std::fmt::Debug for Index {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Index").finish_non_exhaustive()
     }
+}
+
+/// By what the notes of a snapshot were read.
+fn rules_of(snapshot: &Snapshot) -> String {
+    let schema = snapshot.schema();
+    format!("{:?} {:?}", schema.revision, schema.private)
 }
 
 /// What an index has to forget, and what to read.

@@ -230,9 +230,16 @@ impl Vault {
 
     fn look_at_all(&self, tell: Tell<'_>) -> Result<Arc<Snapshot>, Refused> {
         let before = self.snapshot();
-        let (schema, findings) = schema(&self.jail, self.limits);
+        let (mut schema, findings) = schema(&self.jail, self.limits);
+        // A checkout takes the schema away for a moment, and what it kept private is private still.
+        let has_gone =
+            schema.revision.is_none() && (before.schema().revision.is_some() || knows_nothing(before.schema()));
+        if self.limits.keeps_private && has_gone {
+            schema = Schema::default().keeping(Private::Unknown);
+        }
         // Another schema may make something else of the same file.
-        let same = before.schema().revision == schema.revision;
+        let same =
+            before.schema().revision == schema.revision && knows_nothing(before.schema()) == knows_nothing(&schema);
         let known = if same { before.notes() } else { &[] };
         let scan = scan(&self.jail, &schema, self.limits, known);
         let scanned = scan.read(scan.files()?, tell);
@@ -252,6 +259,10 @@ impl Vault {
     fn change(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+const fn knows_nothing(schema: &Schema) -> bool {
+    matches!(schema.private, Some(Private::Unknown))
 }
 
 const fn scan<'a>(jail: &'a Jail, schema: &'a Schema, limits: Limits, before: &'a [Arc<Note>]) -> Scan<'a> {

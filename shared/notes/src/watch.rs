@@ -22,6 +22,7 @@ use {
     std::{
         collections::BTreeSet,
         mem::MaybeUninit,
+        panic::{AssertUnwindSafe, catch_unwind},
         sync::Arc,
         thread::{self, JoinHandle},
     },
@@ -131,12 +132,17 @@ impl<T: Fn(&Arc<Snapshot>)> Watcher<T> {
         };
         loop {
             // When the root cannot be listed, the vault stays what it was.
-            let now = if std::mem::take(&mut changes.everything) {
-                self.vault.look_again(&|_| {})
-            } else {
-                let paths: Vec<_> = changes.paths.iter().cloned().collect();
-                self.vault.refresh(&paths)
+            let everything = std::mem::take(&mut changes.everything);
+            let paths: Vec<_> = changes.paths.iter().cloned().collect();
+            let look = || {
+                if everything {
+                    self.vault.look_again(&|_| {})
+                } else {
+                    self.vault.refresh(&paths)
+                }
             };
+            // A mistake of ours in one look is not the end of all looks: the vault stays what it was.
+            let now = catch_unwind(AssertUnwindSafe(look)).unwrap_or(Err(Refused::Restless));
             changes.paths.clear();
             if let Ok(now) = now
                 && !Arc::ptr_eq(&now, &last)

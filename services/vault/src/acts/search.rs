@@ -183,7 +183,7 @@ fn read(moment: &Moment, wanted: &Wanted<'_>) -> Result<(Query, Filter), Problem
     let query = Query::parse(wanted.words).map_err(|error| {
         let code = match error {
             QueryError::Empty => Code::ValidationInvalidFormat,
-            QueryError::TooLong => Code::ValidationOutOfRange,
+            QueryError::TooLong | QueryError::TooManySingles => Code::ValidationOutOfRange,
         };
         Problem::new(code).detail(error).param("q")
     })?;

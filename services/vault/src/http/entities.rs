@@ -183,7 +183,8 @@ pub(super) async fn one(
         };
         return whole(vault, has, On::Notes, asked).await;
     }
-    let reads = query.body == Some(true);
+    // Whether there is a field of that name may take a look at all notes.
+    let reads = query.body == Some(true) || query.fields.is_some();
     let answer = move |moment: &Moment| {
         let note = find(moment)?;
         let ask = query.ask(moment)?;

@@ -1,10 +1,10 @@
 //! Deleting an entity: into the trash, unless others need it.
 
 use {
-    super::{Away, Desk, Kind, Plan, conflict, diff::diff, update::now},
+    super::{Away, Desk, Kind, Plan, commit::refusal, conflict, diff::diff, update::now},
     crate::moment::absent,
     portreeve_guard::Problem,
-    portreeve_notes::{Entity, Fields, Note, NotePath, Relation, Revision},
+    portreeve_notes::{Entity, EntryKind, Fields, Note, NotePath, Relation, Revision},
     std::sync::Arc,
 };
 
@@ -99,6 +99,24 @@ fn users(desk: &Desk, entity: &Entity, relations: &[Relation]) -> Vec<String> {
     ids
 }
 
+/// Whether a note lies in a folder, or below it, that is not served: nobody who asks could know that it goes.
+fn has_unseen(desk: &Desk, folder: NotePath) -> Result<bool, Problem> {
+    let (jail, snapshot) = (desk.moment.notes().jail(), desk.moment.snapshot());
+    let mut todo = vec![folder];
+    while let Some(folder) = todo.pop() {
+        for entry in jail.list(Some(&folder)).map_err(refusal)? {
+            match (entry.place, entry.kind) {
+                (Err(name), _) if name.hidden => {}
+                (Err(_), _) => return Ok(true),
+                (Ok(place), EntryKind::Folder) => todo.push(place.path),
+                (Ok(place), _) if place.path.is_markdown() && snapshot.note(&place.path).is_none() => return Ok(true),
+                (Ok(_), _) => {}
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// A project goes with its folder, when that is its own.
 fn project(desk: &Desk, note: &Arc<Note>, entity: &Entity, force: bool) -> Result<(NotePath, usize), Problem> {
     let theirs = users(
@@ -132,6 +150,9 @@ fn project(desk: &Desk, note: &Arc<Note>, entity: &Entity, force: bool) -> Resul
     match own {
         Some(own) => {
             let folder = NotePath::parse(own).map_err(|_| absent())?;
+            if has_unseen(desk, folder.clone())? {
+                return Err(conflict("something else lies in its folder: move that first"));
+            }
             Ok((folder, snapshot.within(own).len()))
         }
         None => Ok((path.clone(), 1)),

@@ -8,7 +8,7 @@ use {
 };
 
 /// The longest that git may take. A write is done by then; it is only told that it is not committed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Settings of a repository that would run something, ask somebody, or go on behind our back.
 const SETTINGS: [&str; 8] = [

@@ -187,7 +187,8 @@ fn folders(desk: &Desk) -> Result<Vec<NotePath>, Problem> {
 fn sequence(prefix: &str, text: &str) -> Option<u32> {
     let rest = text.strip_prefix(prefix)?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse().ok()
+    // One that somebody else chose does not use up all numbers.
+    digits.parse().ok().filter(|number| *number < 1_000_000)
 }
 
 /// Whoever writes in another process may have made something there a moment ago.

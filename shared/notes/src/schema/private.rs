@@ -2,7 +2,7 @@
 //! file is read, so that nothing behind it (relations, counts, search, findings) can tell of it.
 
 use {
-    super::{PerType, Schema},
+    super::{Listed, PerType, Schema, read::LISTS},
     crate::{
         entity::EntityType,
         note::Note,
@@ -104,6 +104,14 @@ impl Private {
         }
     }
 
+    /// Whether entities of any type are left out.
+    pub(crate) const fn hides_types(&self) -> bool {
+        match self {
+            Self::Listed { types, .. } => !types.is_empty(),
+            Self::Unknown => true,
+        }
+    }
+
     /// Whether a field is left out, of a type or, where none is given, of what is no entity.
     #[must_use]
     pub fn hides_field(&self, kind: Option<&EntityType>, field: &str) -> bool {
@@ -122,8 +130,9 @@ impl Private {
     /// Whether a note is left out whole.
     #[must_use]
     pub fn hides(&self, note: &Note) -> bool {
-        let kind = note.fields().text("entity_type");
-        kind.is_some_and(|kind| self.hides_type(&EntityType::new(&kind)))
+        // Also where somebody wrote a list of types.
+        let mut kinds = note.fields().texts("entity_type");
+        kinds.any(|kind| self.hides_type(&EntityType::new(&kind)))
     }
 
     /// A value without what is private within it.
@@ -172,6 +181,18 @@ impl Schema {
                 let hides = |field: &Text| private.hides_field(Some(&rule.kind), field);
                 !types.contains(&rule.kind) && !hides(&rule.field) && !rule.requires.iter().any(hides)
             });
+            self.listed.retain_mut(|listed| {
+                let is_for_all = listed.types.is_empty();
+                let hides = |kind: &EntityType| types.contains(kind) || private.hides_field(Some(kind), listed.field);
+                listed.types.retain(|kind| !hides(kind));
+                // Words for all types are told of none where one of them keeps the field private.
+                let is_private = private.names(&Text::from(listed.field));
+                if is_for_all {
+                    !is_private
+                } else {
+                    !listed.types.is_empty()
+                }
+            });
             for names in [
                 &mut self.required,
                 &mut self.known,
@@ -189,11 +210,38 @@ impl Schema {
             self.source = Fields::new(
                 source
                     .map(|(name, value)| (name.clone(), unnamed(&private, value)))
+                    .map(|(name, value)| (name.clone(), self.unlisted(&name, value)))
                     .collect(),
             );
         }
         self.private = Some(private);
         self
+    }
+
+    /// A section without lists of words that are told of no type: their fields are private.
+    fn unlisted(&self, section: &Text, value: Value) -> Value {
+        let is_told = |field: &str, types: &[EntityType]| {
+            let tells = |listed: &Listed| {
+                listed.field == field && (types.is_empty() || listed.types.iter().any(|kind| types.contains(kind)))
+            };
+            self.listed.iter().any(tells)
+        };
+        let gone: Vec<&str> = LISTS
+            .iter()
+            .filter(|(types, field, block, _)| **section == **block && !is_told(field, types))
+            .map(|(.., list)| *list)
+            .collect();
+        match value {
+            Value::Map(_) if gone.contains(&"") => Value::Null,
+            Value::Map(fields) => {
+                let kept = fields.iter().filter(|(name, _)| !gone.contains(&&***name));
+                Value::Map(Fields::new(
+                    kept.map(|(name, value)| (name.clone(), value.clone())).collect(),
+                ))
+            }
+            _ if gone.contains(&"") => Value::Null,
+            other => other,
+        }
     }
 }
 
@@ -244,7 +292,9 @@ id_patterns: {tsk: 'x', ShipLog: 'y'}
 validation_rules:
   parent_references: {Task: [Project, ShipLog], ShipLog: Project}
   conditional_required: {Task: [{if: {status: [done]}, then: [purse]}, {if: {status: [done]}, then: [closed]}]}
-private_fields: {all: [shadow], Task: [purse]}
+task: {status: [todo], types: [hushed]}
+priority: {values: [whispered]}
+private_fields: {all: [shadow], Task: [purse, type], Program: [priority]}
 cross_vault: {exec_only: [ShipLog], shared: [Task]}
 ";
 
@@ -272,6 +322,8 @@ cross_vault: {exec_only: [ShipLog], shared: [Task]}
             "shadow",
             "purse",
             "depth",
+            "hushed",
+            "whispered",
             "private_fields",
             "exec_only",
         ] {

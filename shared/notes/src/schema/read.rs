@@ -25,7 +25,7 @@ const BUDGET: Budget = Budget {
 const PATTERN: usize = 1 << 18;
 
 /// Where the words of a field are listed: types, field, block, list. A list may stand in a mapping's `values` or `status`.
-const LISTS: [(&[EntityType], &str, &str, &str); 11] = [
+pub(super) const LISTS: [(&[EntityType], &str, &str, &str); 11] = [
     (&[EntityType::Task], "status", "task", "status"),
     (&[EntityType::Task], "type", "task", "types"),
     (&[EntityType::Project], "status", "project", "status"),

@@ -3,7 +3,10 @@
 use {
     super::{Fields, spelled, tokens},
     crate::value::Text,
-    std::{collections::VecDeque, ops::Range},
+    std::{
+        collections::{HashSet, VecDeque},
+        ops::Range,
+    },
     tantivy::{
         Term,
         query::{
@@ -19,6 +22,8 @@ const LONGEST: usize = 512;
 /// Each phrase is a walk over its words' lists.
 const PHRASES: usize = 16;
 const WORDS: usize = 64;
+/// Characters of those that are read in pairs that may stand alone: each is looked for in every pair there is.
+const SINGLES: usize = 2;
 /// What stands in a name counts more than what stands in a text.
 const TITLE: f32 = 3.0;
 /// Characters of a snippet before and behind what was found.
@@ -53,6 +58,9 @@ pub enum QueryError {
     /// Too long, or too many words.
     #[error("a query has at most {LONGEST} bytes, {PHRASES} phrases and {WORDS} words")]
     TooLong,
+    /// Every pair of characters has to be looked at for each.
+    #[error("a query has at most {SINGLES} characters of Korean, Chinese or Japanese that stand alone")]
+    TooManySingles,
 }
 
 /// A piece of a text, around what was found in it.
@@ -85,11 +93,20 @@ impl Query {
         }
         phrases.retain(|phrase| !phrase.is_empty());
         let words: usize = phrases.iter().map(Vec::len).sum();
-        match phrases.len() {
-            0 => Err(QueryError::Empty),
-            count if count > PHRASES || words > WORDS => Err(QueryError::TooLong),
-            _ => Ok(Self { phrases }),
+        if phrases.len() > PHRASES || words > WORDS {
+            return Err(QueryError::TooLong);
         }
+        // What stands twice is looked for once.
+        let mut seen = HashSet::new();
+        phrases.retain(|phrase| seen.insert(phrase.iter().map(|token| token.text.clone()).collect::<Vec<_>>()));
+        let is_single = |phrase: &&Vec<Token>| matches!(phrase.as_slice(), [one] if single(&one.text).is_some());
+        if phrases.iter().filter(is_single).count() > SINGLES {
+            return Err(QueryError::TooManySingles);
+        }
+        if phrases.is_empty() {
+            return Err(QueryError::Empty);
+        }
+        Ok(Self { phrases })
     }
 
     pub(super) fn build(&self, fields: Fields, filter: &Filter) -> BooleanQuery {
@@ -215,6 +232,8 @@ mod tests {
         assert_eq!(Query::parse(&"a ".repeat(17)).unwrap_err(), QueryError::TooLong);
         assert_eq!(Query::parse(&"a-".repeat(65)).unwrap_err(), QueryError::TooLong);
         assert_eq!(Query::parse(&"a".repeat(513)).unwrap_err(), QueryError::TooLong);
+        assert!(Query::parse("가 나 가 항구").is_ok(), "what stands twice counts once");
+        assert_eq!(Query::parse("가 나 다").unwrap_err(), QueryError::TooManySingles);
     }
 
     #[test]

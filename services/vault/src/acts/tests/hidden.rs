@@ -80,6 +80,16 @@ fn plant(root: &Path) {
     );
     put(
         root,
+        &format!("{TASK}/half-saved.md"),
+        "---\nentity_type: ShipLog\na: [\n---\n\nPLANTED-HALF\n",
+    );
+    put(
+        root,
+        &format!("{TASK}/two-types.md"),
+        "---\nentity_type: [Task, ShipLog]\nentity_id: x\n---\n\nPLANTED-TYPES\n",
+    );
+    put(
+        root,
         &format!("{TASK}/list.md"),
         "---\n- purse: PLANTED\n---\n\nVISIBLEWORD\n",
     );
