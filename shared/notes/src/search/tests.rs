@@ -229,3 +229,28 @@ fn planted_words_are_found_in_their_files_and_in_no_others() {
         );
     }
 }
+
+#[test]
+fn what_becomes_private_is_not_found_any_more_though_its_files_stay_as_they_are() {
+    let home = tempfile::tempdir().unwrap();
+    let schema = home.path().join(crate::schema::SCHEMA);
+    std::fs::create_dir_all(schema.parent().unwrap()).unwrap();
+    std::fs::write(&schema, "schema_version: 1\n").unwrap();
+    std::fs::write(home.path().join("a.md"), task("tsk-1", "entity_name: Lapislazuli\n")).unwrap();
+    let root = Root::at(home.path()).unwrap();
+    let vault = crate::Vault::open(&root, Limits::keeping_private(), &quiet).unwrap();
+    let kept = tempfile::tempdir().unwrap();
+    let index = Index::at(kept.path()).unwrap();
+    index.follow(&vault, &vault.snapshot(), &quiet).unwrap();
+    assert_eq!(find(&index, "lapislazuli"), ["a.md"]);
+    std::fs::write(&schema, "private_fields: {Task: [entity_name]}\n").unwrap();
+    let now = vault.look_again(&quiet).unwrap();
+    assert!(!index.keeps_the_rules_of(&now));
+    index.follow(&vault, &now, &quiet).unwrap();
+    assert!(index.keeps_the_rules_of(&now));
+    assert!(find(&index, "lapislazuli").is_empty());
+    assert_eq!(find(&index, "body"), ["a.md"]);
+    drop(index);
+    let again = Index::at(kept.path()).unwrap();
+    assert!(again.keeps_the_rules_of(&now), "also after a restart");
+}

@@ -394,3 +394,42 @@ fn a_vault_that_is_kept_up_to_date_is_as_one_that_is_opened_anew() {
         assert!(kept.is_as(&anew), "round {round}, {path}");
     }
 }
+
+#[test]
+fn what_a_schema_kept_private_is_private_while_that_is_gone() {
+    let home = tempfile::tempdir().unwrap();
+    let schema = home.path().join(SCHEMA);
+    write(&schema, "cross_vault: {exec_only: [ShipLog]}\n");
+    write(
+        &home.path().join("log.md"),
+        "---\nentity_type: ShipLog\nentity_id: log-1\n---\nx\n",
+    );
+    write(&home.path().join("task.md"), &task("tsk-1", ""));
+    let root = Root::at(home.path()).unwrap();
+    let vault = Vault::open(&root, Limits::keeping_private(), &quiet).unwrap();
+    let shown = |snapshot: &Snapshot| {
+        snapshot
+            .notes()
+            .iter()
+            .map(|note| note.path().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&vault.snapshot()), ["task.md"]);
+    let text = fs::read(&schema).unwrap();
+    fs::remove_file(&schema).unwrap();
+    for _ in 0..2 {
+        assert_eq!(
+            shown(&vault.look_again(&quiet).unwrap()),
+            ["task.md"],
+            "as in the middle of a checkout"
+        );
+    }
+    fs::write(&schema, text).unwrap();
+    assert_eq!(shown(&vault.look_again(&quiet).unwrap()), ["task.md"]);
+    fs::write(&schema, "schema_version: 1\n").unwrap();
+    assert_eq!(
+        shown(&vault.look_again(&quiet).unwrap()),
+        ["log.md", "task.md"],
+        "by its own word"
+    );
+}

@@ -328,6 +328,19 @@ async fn a_project_goes_with_its_folder_and_only_when_nothing_is_lost_unsaid() {
         Code::VaultConflict
     );
     fs::remove_file(house.path("50_Projects/2025/P001_gate/trk-9.md")).unwrap();
+    // Something that nobody is shown lies there.
+    let unseen = house.path("50_Projects/2025/P001_gate/Results/unseen.md");
+    fs::create_dir_all(unseen.parent().unwrap()).unwrap();
+    fs::write(&unseen, [0xff, 0xfe, b'\n']).unwrap();
+    assert_eq!(
+        house
+            .delete(Kind::Project, "prj-001", PROJECT, true)
+            .await
+            .unwrap_err()
+            .code(),
+        Code::VaultConflict
+    );
+    fs::remove_file(unseen).unwrap();
     put(&house.path("50_Projects/2025/P001_gate/Results/r.md"), "a text\n");
     put(&house.path("50_Projects/2025/P001_gate/data.csv"), "1,2\n");
     let dry = house
