@@ -292,7 +292,7 @@ fn what_a_model_writes_is_what_the_api_shows_and_a_stale_revision_writes_nothing
         let newest = model.done("get_entity", &json!({"entity_id": id}))["revision"].clone();
         assert_eq!(newest, changed["revision"]);
         for (tool, arguments, code) in [
-            ("update_entity", change(&newest, "begun"), "VALIDATION_INVALID_ENUM"),
+            ("update_entity", change(&newest, "begun"), "VAULT_RULE_BROKEN"),
             (
                 "update_entity",
                 change(&json!("x"), "todo"),
