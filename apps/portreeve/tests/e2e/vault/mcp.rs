@@ -316,7 +316,7 @@ fn what_a_model_writes_is_what_the_api_shows_and_a_stale_revision_writes_nothing
             (
                 "create_entity",
                 json!({"type": "Track", "fields": {}}),
-                "VALIDATION_INVALID_FORMAT",
+                "VALIDATION_INVALID_ENUM",
             ),
             (
                 "create_entity",
