@@ -31,7 +31,8 @@ export async function callback() {
 export async function run(program) {
   try {
     say({ done: await program() });
-    process.exit(0);
+    // A pipe takes 64 KiB at once; what is longer has to be out before the end.
+    process.stdout.write('', () => process.exit(0));
   } catch (error) {
     say({ failed: String(error?.stack ?? error), cause: error?.cause instanceof Error ? String(error.cause) : (error?.cause ?? null) });
     process.exit(1);
