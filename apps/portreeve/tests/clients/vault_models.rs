@@ -50,8 +50,8 @@ fn sees(program: &str, args: &[&str]) {
             "{way}"
         );
         let uris = seen["uris"].as_array().unwrap();
-        // The first page of some more.
-        assert_eq!(uris.len(), 100, "{way}");
+        // The first page; or all of them, where the SDK turns the pages by itself.
+        assert!(uris.len() == 100 || uris.len() > 600, "{way}: {}", uris.len());
         let read = &seen["read"];
         assert_eq!(
             (&read["uri"], &read["mimeType"]),
