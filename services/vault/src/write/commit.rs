@@ -79,27 +79,6 @@ pub(crate) struct Deleted {
     pub(crate) dry_run: bool,
 }
 
-/// Why the entry could not be written.
-enum Failure {
-    Refused(Problem),
-    Store(StoreError),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(problem) => problem,
-            Failure::Store(error) => Self::because(error.code(), error),
-        }
-    }
-}
-
 /// What a caller is told of files that cannot be read or written.
 pub(super) fn refusal(refused: Refused) -> Problem {
     match refused {
@@ -108,6 +87,21 @@ pub(super) fn refusal(refused: Refused) -> Problem {
         Refused::Absent | Refused::Link | Refused::NotAFile => absent(),
         other => Problem::because(Code::VaultUnavailable, other),
     }
+}
+
+/// Writes the file that is planned, and the folders that it needs.
+pub(super) fn put(notes: &Notes, plan: &Plan<File>) -> Result<(), Refused> {
+    for folder in &plan.does.folders {
+        notes.jail().make_folder(folder)?;
+    }
+    let File { bytes, write, .. } = &plan.does;
+    notes.jail().write(&plan.path, bytes, *write).map(drop)
+}
+
+/// Whoever waits for the lock does not wait for ever.
+pub(super) fn held_too_long() -> Problem {
+    let why = "another writer has held the vault's lock too long";
+    Problem::because(Code::VaultUnavailable, why)
 }
 
 /// Whoever cannot read the rules cannot keep them.
@@ -141,15 +135,7 @@ impl Writer {
             }
             writer.announce(&caller, &plan).await?;
             let plan = Arc::new(plan);
-            let done = writer.files(&plan, |notes, plan| {
-                for folder in &plan.does.folders {
-                    notes.jail().make_folder(folder)?;
-                }
-                notes
-                    .jail()
-                    .write(&plan.path, &plan.does.bytes, plan.does.write)
-                    .map(drop)
-            });
+            let done = writer.files(&plan, put);
             writer.done_or_told(done.await, &caller, &plan).await?;
             if let Some(note) = writer.follow(&plan.path).await?.note(&plan.path) {
                 written.note = NoteView::new(note, &Selection::default());
@@ -231,10 +217,7 @@ impl Writer {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(Problem::because(
-            Code::VaultUnavailable,
-            "another writer has held the vault's lock too long",
-        ))
+        Err(held_too_long())
     }
 
     /// Writes into the audit log what will be done, if the caller may still do it.
@@ -246,15 +229,19 @@ impl Writer {
         let entry = entry(caller, plan, kind, self.clock.now().for_release(), data);
         let (checks, clock) = (Arc::clone(&self.checks), Arc::clone(&self.clock));
         let credential = caller.credential.clone();
-        let told = self.database.write(async move |tx| {
+        let announced = self.database.write::<_, StoreError, _>(async move |tx| {
             let asked = BTreeSet::from([credential.clone()]);
-            if checks.good_among(tx, &asked, clock.now()).await?.is_empty() {
-                return Err(Failure::Refused(caller::revoked(&credential)));
+            let is_good = !checks.good_among(tx, &asked, clock.now()).await?.is_empty();
+            if is_good {
+                tx.audit(entry.clone());
             }
-            tx.audit(entry.clone());
-            Ok(())
+            Ok(is_good)
         });
-        told.await.map_err(Problem::from)
+        match announced.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(caller::revoked(&caller.credential)),
+            Err(error) => Err(Problem::because(error.code(), error)),
+        }
     }
 
     /// Changes files, on a thread that may wait for the disk.

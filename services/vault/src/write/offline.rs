@@ -4,7 +4,7 @@
 use {
     super::{
         Desk, Kind,
-        commit::{PATIENCE, PAUSE, refusal, rules_are_known},
+        commit::{PATIENCE, PAUSE, held_too_long, put, refusal, rules_are_known},
         form::{BODY, Field, Form, Given, fields},
         make,
     },
@@ -66,11 +66,7 @@ pub fn create_offline(
     rules_are_known(&desk)?;
     let plan = make::create(&mut desk, kind, given)?;
     if !dry_run {
-        for folder in &plan.does.folders {
-            notes.jail().make_folder(folder).map_err(refusal)?;
-        }
-        let written = notes.jail().write(&plan.path, &plan.does.bytes, plan.does.write);
-        written.map_err(refusal)?;
+        put(notes, &plan).map_err(refusal)?;
     }
     Ok(Made {
         id: plan.id,
@@ -100,8 +96,7 @@ fn turn(notes: &Notes) -> Result<Lock, Problem> {
         }
         thread::sleep(PAUSE);
     }
-    let why = "another writer has held the vault's lock too long";
-    Err(Problem::because(Code::VaultUnavailable, why))
+    Err(held_too_long())
 }
 
 /// What was typed, as the values that the fields take.
