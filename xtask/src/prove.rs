@@ -1,7 +1,7 @@
 //! `cargo xtask prove`: what we claim, put to the proof by programs of their own (`prove/`).
 //!
 //! The proofs that drive real processes run against the same build as the tests do, kill points and all. The simulation
-//! needs none of them, only speed.
+//! and the vaults need none of them, only speed.
 
 mod seeded;
 
@@ -23,6 +23,7 @@ Examples:
   cargo xtask prove sim --seeds 1000000       what the simulation takes is passed on to it
   cargo xtask prove sim -- --help             the options of one proof
   cargo xtask prove power --cuts 500 --seed 7
+  cargo xtask prove vault --entities 100000
   cargo xtask prove seeded                    whether the proofs find bugs that are put in on purpose";
 
 /// What to prove, and how much of it.
@@ -47,6 +48,8 @@ enum What {
     Power,
     /// The server's idea of a spending limit against the real program's
     Chain,
+    /// Vaults made up by seed, read as they were written
+    Vault,
     /// Bugs that are put in, one after another: each has to be found
     Seeded,
     /// All of them, each in its small size
@@ -60,10 +63,11 @@ enum Proof {
     Race,
     Power,
     Chain,
+    Vault,
 }
 
 impl Proof {
-    const ALL: [Self; 4] = [Self::Sim, Self::Chain, Self::Power, Self::Race];
+    const ALL: [Self; 5] = [Self::Sim, Self::Vault, Self::Chain, Self::Power, Self::Race];
 
     /// The package and its program.
     const fn program(self) -> &'static str {
@@ -72,6 +76,7 @@ impl Proof {
             Self::Race => "portreeve-race",
             Self::Power => "portreeve-power",
             Self::Chain => "portreeve-chain-proof",
+            Self::Vault => "portreeve-vault-proof",
         }
     }
 
@@ -82,6 +87,7 @@ impl Proof {
             Self::Race => &["portreeve", "portreeve-signer", "portreeve-race"],
             Self::Power => &["portreeve", "portreeve-signer", "portreeve-recorder", "portreeve-power"],
             Self::Chain => &["portreeve-chain-proof"],
+            Self::Vault => &["portreeve-vault-proof"],
         }
     }
 
@@ -92,6 +98,7 @@ impl Proof {
             Self::Race => &["--small", "--seed", "1"],
             Self::Power => &["--cuts", "60"],
             Self::Chain => &["--traces", "1000"],
+            Self::Vault => &["--entities", "600", "--entities", "10000"],
         }
     }
 
@@ -101,7 +108,7 @@ impl Proof {
 
     /// Builds what it needs, and says where it lies.
     fn build(self, layout: &Layout) -> Result<PathBuf, ChoreError> {
-        if matches!(self, Self::Sim) {
+        if matches!(self, Self::Sim | Self::Vault) {
             command::run(&mut layout.cargo(&["build", "--locked", "--profile", "prove", "--package", self.program()]))?;
             return Ok(layout.fast_binaries().join(self.program()));
         }
@@ -127,6 +134,7 @@ pub(crate) fn run(layout: &Layout, args: &Args) -> Result<(), ChoreError> {
         What::Race => Proof::Race,
         What::Power => Proof::Power,
         What::Chain => Proof::Chain,
+        What::Vault => Proof::Vault,
         What::Seeded => return seeded::run(layout),
         What::All => return all(layout),
     };

@@ -9,7 +9,7 @@ use {
 /// One part of `cargo xtask test`, in the order they run: what is quick to fail comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Stage {
-    /// Install what is missing: PostgreSQL, cargo-deny, Chromium, strace, and what npm provides
+    /// Install what is missing: PostgreSQL, cargo-deny, Chromium, strace, Graphviz, and what npm provides
     Tools,
     /// `cargo fmt --check` in both workspaces
     Format,

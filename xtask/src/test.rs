@@ -120,6 +120,7 @@ fn one(stage: Stage, layout: &Layout, pass_on: &[String]) -> Result<(), ChoreErr
             )?;
             test.args(["--", "--include-ignored"]).args(pass_on);
             test.env("PORTREEVE_CLIENTS", tools::clients(layout));
+            test.env("PORTREEVE_DIAGRAMS", tools::diagram_script(layout)?);
             let conformance = layout.binaries_of(Flavour::Conformance).join("portreeve");
             test.env("PORTREEVE_CONFORMANCE_BIN", conformance);
             command::run(with_companions(&mut test, layout, Flavour::KillPoints))

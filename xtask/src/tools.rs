@@ -22,8 +22,8 @@ const DIAGRAMS: &str = "xtask/diagrams";
 /// What the measurements compare with, from the clone's root.
 const PEERS: &str = "bench/peers";
 
-/// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, strace, and what npm and pip provide for
-/// the tests with foreign clients, for parsing diagrams and for measuring.
+/// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, strace, Graphviz, and what npm and pip
+/// provide for the tests with foreign clients, for parsing diagrams and for measuring.
 pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
     if postgres::binaries().is_none() {
         let missing = ChoreError::Missing {
@@ -57,6 +57,13 @@ pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
             fix: "install it with: sudo apt-get install -y strace",
         };
         debian("strace", missing, || in_path("strace").is_some())?;
+    }
+    if in_path("dot").is_none() {
+        let missing = ChoreError::Missing {
+            what: "dot",
+            fix: "install it with: sudo apt-get install -y graphviz",
+        };
+        debian("graphviz", missing, || in_path("dot").is_some())?;
     }
     npm(layout, CLIENTS, &clients(layout))?;
     let requirements = layout.root().join(CLIENTS);
@@ -121,15 +128,18 @@ pub(crate) fn diagram_parser(layout: &Layout) -> Result<Command, ChoreError> {
         what: "node",
         fix: "run: cargo xtask test --stage tools",
     })?);
-    // A module finds what it imports beside itself.
+    parser.arg(diagram_script(layout)?);
+    Ok(parser)
+}
+
+/// The script of it, for Node, beside what it imports: there a module finds that.
+pub(crate) fn diagram_script(layout: &Layout) -> Result<PathBuf, ChoreError> {
     let script = diagrams(layout).join("check.mjs");
     let source = layout.root().join(DIAGRAMS).join("check.mjs");
-    fs::copy(source, &script).map_err(|cause| ChoreError::File {
-        path: script.clone(),
-        cause,
-    })?;
-    parser.arg(script);
-    Ok(parser)
+    match fs::copy(source, &script) {
+        Ok(_) => Ok(script),
+        Err(cause) => Err(ChoreError::File { path: script, cause }),
+    }
 }
 
 /// Installs exactly what the lock file of `from` says, outside of the sources, and not twice.

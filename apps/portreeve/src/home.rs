@@ -7,7 +7,7 @@
 //!   signer/               the signer's own: keys, journal, policies, and the owner key's backup
 //!   signer.pass           opens the signer's keys
 //!   signer.sock           where the signer listens
-//!   issuer.key            seals the keys that access tokens are signed with
+//!   issuer.key            seals the keys that access tokens are signed with, and keys the revisions of notes
 //!   tls/                  the local authority
 //!     ca.pem              its certificate: who trusts it believes this server
 //!     ca.key              its key; what it signs is for this machine alone

@@ -181,7 +181,7 @@ async fn begin(
         }
     };
     let signer = client(&database, socket.clone()).await?;
-    let vault = vault::open(&config.vault, home).await?;
+    let vault = vault::open(&config.vault, home, &seal, time.wall().now().for_release()).await?;
     let parts = HouseParts {
         strangers,
         git: config.vault.git.then(|| config.vault.root.clone()).flatten(),

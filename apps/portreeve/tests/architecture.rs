@@ -170,8 +170,8 @@ fn misnamed(package: &Package) -> Option<String> {
     let folder = package.folder.rsplit('/').next().unwrap();
     let expected = match package.folder.as_str() {
         "apps/portreeve" => "portreeve".to_owned(),
-        // `domain/chain` has the name; this one proves it.
-        "prove/chain" => "portreeve-chain-proof".to_owned(),
+        // `domain/chain` and `services/vault` have the names; these prove them.
+        "prove/chain" | "prove/vault" => format!("portreeve-{folder}-proof"),
         _ => format!("portreeve-{folder}"),
     };
     (package.name != expected).then(|| {

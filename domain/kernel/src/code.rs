@@ -169,6 +169,7 @@ codes! {
     VaultRuleBroken "VAULT_RULE_BROKEN" 422 false - "The vault's rules do not allow it", "Correct the fields listed in `violations`.";
     VaultConflict "VAULT_CONFLICT" 409 false - "Not possible as the vault is", "`detail` says what stands in the way.";
     VaultIndexing "VAULT_INDEXING" 503 true - "Full text still being read", "Try again after the `Retry-After` seconds; lists and reads work meanwhile.";
+    VaultMoved "VAULT_MOVED" 503 true High "The vault's folder is another one", "Its operator puts back the folder that was opened, or starts the server again to serve what lies there now; nothing was changed.";
     VaultUnavailable "VAULT_UNAVAILABLE" 503 true High "The vault's disk does not answer", "Try again later; nothing was changed.";
 
     SystemInternalError "SYSTEM_INTERNAL_ERROR" 500 true - "Internal error", "Try again with the same Idempotency-Key; report the requestId if it stays.";

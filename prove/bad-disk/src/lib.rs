@@ -1,6 +1,7 @@
 //! Preloaded into a process (`LD_PRELOAD`), it makes the disk fail on demand. What `PORTREEVE_BAD_DISK` names is looked
 //! at before every write and sync; while there is no such file, the disk is good. Its text is what goes wrong and for
-//! which files, such as `sync portreeve.db-wal` or `full portreeve.db`:
+//! which files, such as `sync portreeve.db-wal` or `full portreeve.db`; with a `$` behind it, what a path has to end with,
+//! such as `sync /Tasks$` for a folder and not for the files in it:
 //!
 //! - `sync`: the next sync of such a file fails with `EIO`, and the one after succeeds, as Linux has it. The text is
 //!   removed, so it strikes once.
@@ -31,7 +32,11 @@ fn strikes(fault: &str, fd: c_int) -> bool {
         return false;
     };
     let about = fs::read_link(format!("/proc/self/fd/{fd}"));
-    asked == fault && about.is_ok_and(|path| path.to_string_lossy().contains(file))
+    let is_it = |path: &str| {
+        file.strip_suffix('$')
+            .map_or_else(|| path.contains(file), |end| path.ends_with(end))
+    };
+    asked == fault && about.is_ok_and(|path| is_it(&path.to_string_lossy()))
 }
 
 fn fails_with(error: c_int) -> c_int {

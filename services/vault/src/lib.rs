@@ -17,6 +17,7 @@
 pub mod acts;
 mod http;
 pub mod impact;
+mod judge;
 pub mod listing;
 pub mod mcp;
 pub mod members;
@@ -24,6 +25,8 @@ mod moment;
 mod open;
 mod page;
 pub mod scopes;
+#[cfg(test)]
+mod served;
 pub mod shown;
 mod write;
 
@@ -38,8 +41,8 @@ pub use {
 use {
     jiff::civil::Date,
     portreeve_guard::{Gate, Origin, Problem},
-    portreeve_kernel::{Clock, Entropy, control::CredentialCheck},
-    portreeve_notes::{Index, Snapshot, Vault as Notes},
+    portreeve_kernel::{Clock, Code, Entropy, control::CredentialCheck},
+    portreeve_notes::{Index, Refused, Snapshot, Vault as Notes},
     portreeve_pages::Visitors,
     portreeve_store::{Database, StoreError, Tx},
     std::{fmt, path::PathBuf, sync::Arc},
@@ -68,7 +71,7 @@ pub struct Parts {
 
 /// The vault service. Cheap to clone; the state of its router.
 #[derive(Clone)]
-pub struct Vault(Arc<Parts>);
+pub struct Vault(Arc<Parts>, Option<write::Git>);
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,7 +83,8 @@ impl Vault {
     /// Makes the service.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        let git = parts.git.clone().map(write::Git::at);
+        Self(Arc::new(parts), git)
     }
 
     /// The vault at this moment. One request asks once.
@@ -89,10 +93,26 @@ impl Vault {
         self.notes().snapshot()
     }
 
+    /// That what we have open is what people find at the vault's path.
+    ///
+    /// # Errors
+    /// `VAULT_MOVED`
+    pub(crate) fn stands(&self) -> Result<(), Problem> {
+        if self.notes().has_moved() {
+            return Err(Problem::because(Code::VaultMoved, Refused::Moved));
+        }
+        Ok(())
+    }
+
     /// The vault at this moment, for what only looks. One request asks once.
-    pub(crate) fn moment(&self) -> Moment {
+    ///
+    /// # Errors
+    /// `VAULT_MOVED`
+    pub(crate) fn moment(&self) -> Result<Moment, Problem> {
+        self.stands()?;
         let now = self.0.clock.now().for_expiry().civil();
-        Moment::of(Arc::clone(self.notes()), now.map_or(Date::ZERO, |now| now.date()))
+        let today = now.map_or(Date::ZERO, |now| now.date());
+        Ok(Moment::of(Arc::clone(self.notes()), today))
     }
 
     /// Looks at the vault on a thread that may wait for the disk, so that those who answer requests do not.
@@ -104,7 +124,7 @@ impl Vault {
         act: impl FnOnce(&Moment, Option<&Index>) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let own = self.clone();
-        self.0.open.look(move |open| act(&own.moment(), open.text())).await?
+        self.0.open.look(move |open| act(&own.moment()?, open.text())).await?
     }
 
     pub(crate) fn open(&self) -> &Arc<Open> {

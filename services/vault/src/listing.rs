@@ -1,7 +1,10 @@
 //! Which entities are listed: filters over front matter, in an order that pages can rely on.
 
 use {
-    crate::moment::{Moment, Served},
+    crate::{
+        moment::{Moment, Served},
+        shown::NoteView,
+    },
     portreeve_guard::{Page, Paging, Problem},
     portreeve_kernel::Code,
     portreeve_notes::{EntityType, Text},
@@ -141,6 +144,13 @@ impl Filter {
             |found| if by_id { found.id() } else { found.path() },
             show,
         ))
+    }
+
+    /// Where an entity that is shown stands in the order of [`Self::entities`].
+    #[must_use]
+    pub fn key<'v>(&self, view: &'v NoteView) -> &'v str {
+        let id = view.entity_id.as_ref().filter(|_| self.kind.is_some());
+        id.map_or(view.path.as_str(), |id| id.as_str())
     }
 
     /// Whether each word could be found at all.

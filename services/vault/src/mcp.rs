@@ -11,6 +11,8 @@ mod find;
 mod overview;
 mod read;
 mod resources;
+#[cfg(test)]
+mod tests;
 mod text;
 mod words;
 
@@ -43,6 +45,7 @@ const LOOK: Duration = Duration::from_millis(250);
 pub fn offer(vault: Vault) -> Offer<Vault> {
     Offer::new("portreeve-vault", "Portreeve vault", INSTRUCTIONS, vault)
         .advising(words::advice)
+        .in_brief()
         .tool(SEARCH_AND_READ, find::search_and_read)
         .tool(SEARCH, find::search)
         .tool(LIST_ENTITIES, find::list_entities)
@@ -65,16 +68,14 @@ const SEARCH_AND_READ: About = About {
     name: "search_and_read",
     title: "Search and read",
     about: "Find notes by their words and read the best of them at once, with their front matter. The first tool for any \
-            question about what the team knows, decided or plans. The texts share the budget; read on with read_notes and \
-            from_char.",
+            question about what the team knows, decided or plans.",
     effect: Effect::Looks,
 };
 
 const SEARCH: About = About {
     name: "search",
     title: "Search",
-    about: "Find notes by their words, the best first, each with the place where the words stand. For many results, or to see \
-            where something is said before reading it.",
+    about: "Find notes by their words, the best first, each with the place where the words stand.",
     effect: Effect::Looks,
 };
 
@@ -97,8 +98,7 @@ const GET_ENTITY: About = About {
 const READ_NOTES: About = About {
     name: "read_notes",
     title: "Read notes",
-    about: "Read up to 10 notes by path or id, with their front matter and texts. One that is not there says so in its place. The \
-            texts share the budget; a text that was cut goes on with from_char = chars_total - chars_left.",
+    about: "Read up to 10 notes by path or id, with their front matter and texts. One that is not there says so in its place.",
     effect: Effect::Looks,
 };
 

@@ -15,7 +15,7 @@ use {
 };
 
 /// Where members are listed.
-const FILE: &str = "00_Meta/members.yaml";
+pub(crate) const FILE: &str = "00_Meta/members.yaml";
 /// The largest such file.
 const LARGEST: usize = 1 << 20;
 const BUDGET: Budget = Budget {
@@ -65,7 +65,10 @@ impl MembersView {
     pub fn read(moment: &Moment) -> Result<Self, Problem> {
         let path = NotePath::parse(FILE).map_err(Problem::internal)?;
         match moment.notes().jail().read(&path, LARGEST) {
-            Ok((bytes, _)) => Ok(Self::of(&bytes)),
+            Ok((bytes, _)) => Ok(Self {
+                revision: Some(moment.notes().limits().seal.revision(&bytes)),
+                ..Self::of(&bytes)
+            }),
             Err(refused @ (Refused::Io(_) | Refused::Restless)) => {
                 Err(Problem::because(Code::VaultUnavailable, refused))
             }
@@ -88,8 +91,14 @@ impl MembersView {
             total: items.len(),
             items,
             readable,
-            revision: Some(Revision::of(bytes)),
+            revision: None,
         }
+    }
+
+    /// Whether there is a file of members.
+    #[must_use]
+    pub const fn is_there(&self) -> bool {
+        self.revision.is_some()
     }
 
     /// The member of that id or alias.

@@ -4,11 +4,11 @@
 //! search says so.
 
 use {
-    crate::{Moment, acts::findings::report},
+    crate::judge::{Judge, Judged},
     portreeve_guard::Problem,
+    portreeve_kernel::{Seconds, Timestamp},
     portreeve_notes::{
-        Generation, Index, IndexError, Limits, Progress, Report, Root, RootError, Snapshot, Vault, VaultError, Watch,
-        WatchError,
+        Index, IndexError, Limits, Progress, Root, RootError, Seal, Snapshot, Vault, VaultError, Watch, WatchError,
     },
     std::{
         fs, io,
@@ -28,6 +28,9 @@ use {
 
 /// How long a full text that could not be written waits for its next try.
 const AGAIN: Duration = Duration::from_secs(10);
+
+/// Nobody takes so long to write a file.
+const LEFT: Seconds = Seconds(3_600);
 
 /// Where a vault lies, and where what is derived from it is kept.
 #[derive(Debug, Clone)]
@@ -73,15 +76,14 @@ pub struct Open {
     state: PathBuf,
     /// How many may look at all of it at once.
     looks: Arc<Semaphore>,
-    /// What is wrong with the vault, as it was when somebody last asked.
-    report: Mutex<Option<(Generation, Arc<Report>)>>,
+    judge: Arc<Judge>,
     /// First, so that nobody tells of changes any more when the rest ends.
     watch: Mutex<Option<Watch>>,
     follower: Mutex<Option<(mpsc::Sender<Told>, JoinHandle<()>)>>,
 }
 
-enum Told {
-    Changed(Arc<Snapshot>),
+enum Told<T = Arc<Snapshot>> {
+    Changed(T),
     Over,
 }
 
@@ -100,11 +102,11 @@ impl std::fmt::Debug for Open {
 }
 
 impl Open {
-    /// Reads what changed since the last time, and begins to watch. It reads files: not for a thread that answers requests.
+    /// Reads what changed since the last time, and begins to watch. Revisions are made with `seal`. It reads files: not for a thread that answers requests.
     ///
     /// # Errors
     /// [`OpenError`]. A note that cannot be read is a finding and no error.
-    pub fn at(place: Place, tell: &(dyn Fn(Progress) + Sync)) -> Result<Self, OpenError> {
+    pub fn at(place: Place, seal: Seal, tell: &(dyn Fn(Progress) + Sync)) -> Result<Self, OpenError> {
         let Place { root, state } = place;
         let unusable = |source| OpenError::State {
             path: state.clone(),
@@ -114,7 +116,11 @@ impl Open {
         if fs::canonicalize(&state).map_err(unusable)?.starts_with(root.path()) {
             return Err(OpenError::StateInVault(state));
         }
-        let notes = Arc::new(Vault::open_kept(&root, Limits::keeping_private(), &kept(&state), tell)?);
+        let limits = Limits {
+            seal,
+            ..Limits::keeping_private()
+        };
+        let notes = Arc::new(Vault::open_kept(&root, limits, &kept(&state), tell)?);
         let text = Arc::new(Text {
             index: Index::at(&state.join("text"))?,
             ready: AtomicBool::new(false),
@@ -138,7 +144,7 @@ impl Open {
             text,
             state,
             looks: Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get))),
-            report: Mutex::default(),
+            judge: Arc::default(),
             watch: Mutex::new(Some(watch)),
             follower: Mutex::new(Some((told, follower))),
         })
@@ -174,19 +180,23 @@ impl Open {
         self.text.ready.load(Ordering::Acquire).then_some(&self.text.index)
     }
 
-    /// What is wrong with the vault at a moment. Found out once for each state of it, by whoever asks first; others wait for that.
-    #[must_use]
-    pub fn report(&self, moment: &Moment) -> Arc<Report> {
-        let generation = moment.snapshot().generation();
-        let mut kept = self.report.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, report)) = &*kept
-            && of.content == generation.content
-        {
-            return Arc::clone(report);
+    /// What is wrong with the vault. Found out once for each state of it; see [`crate::judge`].
+    ///
+    /// # Errors
+    /// `SYSTEM_INTERNAL_ERROR`
+    pub(crate) async fn report(&self) -> Result<Judged, Problem> {
+        let notes = Arc::clone(&self.notes);
+        self.judge.ask(move || notes.snapshot(), portreeve_notes::check).await
+    }
+
+    /// Takes away what writers left in the vault that were killed more than an hour before `now`. It reads folders: not for a thread
+    /// that answers requests.
+    pub fn sweep(&self, now: Timestamp) {
+        match self.notes.jail().sweep(now.minus(LEFT).seconds()) {
+            Ok(0) => {}
+            Ok(files) => tracing::info!(files, "took away what killed writers left in the vault"),
+            Err(error) => tracing::warn!(%error, "what killed writers left in the vault stays"),
         }
-        let report = Arc::new(report(moment));
-        *kept = Some((generation, Arc::clone(&report)));
-        report
     }
 
     /// The folder of ours.
@@ -239,61 +249,86 @@ pub fn told(what: &'static str) -> impl Fn(Progress) + Sync {
 
 /// Follows the vault until it is over.
 fn follow(notes: &Vault, text: &Text, state: &Path, changes: &mpsc::Receiver<Told>) {
-    let mut next = Some(notes.snapshot());
-    while let Some(snapshot) = next {
-        if !text.index.keeps_the_rules_of(&snapshot) {
-            // It may know words that are left out by now.
-            text.ready.store(false, Ordering::Release);
-        }
-        let first = !text.ready.load(Ordering::Acquire);
-        let told = told("reading the full text of the vault");
-        let follow = || text.index.follow(notes, &snapshot, &told);
-        let failed = match catch_unwind(AssertUnwindSafe(follow)) {
-            Ok(Ok(())) if first => {
-                text.ready.store(true, Ordering::Release);
-                tracing::info!(notes = snapshot.notes().len(), "the full text of the vault is there");
-                if let Err(error) = notes.keep(&kept(state)) {
-                    tracing::warn!(%error, "the next start reads all of the vault again");
-                }
-                false
-            }
-            Ok(Ok(())) => false,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the full text of the vault is what it was");
-                true
-            }
-            Err(_) => {
-                tracing::error!("reading the full text of the vault panicked; it is what it was");
-                true
-            }
-        };
-        // What failed is tried again, also when nothing changes.
-        let change = if failed {
-            changes.recv_timeout(AGAIN)
-        } else {
+    let now = || notes.snapshot();
+    rounds(changes, AGAIN, now, |snapshot| bring_up(notes, text, state, snapshot));
+}
+
+/// Does something for now, and for the newest of all changes that came meanwhile, until it is over. What was not done is tried again
+/// after a while, also when nothing changes.
+fn rounds<T>(changes: &mpsc::Receiver<Told<T>>, again: Duration, now: impl Fn() -> T, does: impl Fn(T) -> bool) {
+    let mut next = Some(now());
+    while let Some(state) = next {
+        let change = if does(state) {
             changes.recv().map_err(RecvTimeoutError::from)
+        } else {
+            changes.recv_timeout(again)
         };
         next = match change {
             Ok(Told::Changed(changed)) => Some(changed),
-            Err(RecvTimeoutError::Timeout) => Some(notes.snapshot()),
+            Err(RecvTimeoutError::Timeout) => Some(now()),
             Ok(Told::Over) | Err(RecvTimeoutError::Disconnected) => None,
         };
-        // Only the newest of those that came meanwhile.
         while let Ok(newer) = changes.try_recv() {
             next = match newer {
                 Told::Changed(changed) => Some(changed),
-                Told::Over => None,
+                Told::Over => return,
             };
-            if next.is_none() {
-                return;
+        }
+    }
+}
+
+/// Has the full text hold what a snapshot does, and says whether it does.
+fn bring_up(notes: &Vault, text: &Text, state: &Path, snapshot: Arc<Snapshot>) -> bool {
+    if !text.index.keeps_the_rules_of(&snapshot) {
+        // It may know words that are left out by now.
+        text.ready.store(false, Ordering::Release);
+    }
+    let first = !text.ready.load(Ordering::Acquire);
+    let told = told("reading the full text of the vault");
+    let follow = || text.index.follow(notes, &snapshot, &told);
+    match catch_unwind(AssertUnwindSafe(follow)) {
+        Ok(Ok(())) if first => {
+            text.ready.store(true, Ordering::Release);
+            tracing::info!(notes = snapshot.notes().len(), "the full text of the vault is there");
+            if let Err(error) = notes.keep(&kept(state)) {
+                tracing::warn!(%error, "the next start reads all of the vault again");
             }
+            true
+        }
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the full text of the vault is what it was");
+            false
+        }
+        Err(_) => {
+            tracing::error!("reading the full text of the vault panicked; it is what it was");
+            false
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use {super::*, portreeve_notes::testing::Plan};
+    use {super::*, portreeve_notes::testing::Plan, std::cell::RefCell};
+
+    #[test]
+    fn what_failed_is_tried_again_though_nothing_changes_and_of_many_changes_the_newest_is_followed() {
+        let (tell, changes) = mpsc::channel();
+        let done = RefCell::new(Vec::new());
+        let does = |state: u32| {
+            let mut done = done.borrow_mut();
+            done.push(state);
+            match done.len() {
+                // Nobody tells of anything: it is tried again, with what is there then.
+                1 | 2 => return false,
+                3 => [7, 8, 9].map(|newer| tell.send(Told::Changed(newer)).unwrap()),
+                _ => [(); 3].map(|()| tell.send(Told::Over).unwrap()),
+            };
+            true
+        };
+        rounds(&changes, Duration::from_millis(1), || 1, does);
+        assert_eq!(done.into_inner(), [1, 1, 1, 9]);
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn no_more_look_at_once_than_there_are_processors_and_a_panic_gives_its_turn_back() {
@@ -305,7 +340,7 @@ mod tests {
         plan.write(home.path()).unwrap();
         let root = Root::at(&home.path().join("notes")).unwrap();
         let state = home.path().join("state");
-        let open = Arc::new(Open::at(Place { root, state }, &|_| {}).unwrap());
+        let open = Arc::new(Open::at(Place { root, state }, Seal::default(), &|_| {}).unwrap());
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let looks: Vec<_> = (0..40)
             .map(|number| {

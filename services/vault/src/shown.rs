@@ -50,11 +50,11 @@ pub struct Ask {
 pub struct NoteView {
     /// The entity's id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "prj-001")]
+    #[schema(value_type = String, required = false, example = "prj-001")]
     pub entity_id: Option<EntityId>,
     /// The entity's type.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "Project")]
+    #[schema(value_type = String, required = false, example = "Project")]
     pub entity_type: Option<EntityType>,
     /// Where it lies in the vault.
     #[schema(value_type = String, example = "50_Projects/2026/Gate/project.md")]
@@ -66,6 +66,7 @@ pub struct NoteView {
     pub fields: FieldsView,
     /// What it says of others and others of it, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = RelationsView, required = false)]
     pub relations: Option<RelationsView>,
     /// Its text, when asked for.
     #[serde(flatten)]
@@ -74,18 +75,51 @@ pub struct NoteView {
 }
 
 /// The members of a text, of which there are none where it was not asked for.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(title = "VaultNoteText")]
-#[expect(dead_code, reason = "it describes how a text stands within a note")]
 struct TextMembers {
     /// The Markdown without its front matter.
-    body: Option<String>,
+    #[schema(required = false)]
+    body: String,
     /// True when there is more behind it.
-    truncated: Option<bool>,
+    #[schema(required = false)]
+    truncated: bool,
     /// Characters of the whole text.
-    chars_total: Option<usize>,
+    #[schema(required = false)]
+    chars_total: usize,
     /// Characters behind what is shown.
-    chars_left: Option<usize>,
+    #[schema(required = false)]
+    chars_left: usize,
+}
+
+/// What every [`NoteView`] has, for those of which there is never more.
+#[derive(Serialize, ToSchema)]
+#[schema(as = VaultPlainNote)]
+pub struct PlainNote {
+    /// The entity's id.
+    #[schema(required = false, example = "prj-001")]
+    entity_id: String,
+    /// The entity's type.
+    #[schema(required = false, example = "Project")]
+    entity_type: String,
+    /// Where it lies in the vault.
+    #[schema(example = "50_Projects/2026/Gate/project.md")]
+    path: String,
+    /// Which bytes it has: what `If-Match` wants before it is changed.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
+    revision: String,
+    /// Its front matter as it was written, or the fields that were asked for.
+    fields: FieldsView,
+}
+
+/// The same with its text.
+#[derive(Serialize, ToSchema)]
+#[schema(as = VaultReadNote)]
+pub struct ReadNote {
+    #[serde(flatten)]
+    note: PlainNote,
+    #[serde(flatten)]
+    text: TextMembers,
 }
 
 /// A note's front matter, or what was selected of it.

@@ -9,7 +9,13 @@ mod layer;
 pub(crate) use answer::failed;
 
 use {
-    crate::{caller::Authenticate, client::Proxies, context::RequestContext, limit::Limiter, problem::Problem},
+    crate::{
+        caller::{Authenticate, count},
+        client::Proxies,
+        context::RequestContext,
+        limit::Limiter,
+        problem::Problem,
+    },
     axum::{
         Router,
         http::{HeaderMap, StatusCode, header},
@@ -291,6 +297,20 @@ impl Gate {
     /// `SYSTEM_RATE_LIMITED` when that is too many an hour from one address.
     pub fn count_registration(&self, context: &RequestContext) -> Result<(), Problem> {
         context.counted(self.0.limiter.registration(context.client()))
+    }
+
+    /// Counts one more page that somebody looks at who is signed in, as a request with their session. [`crate::Caller`] counts by
+    /// itself.
+    ///
+    /// # Errors
+    /// `SYSTEM_RATE_LIMITED` when that is too many a minute.
+    pub fn count_visit(
+        &self,
+        context: &RequestContext,
+        headers: &HeaderMap,
+        visitor: &Principal,
+    ) -> Result<(), Problem> {
+        count(self, context, headers, visitor, context.method())
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {

@@ -154,7 +154,7 @@ pub struct Exceeded {
     /// What is left of the limit: less than was asked for.
     pub(crate) share: Share,
     /// When it is worth trying again.
-    retry_after: Duration,
+    pub(crate) retry_after: Duration,
     blocked: bool,
 }
 
@@ -248,6 +248,9 @@ enum Holder {
     /// All tokens of one grant: whoever has it makes as many as they like.
     Grant(GrantId),
     Session(SessionId),
+    /// What somebody is told without asking again. It has a share of its own, as large as that of what they ask, so that
+    /// who watches can still ask.
+    Watching(Box<Self>),
 }
 
 impl Holder {
@@ -313,13 +316,29 @@ impl Limiter {
         self.addresses.take(&address.into(), NonZeroU32::MIN)
     }
 
-    /// Once it is known who it is.
-    pub(crate) fn credential(&self, credential: &Credential, tier: Tier, method: &Method) -> Result<Share, Exceeded> {
-        let limit = match tier {
+    const fn of_tier(&self, tier: Tier) -> &Each<Holder> {
+        match tier {
             Tier::Default => &self.credentials,
             Tier::Premium => &self.premium,
             Tier::Enterprise => &self.enterprise,
-        };
+        }
+    }
+
+    /// Before something is looked at for somebody who wants to be told when it changes. Whoever has to pause is told nothing, and
+    /// nobody is held to have asked too much for what we do by ourselves.
+    pub(crate) fn watch(&self, credential: &Credential, tier: Tier) -> Result<(), Exceeded> {
+        let (limit, holder) = (self.of_tier(tier), Holder::of(credential));
+        if let Some(left) = self.beyond.blocked(&holder) {
+            return Err(limit.blocked(left));
+        }
+        limit
+            .take(&Holder::Watching(Box::new(holder)), NonZeroU32::MIN)
+            .map(drop)
+    }
+
+    /// Once it is known who it is.
+    pub(crate) fn credential(&self, credential: &Credential, tier: Tier, method: &Method) -> Result<Share, Exceeded> {
+        let limit = self.of_tier(tier);
         let holder = Holder::of(credential);
         if let Some(left) = self.beyond.blocked(&holder) {
             self.beyond.strike(&holder);

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "conformance")]
 mod around;
+mod brief;
 mod collection;
 mod door;
 mod envelope;

@@ -102,6 +102,23 @@ impl<T> Listing<T> {
             has_more,
         }
     }
+
+    /// The same page with its first `count` items alone, as if no more had been asked for. `key` is what it was cut by.
+    #[must_use]
+    pub fn first(&self, count: usize, key: impl FnOnce(&T) -> &str) -> Self
+    where
+        T: Clone,
+    {
+        let Some(items) = self.items.get(..count).filter(|_| count < self.items.len()) else {
+            return self.clone();
+        };
+        Self {
+            items: items.to_vec(),
+            total: self.total,
+            cursor: items.last().map(|last| URL_SAFE_NO_PAD.encode(key(last))),
+            has_more: true,
+        }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Listing<T> {
@@ -111,8 +128,9 @@ impl<T: Serialize> IntoResponse for Listing<T> {
     }
 }
 
-/// Has the gate say where the next page is.
-fn with_next(mut response: Response, cursor: Option<String>) -> Response {
+/// Has the gate say where the next page is, which begins at `cursor`. Lists do so by themselves.
+#[must_use]
+pub fn with_next(mut response: Response, cursor: Option<String>) -> Response {
     if let Some(cursor) = cursor {
         response.extensions_mut().insert(NextPage(cursor));
     }
@@ -243,6 +261,16 @@ mod tests {
             (["c"].as_slice(), None, false)
         );
         assert_eq!(page(&[], None).items.len(), 0);
+    }
+
+    #[test]
+    fn a_page_that_is_made_shorter_is_the_one_that_was_asked_for_so() {
+        let all = ["a", "b", "c", "d"];
+        let page = |limit| Listing::cut(&all, &paging(Some(limit), None).unwrap(), |key| key, |item| *item);
+        for (limit, count) in [(3, 1), (4, 2), (3, 3), (4, 4), (4, 9)] {
+            let wanted = page(u32::try_from(count).unwrap().min(limit));
+            assert_eq!(page(limit).first(count, |key| key), wanted, "{count} of {limit}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use {
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Which state of it was looked at.
-    pub content: crate::note::Revision,
+    pub content: crate::revision::Revision,
     /// The number of its schema, as the vault writes it.
     pub schema_version: Option<String>,
     /// Notes that are served.
@@ -41,13 +41,8 @@ impl Report {
 pub fn check(snapshot: &Snapshot) -> Report {
     let schema = snapshot.schema();
     let mut findings: Vec<_> = snapshot.findings().cloned().collect();
-    for note in snapshot.notes() {
-        if let Some(entity) = note.entity() {
-            findings.extend(judge(note, entity, schema));
-            findings.extend(parent_type(note, entity, snapshot));
-        }
-    }
-    findings.sort_by(|one, other| (&one.path, one.line, one.code).cmp(&(&other.path, other.line, other.code)));
+    findings.extend(snapshot.notes().iter().flat_map(|note| by_rules(snapshot, note)));
+    sort(&mut findings);
     let mut counts = BTreeMap::new();
     for finding in &findings {
         let count: &mut usize = counts.entry(finding.code.as_str()).or_default();
@@ -60,6 +55,27 @@ pub fn check(snapshot: &Snapshot) -> Report {
         counts,
         findings,
     }
+}
+
+/// What is wrong with one note among all others: of what [`check`] tells, what it tells of this one, without looking at the rest.
+#[must_use]
+pub fn check_one(snapshot: &Snapshot, note: &Note) -> Vec<Finding> {
+    let mut findings: Vec<_> = snapshot.findings_of(note).cloned().collect();
+    findings.extend(by_rules(snapshot, note));
+    sort(&mut findings);
+    findings
+}
+
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|one, other| (&one.path, one.line, one.code).cmp(&(&other.path, other.line, other.code)));
+}
+
+/// Which rules of the schema a note breaks.
+fn by_rules(snapshot: &Snapshot, note: &Note) -> Vec<Finding> {
+    let Some(entity) = note.entity() else { return Vec::new() };
+    let mut findings = judge(note, entity, snapshot.schema());
+    findings.extend(parent_type(note, entity, snapshot));
+    findings
 }
 
 /// What an entity breaks by itself. What is to be written can be asked this before it is.
@@ -309,6 +325,34 @@ validation_rules:
     fn a_sound_task_breaks_nothing() {
         assert_eq!(found(&task("")), []);
         assert_eq!(found(&task("priority: high\ntype: ops\n")), []);
+    }
+
+    #[test]
+    fn what_is_told_of_one_note_is_what_is_told_of_it_among_all() {
+        let double =
+            "---\nentity_type: Task\nentity_id: tsk-1\nentity_name: A-b\nstatus: x\nstatus: odd\n---\n[[nowhere]]\n";
+        let house = House::with(&[
+            (SCHEMA, RULES),
+            ("a.md", &task("validates: [hyp-9]\n")),
+            ("b.md", double),
+            (
+                "p.md",
+                "---\nentity_type: Project\nentity_id: prj-1\nparent_id: tsk-1\n---\n",
+            ),
+            ("bad.md", "---\n[\n---\n"),
+            ("text.md", "text"),
+        ]);
+        let snapshot = house.vault.snapshot();
+        let whole = check(&snapshot).findings;
+        assert!(whole.len() >= 8, "{whole:#?}");
+        for note in snapshot.notes() {
+            let of_it: Vec<_> = whole
+                .iter()
+                .filter(|finding| finding.path == note.path().as_str())
+                .cloned()
+                .collect();
+            assert_eq!(check_one(&snapshot, note), of_it, "{}", note.path());
+        }
     }
 
     #[test]

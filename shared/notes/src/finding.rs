@@ -126,8 +126,10 @@ codes! {
     DanglingLink = "dangling_link", Note;
     /// A rule about how a value is written.
     Format = "format", Warning;
-    /// The vault has no schema that can be read.
+    /// The vault has a schema, and it cannot be read.
     Schema = "schema", Error;
+    /// The vault has no schema: a folder of notes, or one whose schema has gone.
+    NoSchema = "no_schema", Warning;
 }
 
 impl Finding {

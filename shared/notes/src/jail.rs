@@ -5,6 +5,7 @@
 //! kernel that cannot do this gets no jail: there is no second way in.
 
 mod lock;
+mod sweep;
 mod trash;
 mod write;
 
@@ -18,11 +19,15 @@ use {
         fs::{self, Dir, FileType, Mode, OFlags, ResolveFlags, Stat},
         io::Errno,
     },
-    std::{fs::File, io::Read as _, sync::Arc},
+    std::{fs::File, io::Read as _, path::PathBuf, sync::Arc},
     unicode_normalization::is_nfc,
 };
 
-pub use {lock::Lock, trash::TRASH, write::Write};
+pub use {
+    lock::Lock,
+    trash::TRASH,
+    write::{Done, Write},
+};
 
 /// Beneath the root, without any link: neither symbolic ones nor those of `/proc`.
 const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
@@ -42,6 +47,8 @@ const TRIES: usize = 16;
 #[derive(Debug)]
 pub struct Jail {
     root: OwnedFd,
+    /// Where people find it.
+    said: PathBuf,
 }
 
 /// Why there is no jail.
@@ -64,6 +71,9 @@ pub enum Refused {
     /// It is there already.
     #[error("the file is there already")]
     Present,
+    /// The root is not what lies at its path any more: somebody moved it away, or put something else there.
+    #[error("the vault's folder is not the one that was opened")]
+    Moved,
     /// It is not what it was when somebody decided to replace it.
     #[error("the file has changed since")]
     Changed,
@@ -113,6 +123,8 @@ pub struct Entry {
     pub place: Result<Place, BadName>,
     /// What it is.
     pub kind: EntryKind,
+    /// Its number on the disk. Most file systems keep what has near numbers near.
+    pub(crate) inode: u64,
 }
 
 /// A name on the disk that cannot be the name of a note.
@@ -157,12 +169,26 @@ impl Jail {
     /// # Errors
     /// [`JailError`] when it cannot, or when the folder cannot be opened.
     pub fn new(root: &Root) -> Result<Self, JailError> {
+        let said = root.said().to_owned();
         let root = fs::open(root.path(), FOLDER.union(OFlags::CLOEXEC), Mode::empty())
             .map_err(|errno| JailError::Unreadable(errno.into()))?;
-        let jail = Self { root };
+        let jail = Self { root, said };
         match jail.resolve(ROOT, FOLDER, Mode::empty()) {
             Ok(_) => Ok(jail),
             Err(errno) => Err(JailError::Unsupported(errno.into())),
+        }
+    }
+
+    /// That the root is still what lies at its path. Without that, people would look at one folder and we at another.
+    ///
+    /// # Errors
+    /// [`Refused::Moved`] when it is not, or nobody can tell.
+    pub fn in_place(&self) -> Result<(), Refused> {
+        let identity = |found: Stat| (found.st_dev, found.st_ino);
+        let here = fs::fstat(&self.root).map(identity);
+        match (here, fs::stat(&self.said).map(identity)) {
+            (Ok(here), Ok(there)) if here == there => Ok(()),
+            _ => Err(Refused::Moved),
         }
     }
 
@@ -231,9 +257,18 @@ impl Jail {
                 FileType::Unknown => self.kind_of(&place),
                 known => kind(known),
             };
-            entries.push(Entry { place, kind });
+            let inode = item.ino();
+            entries.push(Entry { place, kind, inode });
         }
         Ok(entries)
+    }
+
+    /// How the disk spells the path of what is there, for programs that compare bytes.
+    ///
+    /// # Errors
+    /// [`Refused`]: it is not there.
+    pub fn spelling(&self, path: &NotePath) -> Result<String, Refused> {
+        self.locate(path).map(|place| place.spelling().to_owned())
     }
 
     /// For file systems whose folders do not say what they hold.

@@ -9,8 +9,9 @@ use {
         finding::{Finding, FindingCode},
         jail::{Place, Stamp},
         links::Link,
-        note::{Content, Limits, Note, Revision},
+        note::{Content, Limits, Note},
         path::NotePath,
+        revision::Revision,
         schema::Schema,
         value::{Fields, Text, Value, Words},
     },
@@ -25,14 +26,18 @@ use {
 };
 
 /// Changes whenever the same file would be read otherwise.
-const FORMAT: &[u8; 16] = b"portreeve-notes3";
+const FORMAT: &[u8; 16] = b"portreeve-notes4";
 const DIGEST: usize = 32;
 
 /// By what the notes were read: under other rules they may be something else.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct KeptRules {
     schema: Option<[u8; 16]>,
+    /// Of what is left out. Where there is no schema, that is what the last one said.
+    private: [u8; 16],
     limits: [usize; 5],
+    /// Of nothing: it tells one seal from another.
+    seal: [u8; 16],
 }
 
 impl KeptRules {
@@ -41,9 +46,11 @@ impl KeptRules {
             bytes,
             matter,
             keeps_private,
+            seal,
         } = limits;
         Self {
             schema: schema.revision.map(|revision| *revision.bytes()),
+            private: *seal.revision(format!("{:?}", schema.private).as_bytes()).bytes(),
             limits: [
                 bytes,
                 matter.bytes,
@@ -51,6 +58,7 @@ impl KeptRules {
                 matter.depth,
                 usize::from(keeps_private),
             ],
+            seal: *seal.revision(b"").bytes(),
         }
     }
 }
@@ -226,7 +234,7 @@ fn note(kept: KeptNote<'_>, schema: &Schema, words: &mut Words) -> Option<Note> 
             changed,
             inode,
         },
-        revision: Revision::from_digest(&kept.revision),
+        revision: Revision::from_bytes(&kept.revision),
         body_start: kept.body_start,
         content,
         links: kept.links.into_iter().map(|kept| link(kept, words)).collect(),

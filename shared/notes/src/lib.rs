@@ -28,6 +28,7 @@ pub mod matter;
 pub mod note;
 pub mod path;
 pub mod relations;
+pub mod revision;
 pub mod root;
 pub mod scan;
 pub mod schema;
@@ -40,14 +41,15 @@ pub mod vault;
 pub mod watch;
 
 pub use {
-    check::{Report, breaches, check},
+    check::{Report, breaches, check, check_one},
     entity::{Day, Entity, EntityId, EntityType},
     finding::{Finding, FindingCode, Severity},
-    jail::{EntryKind, Jail, JailError, Lock, Refused, Stamp, Write},
+    jail::{Done, EntryKind, Jail, JailError, Lock, Refused, Stamp, Write},
     matter::{Edit, WriteFault, compose, splice},
-    note::{Area, Content, Limits, Note, Revision},
+    note::{Area, Content, Limits, Note},
     path::{NotePath, PathError},
     relations::Relation,
+    revision::{Digest, Revision, Seal},
     root::{Given, Root, RootError},
     scan::Progress,
     schema::Schema,

@@ -1,19 +1,15 @@
 //! One file, read: what it is, what it says, and what is wrong with it.
 
-use {
-    crate::{
-        entity::{Day, Entity, EntityId, EntityType},
-        finding::{Finding, FindingCode},
-        jail::{Place, Stamp},
-        links::{Link, links},
-        matter::{Body, Budget, Fault, Parsed, Split, parse, split},
-        path::NotePath,
-        schema::Schema,
-        value::{Fields, Value, Words},
-    },
-    serde::{Serialize, Serializer},
-    sha2::{Digest, Sha256},
-    std::fmt,
+use crate::{
+    entity::{Day, Entity, EntityId, EntityType},
+    finding::{Finding, FindingCode},
+    jail::{Place, Stamp},
+    links::{Link, links},
+    matter::{Body, Budget, Fault, Parsed, Split, parse, split},
+    path::NotePath,
+    revision::{Revision, Seal},
+    schema::Schema,
+    value::{Fields, Value, Words},
 };
 
 /// Fields that hold a day.
@@ -36,6 +32,8 @@ pub struct Limits {
     pub matter: Budget,
     /// Whether what the schema says is private is left out: for a server that shows the vault to others.
     pub keeps_private: bool,
+    /// What revisions are made with.
+    pub seal: Seal,
 }
 
 impl Default for Limits {
@@ -45,6 +43,7 @@ impl Default for Limits {
             bytes: 4 << 20,
             matter: Budget::default(),
             keeps_private: false,
+            seal: Seal::default(),
         }
     }
 }
@@ -57,44 +56,6 @@ impl Limits {
             keeps_private: true,
             ..Self::default()
         }
-    }
-}
-
-/// Which bytes a file had: 128 bits of their SHA-256.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Revision([u8; 16]);
-
-impl Revision {
-    /// Of these bytes.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self::from_digest(&Sha256::digest(bytes))
-    }
-
-    pub(crate) fn from_digest(digest: &[u8]) -> Self {
-        let mut revision = [0; 16];
-        for (to, from) in revision.iter_mut().zip(digest.iter()) {
-            *to = *from;
-        }
-        Self(revision)
-    }
-
-    /// Reads what [`Revision`] prints.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut revision = [0; 16];
-        if text.len() != 32 || !text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
-            return None;
-        }
-        for (place, byte) in revision.iter_mut().enumerate() {
-            let start = place.saturating_mul(2);
-            *byte = u8::from_str_radix(text.get(start..start.saturating_add(2))?, 16).ok()?;
-        }
-        Some(Self(revision))
-    }
-
-    pub(crate) const fn bytes(&self) -> &[u8; 16] {
-        &self.0
     }
 }
 
@@ -116,6 +77,8 @@ pub struct Rules<'a> {
     pub schema: &'a Schema,
     /// What its front matter may cost.
     pub budget: Budget,
+    /// What its revision is made with.
+    pub seal: Seal,
 }
 
 /// A file that is served.
@@ -220,7 +183,7 @@ impl Note {
         let findings = told.findings.into_boxed_slice();
         Ok(Self {
             stamp,
-            revision: Revision::of(bytes),
+            revision: rules.seal.revision(bytes),
             body_start: body.start,
             content,
             links,
@@ -382,24 +345,6 @@ fn is_day(value: &Value) -> bool {
     match value {
         Value::Text(text) => text.trim().is_empty() || Day::read(text).date().is_some(),
         other => *other == Value::Null,
-    }
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Revision {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, out)
-    }
-}
-
-impl Serialize for Revision {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
     }
 }
 

@@ -18,9 +18,14 @@ pub struct Given {
     pub config: Option<PathBuf>,
 }
 
-/// A folder that exists, by its real path.
+/// A folder that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Root(PathBuf);
+pub struct Root {
+    /// Its real path.
+    real: PathBuf,
+    /// What was said, which links may lead elsewhere one day.
+    said: PathBuf,
+}
 
 /// Why there is no root.
 #[derive(Debug, thiserror::Error)]
@@ -82,13 +87,19 @@ impl Root {
         if !fs::metadata(&real).map_err(unreadable)?.is_dir() {
             return Err(RootError::NotAFolder(path.to_owned()));
         }
-        Ok(Self(real))
+        let said = std::path::absolute(path).map_err(unreadable)?;
+        Ok(Self { real, said })
     }
 
     /// Its real path. Not for answers: where a vault lies is nobody's business but the operator's.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.real
+    }
+
+    /// The path under which people know it.
+    pub(crate) fn said(&self) -> &Path {
+        &self.said
     }
 
     /// Refuses roots of which one contains another, by name or because the same folder is mounted in two places.
@@ -100,8 +111,8 @@ impl Root {
             for (other, outer) in roots.iter().enumerate() {
                 if place != other && inner.is_within(outer)? {
                     return Err(RootError::Nested {
-                        inner: inner.0.clone(),
-                        outer: outer.0.clone(),
+                        inner: inner.real.clone(),
+                        outer: outer.real.clone(),
                     });
                 }
             }
@@ -110,9 +121,9 @@ impl Root {
     }
 
     fn is_within(&self, outer: &Self) -> Result<bool, RootError> {
-        let sought = identity(&outer.0)?;
-        for ancestor in self.0.ancestors() {
-            if ancestor == outer.0 || identity(ancestor)? == sought {
+        let sought = identity(&outer.real)?;
+        for ancestor in self.real.ancestors() {
+            if ancestor == outer.real || identity(ancestor)? == sought {
                 return Ok(true);
             }
         }

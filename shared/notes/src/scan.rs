@@ -105,7 +105,7 @@ impl Scan<'_> {
         match self.walk(Some(place.clone()), &mut files) {
             Ok(()) => {}
             Err(Refused::Link) => files.refuse(path, &Refused::Link),
-            Err(_) => files.take(place, self.schema),
+            Err(_) => files.take(place, 0, self.schema),
         }
         self.read(files, &|_| {})
     }
@@ -129,12 +129,12 @@ impl Scan<'_> {
     /// Takes the files of a folder, and gives its folders.
     fn list(self, folder: Option<&Place>, files: &mut Files) -> Result<Vec<Place>, Refused> {
         let mut folders = Vec::new();
-        for Entry { place, kind } in self.jail.list_at(folder)? {
+        for Entry { place, kind, inode } in self.jail.list_at(folder)? {
             match (place, kind) {
                 (Err(name), _) => files.misnamed(folder, name),
                 (Ok(place), _) if self.schema.is_excluded(&place.path) => {}
                 (Ok(place), EntryKind::Folder) => folders.push(place),
-                (Ok(place), EntryKind::File) => files.take(place, self.schema),
+                (Ok(place), EntryKind::File) => files.take(place, inode, self.schema),
                 (Ok(place), EntryKind::Link) => files.refuse(&place.path, &Refused::Link),
                 (Ok(_), EntryKind::Other) => {}
             }
@@ -144,10 +144,15 @@ impl Scan<'_> {
 
     /// Reads it, but for what is as it was before.
     pub(crate) fn read(self, files: Files, tell: Tell<'_>) -> Scanned {
-        let Files { found, mut unserved } = files;
+        let Files {
+            mut found,
+            mut unserved,
+        } = files;
+        // A disk that has to be asked for them gives neighbours sooner than what lies all over it.
+        found.sort_unstable_by_key(|(_, _, inode)| *inode);
         let (done, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
-        let work = |batch: &[(Place, Area)], (words, read): &mut (Words, Vec<_>)| {
-            for (place, area) in batch {
+        let work = |batch: &[(Place, Area, u64)], (words, read): &mut (Words, Vec<_>)| {
+            for (place, area, _) in batch {
                 let note = self.one(place, *area, words, &bytes);
                 read.extend(note.transpose());
             }
@@ -181,6 +186,7 @@ impl Scan<'_> {
             area,
             schema: self.schema,
             budget: self.limits.matter,
+            seal: self.limits.seal,
         }
     }
 
@@ -220,14 +226,15 @@ fn contained(path: &NotePath, read: impl FnOnce() -> Result<Note, Finding>) -> R
 /// What was found, and what is not to be read.
 #[derive(Default)]
 pub(crate) struct Files {
-    found: Vec<(Place, Area)>,
+    /// With its number on the disk.
+    found: Vec<(Place, Area, u64)>,
     unserved: BTreeMap<String, Finding>,
 }
 
 impl Files {
-    fn take(&mut self, place: Place, schema: &Schema) {
+    fn take(&mut self, place: Place, inode: u64, schema: &Schema) {
         if let Some(area) = schema.area(&place.path).filter(|_| place.path.is_markdown()) {
-            self.found.push((place, area));
+            self.found.push((place, area, inode));
         }
     }
 
@@ -260,7 +267,7 @@ impl Files {
 fn unserved_as(path: &NotePath, refused: &Refused) -> Option<Finding> {
     let (code, message) = match refused {
         // Gone since its folder was listed, or nothing that could be a note.
-        Refused::Absent | Refused::Present | Refused::Changed | Refused::NotAFile => return None,
+        Refused::Absent | Refused::Present | Refused::Changed | Refused::NotAFile | Refused::Moved => return None,
         Refused::Link => (
             FindingCode::Link,
             "links, and files with a second name, are not read".to_owned(),

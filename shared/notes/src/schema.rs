@@ -3,19 +3,22 @@
 
 mod private;
 mod read;
+mod remembered;
 
 use {
     crate::{
         entity::{EntityId, EntityType},
-        note::{Area, Note, Revision},
+        note::{Area, Note},
         path::NotePath,
+        revision::Revision,
         value::{Fields, Text},
     },
     regex::Regex,
     std::collections::BTreeMap,
 };
 
-pub use private::Private;
+pub use private::{Names, Private};
+pub(crate) use remembered::Remembered;
 
 /// Where a vault keeps its schema.
 pub const SCHEMA: &str = "00_Meta/schema_constants.yaml";

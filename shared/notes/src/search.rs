@@ -9,10 +9,11 @@ mod tokens;
 use {
     crate::{
         crowd::pieces,
-        note::{Note, Revision},
+        note::Note,
         path::NotePath,
+        revision::Revision,
         scan::{Progress, Tell},
-        snapshot::Snapshot,
+        snapshot::{Generation, Snapshot},
         vault::Vault,
     },
     rustix::process::nice,
@@ -56,6 +57,8 @@ pub struct Index {
     fields: Fields,
     reader: IndexReader,
     writing: Mutex<Writing>,
+    /// Which state of the vault it holds, for those who search. Never locked while something else is done.
+    follows: Mutex<Option<Generation>>,
 }
 
 struct Writing {
@@ -155,6 +158,7 @@ impl Index {
                 holds: None,
                 rules: index.load_metas()?.payload,
             }),
+            follows: Mutex::default(),
         })
     }
 
@@ -184,6 +188,7 @@ impl Index {
         };
         let Difference { gone, stale } = difference(holds, snapshot.notes());
         if gone.is_empty() && stale.is_empty() && !is_read_otherwise {
+            self.now_follows(Some(snapshot.generation()));
             return Ok(());
         }
         let outdated: HashSet<NotePath> = (gone.into_iter())
@@ -197,7 +202,11 @@ impl Index {
             }
             written
         })?;
+        // What could not be read is not in it, and will be tried again.
+        let is_whole = written.len() == stale.len();
+        self.now_follows(None);
         self.reader.reload()?;
+        self.now_follows(is_whole.then(|| snapshot.generation()));
         *rules = Some(new_rules);
         holds.retain(|(path, _)| !outdated.contains(path));
         holds.extend(written);
@@ -256,6 +265,17 @@ impl Index {
     #[must_use]
     pub fn keeps_the_rules_of(&self, snapshot: &Snapshot) -> bool {
         self.writing().rules.as_ref() == Some(&rules_of(snapshot))
+    }
+
+    /// Which state of the vault it holds, when it holds one wholly. Who asks before and after a search, and is told the same, has
+    /// searched that.
+    #[must_use]
+    pub fn follows(&self) -> Option<Generation> {
+        *self.follows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_follows(&self, state: Option<Generation>) {
+        *self.follows.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
     /// The best notes for a query.

@@ -6,9 +6,10 @@ use {
         entity::{Entity, EntityId, EntityType},
         finding::{Finding, FindingCode},
         links::Link,
-        note::{Note, Revision},
+        note::Note,
         path::NotePath,
         relations::Relation,
+        revision::Revision,
         scan::{Scanned, find},
         schema::Schema,
         value::{Text, nfc},
@@ -214,6 +215,13 @@ impl Snapshot {
             .chain(&self.derived.findings)
     }
 
+    /// Of these, what is wrong with one note that it serves.
+    pub fn findings_of<'a>(&'a self, note: &'a Note) -> impl Iterator<Item = &'a Finding> {
+        let among_others = self.derived.findings.iter();
+        let own = among_others.filter(|finding| finding.path == note.path().as_str());
+        note.findings.iter().chain(own)
+    }
+
     pub(crate) const fn scanned(&self) -> &Scanned {
         &self.scanned
     }
@@ -392,7 +400,7 @@ fn content(schema: &Schema, notes: &[Arc<Note>]) -> Revision {
         all.update([0]);
         all.update(note.revision.bytes());
     }
-    Revision::from_digest(&all.finalize())
+    Revision::from_bytes(&all.finalize())
 }
 
 impl fmt::Display for Generation {

@@ -5,16 +5,23 @@ use {
         finding::{Finding, FindingCode},
         jail::{Jail, JailError, Refused, Stamp},
         kept,
-        note::{Area, Limits, Note, Revision, Rules},
+        note::{Area, Limits, Note, Rules},
         path::{NotePath, within},
         root::Root,
         scan::{Scan, Scanned, Tell},
-        schema::{Private, SCHEMA, Schema},
+        schema::{Private, Remembered, SCHEMA, Schema},
         snapshot::Snapshot,
         value::Words,
     },
-    std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-    std::{io, path::Path, thread},
+    std::{
+        io,
+        path::{Path, PathBuf},
+        sync::{
+            Arc, Mutex, MutexGuard, PoisonError, RwLock,
+            atomic::{AtomicBool, Ordering},
+        },
+        thread,
+    },
 };
 
 /// The largest schema.
@@ -31,6 +38,10 @@ pub struct Vault {
     now: RwLock<Arc<Snapshot>>,
     /// One change after another.
     changing: Mutex<()>,
+    /// Whether the folder was another one when that was last looked at.
+    moved: AtomicBool,
+    /// Where it is kept what is private.
+    memory: Option<PathBuf>,
 }
 
 /// Why a vault cannot be opened.
@@ -42,6 +53,14 @@ pub enum VaultError {
     /// Its root cannot be listed.
     #[error("cannot list the vault")]
     Unreadable(#[source] Refused),
+    /// Nobody could tell, at the next start, what is private.
+    #[error("cannot keep, or read, in `{}` what the vault keeps private: make room, or give the vault its schema and remove the file", file.display())]
+    Memory {
+        /// Where.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// A note and its text, of the same moment.
@@ -59,25 +78,41 @@ impl Vault {
     /// # Errors
     /// [`VaultError`] when there is no way in. A file that cannot be read is a finding.
     pub fn open(root: &Root, limits: Limits, tell: Tell<'_>) -> Result<Self, VaultError> {
-        Self::open_with(root, limits, |_| Vec::new(), tell)
+        Self::open_with(root, limits, None, |_| Vec::new(), tell)
     }
 
-    /// Opens a vault and reads what has changed since [`Self::keep`] wrote this file.
+    /// Opens a vault and reads what has changed since [`Self::keep`] wrote this file. What is private is kept beside it, and goes on being
+    /// private when the schema has gone.
     ///
     /// # Errors
-    /// [`VaultError`] when there is no way in. A file that is missing or cannot be used costs the time of reading all.
+    /// [`VaultError`] when there is no way in, or nobody can tell what is private. A file that is missing or cannot be used costs the
+    /// time of reading all.
     pub fn open_kept(root: &Root, limits: Limits, file: &Path, tell: Tell<'_>) -> Result<Self, VaultError> {
-        Self::open_with(root, limits, |schema| kept::kept(file, schema, limits), tell)
+        let memory = limits.keeps_private.then(|| file.with_extension("private"));
+        Self::open_with(root, limits, memory, |schema| kept::kept(file, schema, limits), tell)
     }
 
     fn open_with(
         root: &Root,
         limits: Limits,
+        memory: Option<PathBuf>,
         kept: impl FnOnce(&Schema) -> Vec<Arc<Note>> + Send,
         tell: Tell<'_>,
     ) -> Result<Self, VaultError> {
         let jail = Jail::new(root)?;
-        let read = schema(&jail, limits);
+        let read = match schema(&jail, limits) {
+            Ok(read) => {
+                remember(memory.as_deref(), &read.0)?;
+                read
+            }
+            Err(finding) => {
+                let last = match memory.as_deref() {
+                    Some(file) => Remembered::read(file).map_err(forgotten(file))?,
+                    None => None,
+                };
+                (unknown(limits, &last.unwrap_or_default()), vec![finding])
+            }
+        };
         let scan = scan(&jail, &read.0, limits, &[]);
         // What was kept is read while the folders are listed.
         let (files, kept) = thread::scope(|scope| {
@@ -93,6 +128,8 @@ impl Vault {
             limits,
             now: RwLock::new(Arc::new(first)),
             changing: Mutex::new(()),
+            moved: AtomicBool::new(false),
+            memory,
         })
     }
 
@@ -117,21 +154,39 @@ impl Vault {
         &self.jail
     }
 
+    /// Looks whether its folder is still what lies at its path.
+    ///
+    /// # Errors
+    /// [`Refused::Moved`] when it is not. [`Self::has_moved`] says so from then on, until it is again.
+    pub fn in_place(&self) -> Result<(), Refused> {
+        let found = self.jail.in_place();
+        self.moved.store(found.is_err(), Ordering::Relaxed);
+        found
+    }
+
+    /// Whether its folder was another one at the last look: what is read then is not what people have before them.
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        self.moved.load(Ordering::Relaxed)
+    }
+
     /// Looks at every file again, and reads those that have changed. For when nobody knows what changed.
     ///
     /// # Errors
-    /// [`Refused`] when the root cannot be listed; the vault is then what it was.
+    /// [`Refused`] when the root cannot be listed, or is another one; the vault is then what it was.
     pub fn look_again(&self, tell: Tell<'_>) -> Result<Arc<Snapshot>, Refused> {
         let _changing = self.change();
+        self.in_place()?;
         self.look_at_all(tell)
     }
 
     /// Looks again at these files or folders, whether they changed, are new, or have gone.
     ///
     /// # Errors
-    /// [`Refused`] when the schema changed, so that all has to be looked at, and the root cannot be listed.
+    /// [`Refused`] when the root is another one, or the schema changed, so that all has to be looked at, and it cannot be listed.
     pub fn refresh(&self, paths: &[NotePath]) -> Result<Arc<Snapshot>, Refused> {
         let _changing = self.change();
+        self.in_place()?;
         let before = self.snapshot();
         // A folder with the schema in it may have come or gone whole.
         let is_schema = |path: &NotePath| NotePath::parse(SCHEMA).is_ok_and(|schema| schema.is_within(path.as_str()));
@@ -187,6 +242,7 @@ impl Vault {
             area,
             schema: snapshot.schema(),
             budget: self.limits.matter,
+            seal: self.limits.seal,
         };
         let nowhere = Stamp {
             size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
@@ -204,7 +260,7 @@ impl Vault {
     /// [`Refused`] when it has gone, or is no note any more.
     pub fn open_note(&self, note: &Arc<Note>) -> Result<Opened, Refused> {
         let (bytes, stamp) = self.jail.read_at(&note.place, self.limits.bytes)?;
-        let note = if Revision::of(&bytes) == note.revision {
+        let note = if self.limits.seal.revision(&bytes) == note.revision {
             Arc::clone(note)
         } else {
             let snapshot = self.snapshot();
@@ -214,6 +270,7 @@ impl Vault {
                 area,
                 schema: snapshot.schema(),
                 budget: self.limits.matter,
+                seal: self.limits.seal,
             };
             let read = Note::read(place, stamp, &bytes, rules, &mut Words::default());
             let read = read.map_err(|_| Refused::NotAFile)?;
@@ -230,13 +287,17 @@ impl Vault {
 
     fn look_at_all(&self, tell: Tell<'_>) -> Result<Arc<Snapshot>, Refused> {
         let before = self.snapshot();
-        let (mut schema, findings) = schema(&self.jail, self.limits);
-        // A checkout takes the schema away for a moment, and what it kept private is private still.
-        let has_gone =
-            schema.revision.is_none() && (before.schema().revision.is_some() || knows_nothing(before.schema()));
-        if self.limits.keeps_private && has_gone {
-            schema = Schema::default().keeping(Private::Unknown);
-        }
+        let (schema, findings) = match schema(&self.jail, self.limits) {
+            Ok(read) => {
+                remember(self.memory.as_deref(), &read.0).map_err(|error| Refused::Io(io::Error::other(error)))?;
+                read
+            }
+            // A checkout takes the schema away for a moment, and what it kept private is private still.
+            Err(finding) => {
+                let last = Remembered::of(before.schema());
+                (unknown(self.limits, &last), vec![finding])
+            }
+        };
         // Another schema may make something else of the same file.
         let same =
             before.schema().revision == schema.revision && knows_nothing(before.schema()) == knows_nothing(&schema);
@@ -262,7 +323,7 @@ impl Vault {
 }
 
 const fn knows_nothing(schema: &Schema) -> bool {
-    matches!(schema.private, Some(Private::Unknown))
+    matches!(schema.private, Some(Private::Unknown(_)))
 }
 
 const fn scan<'a>(jail: &'a Jail, schema: &'a Schema, limits: Limits, before: &'a [Arc<Note>]) -> Scan<'a> {
@@ -274,37 +335,61 @@ const fn scan<'a>(jail: &'a Jail, schema: &'a Schema, limits: Limits, before: &'
     }
 }
 
-/// The vault's schema, or the usual one and why.
-fn schema(jail: &Jail, limits: Limits) -> (Schema, Vec<Finding>) {
-    let keeps = limits.keeps_private;
-    let usual = |finding| {
-        let schema = Schema::default();
-        let schema = if keeps {
-            schema.keeping(Private::Unknown)
-        } else {
-            schema
-        };
-        (schema, vec![finding])
+/// What it means that there is none: to whom all is shown, and to all others.
+const HOLDS_NOTHING: &str = "types, words and fields are held against nothing";
+const SHOWS_LITTLE: &str = "only what vaults ordinarily show is shown";
+
+/// The vault's schema, or why there is none.
+fn schema(jail: &Jail, limits: Limits) -> Result<(Schema, Vec<Finding>), Finding> {
+    let told = |message: String| Finding {
+        path: SCHEMA.to_owned(),
+        line: None,
+        code: FindingCode::Schema,
+        message,
     };
-    let Ok(path) = NotePath::parse(SCHEMA) else {
-        return (Schema::default(), Vec::new());
-    };
-    let told = |message: String| Finding::new(&path, None, FindingCode::Schema, message);
-    match jail.read(&path, LARGEST_SCHEMA) {
-        Ok((bytes, _)) if keeps => Schema::read_private(&bytes).unwrap_or_else(usual),
-        Ok((bytes, _)) => Schema::read(&bytes).unwrap_or_else(usual),
-        // A vault that says nothing keeps nothing private.
-        Err(Refused::Absent) => {
-            let schema = Schema::default();
-            let schema = if keeps {
-                schema.keeping(Private::said_nothing())
+    let path = NotePath::parse(SCHEMA).map_err(|error| told(error.to_string()))?;
+    let (bytes, _) = jail.read(&path, LARGEST_SCHEMA).map_err(|refused| match refused {
+        Refused::Absent => {
+            let means = if limits.keeps_private {
+                SHOWS_LITTLE
             } else {
-                schema
+                HOLDS_NOTHING
             };
-            (schema, vec![told("the vault has no schema".to_owned())])
+            Finding {
+                code: FindingCode::NoSchema,
+                ..told(format!(
+                    "the vault has no schema, so {means}: write `{SCHEMA}`, or put it back"
+                ))
+            }
         }
-        Err(refused) => usual(told(format!("the schema cannot be read: {refused}"))),
+        refused => told(format!("the schema cannot be read: {refused}")),
+    })?;
+    let (schema, findings) = if limits.keeps_private {
+        Schema::read_private(&bytes)?
+    } else {
+        Schema::read(&bytes)?
+    };
+    let revision = Some(limits.seal.revision(&bytes));
+    Ok((Schema { revision, ..schema }, findings))
+}
+
+/// The schema of a vault whose own cannot be read.
+fn unknown(limits: Limits, last: &Remembered) -> Schema {
+    if limits.keeps_private {
+        last.schema()
+    } else {
+        Schema::default()
     }
+}
+
+fn remember(file: Option<&Path>, schema: &Schema) -> Result<(), VaultError> {
+    let Some(file) = file else { return Ok(()) };
+    Remembered::of(schema).keep(file).map_err(forgotten(file))
+}
+
+fn forgotten(file: &Path) -> impl FnOnce(io::Error) -> VaultError {
+    let file = file.to_owned();
+    move |source| VaultError::Memory { file, source }
 }
 
 #[cfg(test)]

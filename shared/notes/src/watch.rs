@@ -36,6 +36,9 @@ const QUIET: Timespec = Timespec {
 /// …or after so many waits: somebody who writes all the time is seen all the same.
 const WAITS: usize = 8;
 
+/// How often it is looked whether the root is still where it was: its being moved changes nothing in it.
+const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
 /// Room for some hundred events.
 const ROOM: usize = 32 << 10;
 
@@ -120,6 +123,18 @@ struct Watcher<T> {
 struct Changes {
     paths: BTreeSet<NotePath>,
     everything: bool,
+    /// How often to wait for more of them.
+    waits: usize,
+}
+
+/// Why a wait ended.
+enum Woken {
+    /// There is something to read.
+    Changed,
+    /// Nothing came for so long.
+    Quiet,
+    /// Somebody wants an end.
+    Over,
 }
 
 impl<T: Fn(&Arc<Snapshot>)> Watcher<T> {
@@ -150,31 +165,58 @@ impl<T: Fn(&Arc<Snapshot>)> Watcher<T> {
                 (self.told)(&now);
                 last = now;
             }
-            if !self.wait(stop, None) {
+            if !self.idle(stop, &mut changes) {
                 return;
             }
-            for _ in 0..WAITS {
+            while changes.waits > 0 {
+                changes.waits = changes.waits.saturating_sub(1);
                 self.take(&mut changes);
-                if !self.wait(stop, Some(&QUIET)) {
-                    break;
+                match self.wait(stop, &QUIET) {
+                    Woken::Changed => {}
+                    Woken::Quiet => changes.waits = 0,
+                    Woken::Over => return,
                 }
             }
         }
     }
 
-    /// Whether there is something to read, and nobody wants an end.
-    fn wait(&self, stop: &OwnedFd, timeout: Option<&Timespec>) -> bool {
+    /// Waits until there is something to look at. False when it is over.
+    fn idle(&self, stop: &OwnedFd, changes: &mut Changes) -> bool {
+        loop {
+            match self.wait(stop, &LOOK) {
+                Woken::Over => return false,
+                Woken::Changed => {
+                    changes.waits = WAITS;
+                    return true;
+                }
+                Woken::Quiet => {
+                    let was_away = self.vault.has_moved();
+                    if self.vault.in_place().is_ok() && was_away {
+                        // Nothing was looked at meanwhile.
+                        changes.everything = true;
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn wait(&self, stop: &OwnedFd, most: &Timespec) -> Woken {
         let mut ready = [
             PollFd::new(stop, PollFlags::IN),
             PollFd::new(&self.inotify, PollFlags::IN),
         ];
         loop {
-            return match poll(&mut ready, timeout) {
+            return match poll(&mut ready, Some(most)) {
                 Err(Errno::INTR) => continue,
-                Err(_) => false,
+                Err(_) => Woken::Over,
                 Ok(_) => {
                     let [stop, inotify] = &ready;
-                    stop.revents().is_empty() && !inotify.revents().is_empty()
+                    match (stop.revents().is_empty(), inotify.revents().is_empty()) {
+                        (false, _) => Woken::Over,
+                        (true, false) => Woken::Changed,
+                        (true, true) => Woken::Quiet,
+                    }
                 }
             };
         }

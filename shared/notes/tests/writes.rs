@@ -10,8 +10,7 @@
 
 use {
     portreeve_notes::{
-        Fields, Jail, Limits, Lock, NotePath, Refused, Revision, Root, Value, Vault, Write, compose, jail::TRASH,
-        splice,
+        Digest, Fields, Jail, Limits, Lock, NotePath, Refused, Root, Value, Vault, Write, compose, jail::TRASH, splice,
     },
     std::{
         collections::BTreeSet,
@@ -25,7 +24,7 @@ use {
             atomic::{AtomicBool, AtomicUsize, Ordering},
         },
         thread,
-        time::Duration,
+        time::{Duration, SystemTime},
     },
     tempfile::TempDir,
 };
@@ -98,8 +97,7 @@ fn count(jail: &Jail, length: usize) -> i64 {
         ("length".into(), Some(Value::Integer(i64::try_from(length).unwrap()))),
     ];
     let new = splice(&bytes, &edits, Some(&"x".repeat(length)), Limits::default()).unwrap();
-    jail.write(&path(NOTE), &new, Write::Over(Revision::of(&bytes)))
-        .unwrap();
+    jail.write(&path(NOTE), &new, Write::Over(Digest::of(&bytes))).unwrap();
     next
 }
 
@@ -140,7 +138,7 @@ fn in_another_process() {
         }
         "has no room" => {
             let old = jail.read(&path(NOTE), LIMIT).unwrap().0;
-            for write in [Write::Replace, Write::Over(Revision::of(&old))] {
+            for write in [Write::Replace, Write::Over(Digest::of(&old))] {
                 let refused = jail.write(&path(NOTE), &note(2, 100_000), write).unwrap_err();
                 assert!(matches!(refused, Refused::Io(_)), "{refused:?}");
             }
@@ -198,9 +196,11 @@ fn whoever_is_killed_while_writing_leaves_the_old_file_or_the_new_one() {
             .filter(|path| path.extension().is_some_and(|kind| kind == "tmp"))
             .collect();
         hit += usize::from(!left.is_empty());
-        for scratch in left {
-            fs::remove_file(scratch).unwrap();
-        }
+        assert_eq!(
+            self::jail(home.path()).sweep(i64::MAX).unwrap(),
+            left.len(),
+            "they are ours"
+        );
     }
     assert!(
         hit > 0 && grown > 0,
@@ -235,14 +235,14 @@ fn of_those_who_read_the_same_file_one_replaces_it() {
     let jail = Arc::new(jail(home.path()));
     for round in 1..50 {
         let (bytes, _) = jail.read(&path(NOTE), LIMIT).unwrap();
-        let revision = Revision::of(&bytes);
+        let digest = Digest::of(&bytes);
         let won = AtomicUsize::new(0);
         thread::scope(|scope| {
             for writer in 0..4 {
                 let (jail, won) = (&jail, &won);
                 scope.spawn(move || {
                     let _lock = held(jail);
-                    match jail.write(&path(NOTE), &note(round, writer), Write::Over(revision)) {
+                    match jail.write(&path(NOTE), &note(round, writer), Write::Over(digest)) {
                         Ok(_) => won.fetch_add(1, Ordering::SeqCst),
                         Err(Refused::Changed) => 0,
                         Err(other) => panic!("{other}"),
@@ -285,6 +285,63 @@ fn a_full_disk_leaves_the_old_file_and_nothing_else() {
 }
 
 #[test]
+fn what_a_killed_writer_left_is_swept_and_nothing_else() {
+    let home = house();
+    let jail = jail(home.path());
+    let put = |name: &str, seconds: u64| {
+        let place = home.path().join(name);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        let file = fs::File::create(place).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+            .unwrap();
+    };
+    let swept = [
+        ".portreeve-1-0.tmp",
+        "50_Projects/.portreeve-4194304-17.tmp",
+        "a/b/.portreeve-1-0.tmp",
+    ];
+    let kept = [
+        "50_Projects/.portreeve-1-0.tmp.md",
+        "50_Projects/.portreeve-1-0.tmp~",
+        "50_Projects/.portreeve-1-.tmp",
+        "50_Projects/.portreeve--1.tmp",
+        "50_Projects/.portreeve-1.tmp",
+        "50_Projects/.portreeve-1-0-0.tmp",
+        "50_Projects/.portreeve-a-0.tmp",
+        "50_Projects/.portreeve-1-0",
+        "50_Projects/.Portreeve-1-0.tmp",
+        "50_Projects/portreeve-1-0.tmp",
+        "50_Projects/x.portreeve-1-0.tmp",
+        ".git/.portreeve-1-0.tmp",
+        ".trash/.portreeve-1-0.tmp",
+    ];
+    swept.iter().chain(&kept).for_each(|name| put(name, 999));
+    put("a/.portreeve-1-1.tmp", 1000);
+    put("a/.portreeve-1-2.tmp", 999);
+    fs::hard_link(home.path().join("a/.portreeve-1-2.tmp"), home.path().join("a/twin")).unwrap();
+    fs::create_dir_all(home.path().join("a/.portreeve-1-3.tmp/inner")).unwrap();
+    symlink("b/.portreeve-1-0.tmp", home.path().join("a/.portreeve-1-4.tmp")).unwrap();
+    let lock = jail.try_lock().unwrap().unwrap();
+    assert_eq!(jail.sweep(1000).unwrap(), 0, "somebody writes");
+    drop(lock);
+    assert_eq!(jail.sweep(1000).unwrap(), swept.len());
+    for name in swept {
+        assert!(!home.path().join(name).exists(), "{name}");
+    }
+    let others = [
+        "a/.portreeve-1-1.tmp",
+        "a/.portreeve-1-2.tmp",
+        "a/.portreeve-1-3.tmp/inner",
+        NOTE,
+    ];
+    for name in kept.iter().chain(&others) {
+        assert!(home.path().join(name).exists(), "{name}");
+    }
+    assert!(home.path().join("a/.portreeve-1-4.tmp").is_symlink());
+    assert_eq!(jail.sweep(1000).unwrap(), 0);
+}
+
+#[test]
 fn what_is_deleted_lies_in_the_trash_and_is_served_no_more() {
     let home = house();
     let jail = jail(home.path());
@@ -292,12 +349,12 @@ fn what_is_deleted_lies_in_the_trash_and_is_served_no_more() {
     jail.write(&path("50_Projects/P1/Tasks/t.md"), b"task", Write::New)
         .unwrap();
     assert_eq!(
-        jail.trash(&path(NOTE), "20260301T000000Z-a.md").unwrap(),
+        jail.trash(&path(NOTE), "20260301T000000Z-a.md").unwrap().what,
         format!("{TRASH}/20260301T000000Z-a.md")
     );
     assert!(matches!(jail.read(&path(NOTE), LIMIT), Err(Refused::Absent)));
     assert_eq!(
-        jail.trash(&path("50_Projects/P1"), "stamp-P1").unwrap(),
+        jail.trash(&path("50_Projects/P1"), "stamp-P1").unwrap().what,
         ".trash/stamp-P1"
     );
     assert_eq!(
@@ -306,11 +363,14 @@ fn what_is_deleted_lies_in_the_trash_and_is_served_no_more() {
     );
     // What has the same name there is not overwritten.
     jail.write(&path(NOTE), b"second", Write::New).unwrap();
-    assert_eq!(jail.trash(&path(NOTE), "stamp-P1").unwrap(), ".trash/stamp-P1-2");
+    assert!(matches!(jail.trash(&path(NOTE), "stamp-P1"), Err(Refused::Present)));
+    let name = jail.trash_name("stamp-P1").unwrap();
+    assert_eq!(jail.trash(&path(NOTE), &name).unwrap().what, ".trash/stamp-P1-2");
     let vault = Vault::open(&Root::at(home.path()).unwrap(), Limits::default(), &|_| {}).unwrap();
     assert!(vault.snapshot().notes().is_empty());
     for name in ["", ".", "..", "a/b", ".hidden", "a\0"] {
         assert!(jail.trash(&path("50_Projects"), name).is_err(), "{name:?}");
+        assert!(jail.trash_name(name).is_err(), "{name:?}");
     }
     assert!(matches!(jail.trash(&path("nowhere.md"), "x"), Err(Refused::Absent)));
 }
@@ -334,10 +394,51 @@ fn folders_are_made_where_there_are_none_and_nowhere_else() {
     let outside = tempfile::tempdir().unwrap();
     symlink(outside.path(), home.path().join("door")).unwrap();
     assert!(matches!(jail.make_folder(&path("door/b")), Err(Refused::Link)));
+    let through = jail.write(&path("door/b.md"), b"x", Write::New);
+    assert!(matches!(through, Err(Refused::Link)), "{through:?}");
     assert!(matches!(jail.trash(&path("door"), "x"), Err(Refused::Link)));
     symlink(outside.path(), home.path().join(TRASH)).unwrap();
     assert!(matches!(jail.trash(&path(NOTE), "x"), Err(Refused::Link)));
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn nothing_is_written_into_a_folder_that_is_not_at_its_path_any_more() {
+    let home = tempfile::tempdir().unwrap();
+    let [one, other, link] = ["one", "other", "link"].map(|name| home.path().join(name));
+    for root in [&one, &other] {
+        fs::create_dir_all(root.join("50_Projects")).unwrap();
+        fs::write(root.join(NOTE), "old").unwrap();
+    }
+    symlink(&one, &link).unwrap();
+    for said in [&one, &link] {
+        let jail = jail(said);
+        jail.write(&path(NOTE), b"new", Write::Replace).unwrap();
+        if said == &link {
+            fs::remove_file(&link).unwrap();
+            symlink(&other, &link).unwrap();
+        } else {
+            fs::rename(&one, home.path().join("away")).unwrap();
+            fs::rename(&other, &one).unwrap();
+        }
+        for refused in [
+            jail.write(&path(NOTE), b"newer", Write::Replace).map(drop),
+            jail.write(&path("50_Projects/b.md"), b"newer", Write::New).map(drop),
+            jail.make_folder(&path("50_Projects/b")),
+            jail.trash(&path(NOTE), "a.md").map(drop),
+        ] {
+            assert!(matches!(refused, Err(Refused::Moved)), "{refused:?}");
+        }
+        if said == &one {
+            fs::rename(&one, &other).unwrap();
+            fs::rename(home.path().join("away"), &one).unwrap();
+        }
+        assert_eq!(fs::read(one.join(NOTE)).unwrap(), b"new");
+        assert_eq!(fs::read(other.join(NOTE)).unwrap(), b"old");
+        assert_eq!(fs::read_dir(one.join("50_Projects")).unwrap().count(), 1);
+    }
+    let jail = jail(&one);
+    jail.write(&path(NOTE), b"newer", Write::Replace).unwrap();
 }
 
 #[test]
@@ -355,7 +456,9 @@ fn no_write_goes_through_a_folder_that_is_swapped_for_a_link() {
             let (mut done, mut refused) = (0_usize, 0_usize);
             for turn in 0..3_000 {
                 let new = path(&format!("50_Projects/{turn}/n.md"));
+                let beside = path(&format!("50_Projects/n-{turn}.md"));
                 for result in [
+                    jail.write(&beside, b"ours", Write::New).map(drop),
                     jail.write(&path(NOTE), b"ours", Write::Replace).map(drop),
                     jail.make_folder(&path(&format!("50_Projects/{turn}"))),
                     jail.write(&new, b"ours", Write::New).map(drop),

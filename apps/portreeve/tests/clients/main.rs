@@ -20,4 +20,5 @@ mod doorman;
 mod foreign;
 mod people;
 mod vault;
+mod vault_graph;
 mod vault_models;

@@ -23,7 +23,8 @@ fn control(house: &House) -> PathBuf {
     house.home().with_file_name("bad disk")
 }
 
-fn serve(house: &mut House) {
+/// Starts a server that writes through that library.
+pub(crate) fn serve(house: &mut House) {
     let library = portreeve().with_file_name("libportreeve_bad_disk.so");
     assert!(library.is_file(), "run: cargo xtask test --stage build");
     let control = control(house);
@@ -31,6 +32,14 @@ fn serve(house: &mut House) {
         ("LD_PRELOAD", library.to_str().unwrap()),
         ("PORTREEVE_BAD_DISK", control.to_str().unwrap()),
     ]);
+}
+
+/// From now on `fault` is what files meet that are called so.
+pub(crate) fn fault(house: &House, fault: &str) {
+    let control = control(house);
+    let draft = control.with_extension("draft");
+    fs::write(&draft, fault).unwrap();
+    fs::rename(&draft, &control).unwrap();
 }
 
 impl Ailing {
@@ -51,12 +60,8 @@ impl Ailing {
         ailing
     }
 
-    /// From now on `fault` is what files meet that are called so.
     fn fault(&self, fault: &str) {
-        let control = control(&self.estate.house);
-        let draft = control.with_extension("draft");
-        fs::write(&draft, fault).unwrap();
-        fs::rename(&draft, &control).unwrap();
+        self::fault(&self.estate.house, fault);
     }
 
     fn heal(&self) {

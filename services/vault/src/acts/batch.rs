@@ -4,7 +4,7 @@ use {
     crate::{
         acts::entity,
         moment::Moment,
-        shown::{Ask, NoteView},
+        shown::{Ask, NoteView, ReadNote},
     },
     portreeve_guard::Problem,
     portreeve_kernel::Code,
@@ -35,10 +35,11 @@ pub struct BatchItem {
     pub asked: String,
     /// The note.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ReadNote, required = false)]
     pub note: Option<NoteView>,
     /// Why there is none: a code of the registry.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "VAULT_NOT_FOUND")]
+    #[schema(value_type = String, required = false, example = "VAULT_NOT_FOUND")]
     pub error: Option<String>,
 }
 

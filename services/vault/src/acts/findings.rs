@@ -1,10 +1,7 @@
 //! What is wrong with the vault.
 
 use {
-    crate::{
-        listing::{Listing, folder_of, page_to, place},
-        moment::Moment,
-    },
+    crate::listing::{Listing, folder_of, page_to, place},
     portreeve_guard::{Paging, Problem},
     portreeve_kernel::Code,
     portreeve_notes::{Finding, FindingCode, Report, Severity},
@@ -50,6 +47,22 @@ pub struct FindingView {
     pub message: String,
 }
 
+impl From<Finding> for FindingView {
+    fn from(finding: Finding) -> Self {
+        let (code, severity) = (finding.code.as_str().to_owned(), finding.severity());
+        let Finding {
+            path, line, message, ..
+        } = finding;
+        Self {
+            path,
+            line,
+            code,
+            severity,
+            message,
+        }
+    }
+}
+
 /// Which of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted<'a> {
@@ -77,13 +90,8 @@ pub fn findings(report: &Report, wanted: &Wanted<'_>, paging: &Paging) -> Result
             && path.as_ref().is_none_or(|path| is_within(&finding.path, path))
     };
     let all: Vec<_> = report.findings.iter().filter(wanted).collect();
-    let page = all.iter().skip(from).take(limit).map(|finding| FindingView {
-        path: finding.path.clone(),
-        line: finding.line,
-        code: finding.code.as_str().to_owned(),
-        severity: finding.severity(),
-        message: finding.message.clone(),
-    });
+    let page = all.iter().skip(from).take(limit);
+    let page = page.map(|finding| FindingView::from(Finding::clone(finding)));
     let next = from.saturating_add(limit);
     let Listing {
         items,
@@ -100,12 +108,6 @@ pub fn findings(report: &Report, wanted: &Wanted<'_>, paging: &Paging) -> Result
         counts: counts.map(|(code, count)| ((*code).to_owned(), *count)).collect(),
         notes: report.notes,
     })
-}
-
-/// Looks at all of the vault. It takes a while: keep what it says for as long as the vault stays the same.
-#[must_use]
-pub fn report(moment: &Moment) -> Report {
-    portreeve_notes::check(moment.snapshot())
 }
 
 fn is_within(path: &str, folder: &str) -> bool {

@@ -14,7 +14,7 @@ use {
 };
 
 /// A folder of the vault.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = VaultFolder)]
 pub struct FolderView {
     /// Its path; empty for the vault itself.
@@ -35,7 +35,7 @@ pub struct FolderView {
 }
 
 /// A folder in a folder.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = VaultSubfolder)]
 pub struct SubfolderView {
     /// Its path.
@@ -47,7 +47,7 @@ pub struct SubfolderView {
 }
 
 /// A note in a folder.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = VaultFile)]
 pub struct FileView {
     /// Its path.
@@ -63,7 +63,7 @@ pub struct FileView {
 }
 
 /// What a folder holds, counted.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = VaultFolderStats)]
 pub struct FolderStats {
     /// Notes.
@@ -75,6 +75,32 @@ pub struct FolderStats {
     /// Entities by status; those without one are not among them.
     #[schema(value_type = BTreeMap<String, usize>)]
     pub by_status: BTreeMap<Name, usize>,
+}
+
+impl FolderView {
+    /// The same with its first `count` notes alone, as if no more had been asked for.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        let notes = Listing {
+            items: self.notes.clone(),
+            total: self.total,
+            cursor: self.cursor.clone(),
+            has_more: self.has_more,
+        };
+        let Listing {
+            items,
+            total,
+            cursor,
+            has_more,
+        } = notes.first(count, |file| file.path.as_str());
+        Self {
+            notes: items,
+            total,
+            cursor,
+            has_more,
+            ..self.clone()
+        }
+    }
 }
 
 /// What lies in a folder: `None` is the vault itself.

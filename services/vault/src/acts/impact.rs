@@ -53,7 +53,8 @@ pub struct ImpactDetail {
     /// Its score.
     #[serde(flatten)]
     pub impact: ImpactView,
-    /// The projects that are summed up, by id; none for a project.
+    /// The projects that are summed up, by id; none for a project. Operational ones are in no sum, neither of what was expected nor of
+    /// what was shown.
     pub parts: Vec<PartView>,
 }
 

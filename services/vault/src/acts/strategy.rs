@@ -4,7 +4,7 @@ use {
     super::lines::LinesView,
     crate::{
         moment::Moment,
-        shown::{NoteView, Selection},
+        shown::{NoteView, PlainNote, Selection},
     },
     portreeve_guard::Problem,
     portreeve_kernel::Code,
@@ -44,6 +44,7 @@ pub struct LevelView {
     /// How many there are.
     pub total: usize,
     /// The first 100.
+    #[schema(value_type = Vec<PlainNote>)]
     pub items: Vec<NoteView>,
 }
 

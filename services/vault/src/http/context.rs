@@ -3,7 +3,7 @@
 use {
     super::{On, ReadRefusals, ask, entity_path::EntityPath, tagged::Has, whole},
     crate::{
-        Vault,
+        Moment, Vault,
         acts::{
             context::{self, EntityContext, ProjectContext, TrackContext},
             graph::{self, GraphView},
@@ -12,6 +12,7 @@ use {
     },
     axum::{extract::State, response::Response},
     portreeve_guard::{Caller, Json, Problem, Query, openapi::Refusals},
+    portreeve_notes::Index,
     serde::Deserialize,
     utoipa::IntoParams,
 };
@@ -29,71 +30,37 @@ pub(super) struct ContextQuery {
 }
 
 impl ContextQuery {
-    fn ask(&self, moment: &crate::Moment) -> Result<crate::shown::Ask, Problem> {
+    fn ask(&self, moment: &Moment) -> Result<crate::shown::Ask, Problem> {
         let window = (None, self.max_body_chars);
         ask(moment, None, self.include_body, window, None).map_err(|problem| problem.param("max_body_chars"))
     }
 }
 
-/// Show a project with its tasks, hypotheses, track, program, evidence and score.
-#[utoipa::path(
-    get, path = "/projects/{entity_id}/context", tag = "vault", operation_id = "getVaultProjectContext",
-    security(("bearer" = ["mcp:read"])),
-    params(("entity_id" = String, Path), ContextQuery),
-    responses((status = 200, body = ProjectContext), (status = 304, description = "Nothing has changed"), Refusals, ReadRefusals),
-)]
-pub(super) async fn project(
-    _caller: Caller<scopes::Read>,
-    State(vault): State<Vault>,
-    has: Has,
-    EntityPath(id): EntityPath,
-    Query(query): Query<ContextQuery>,
-) -> Result<Response, Problem> {
-    whole(&vault, has, On::Notes, move |moment, _| {
-        context::project(moment, &id, &query.ask(moment)?).map(Json)
-    })
-    .await
+/// What belongs to an entity of some kind.
+macro_rules! context_of {
+    ($name:ident $operation:literal $path:literal $view:ident $doc:literal) => {
+        #[doc = $doc]
+        #[utoipa::path(
+            get, path = $path, tag = "vault", operation_id = $operation, security(("bearer" = ["mcp:read"])),
+            params(("entity_id" = String, Path), ContextQuery),
+            responses((status = 200, body = $view), (status = 304, description = "Nothing has changed"), Refusals, ReadRefusals),
+        )]
+        pub(super) async fn $name(
+            _caller: Caller<scopes::Read>,
+            State(vault): State<Vault>,
+            has: Has,
+            EntityPath(id): EntityPath,
+            Query(query): Query<ContextQuery>,
+        ) -> Result<Response, Problem> {
+            let act = move |moment: &Moment, _: Option<&Index>| context::$name(moment, &id, &query.ask(moment)?).map(Json);
+            whole(&vault, has, On::Notes, act).await
+        }
+    };
 }
 
-/// Show a track with its projects, hypotheses, condition and score.
-#[utoipa::path(
-    get, path = "/tracks/{entity_id}/context", tag = "vault", operation_id = "getVaultTrackContext",
-    security(("bearer" = ["mcp:read"])),
-    params(("entity_id" = String, Path), ContextQuery),
-    responses((status = 200, body = TrackContext), (status = 304, description = "Nothing has changed"), Refusals, ReadRefusals),
-)]
-pub(super) async fn track(
-    _caller: Caller<scopes::Read>,
-    State(vault): State<Vault>,
-    has: Has,
-    EntityPath(id): EntityPath,
-    Query(query): Query<ContextQuery>,
-) -> Result<Response, Problem> {
-    whole(&vault, has, On::Notes, move |moment, _| {
-        context::track(moment, &id, &query.ask(moment)?).map(Json)
-    })
-    .await
-}
-
-/// Show any entity with what it lies beneath, what lies beneath it, and who links to it.
-#[utoipa::path(
-    get, path = "/entities/{entity_id}/context", tag = "vault", operation_id = "getVaultEntityContext",
-    security(("bearer" = ["mcp:read"])),
-    params(("entity_id" = String, Path), ContextQuery),
-    responses((status = 200, body = EntityContext), (status = 304, description = "Nothing has changed"), Refusals, ReadRefusals),
-)]
-pub(super) async fn entity(
-    _caller: Caller<scopes::Read>,
-    State(vault): State<Vault>,
-    has: Has,
-    EntityPath(id): EntityPath,
-    Query(query): Query<ContextQuery>,
-) -> Result<Response, Problem> {
-    whole(&vault, has, On::Notes, move |moment, _| {
-        context::entity(moment, &id, &query.ask(moment)?).map(Json)
-    })
-    .await
-}
+context_of!(project "getVaultProjectContext" "/projects/{entity_id}/context" ProjectContext "Show a project with its tasks, hypotheses, track, program, evidence and score.");
+context_of!(track "getVaultTrackContext" "/tracks/{entity_id}/context" TrackContext "Show a track with its projects, hypotheses, condition and score.");
+context_of!(entity "getVaultEntityContext" "/entities/{entity_id}/context" EntityContext "Show any entity with what it lies beneath, what lies beneath it, and who links to it.");
 
 /// Show an entity among those that it has to do with.
 #[utoipa::path(

@@ -197,7 +197,7 @@ pub(super) async fn one(
     if reads {
         return vault.look(move |moment, _| answer(moment)).await;
     }
-    answer(&vault.moment())
+    answer(&vault.moment()?)
 }
 
 impl ShowQuery {

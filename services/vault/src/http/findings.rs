@@ -1,16 +1,21 @@
 //! `/findings`: what is wrong with the vault.
 
 use {
-    super::{On, ReadRefusals, tagged::Has, whole},
+    super::{
+        ReadRefusals,
+        tagged::{Has, tagged},
+        whole_tag,
+    },
     crate::{
-        Vault,
+        Moment, Vault,
         acts::findings::{self, FindingsView, Wanted},
+        judge::Judged,
         scopes,
     },
-    axum::{extract::State, response::Response},
+    axum::{extract::State, http::StatusCode, response::Response},
     portreeve_guard::{Caller, Json, PagingQuery, Problem, Query, openapi::Refusals},
+    portreeve_notes::Index,
     serde::Deserialize,
-    std::sync::Arc,
     utoipa::IntoParams,
 };
 
@@ -44,8 +49,14 @@ pub(super) async fn list(
     has: Has,
     Query(query): Query<FindingsQuery>,
 ) -> Result<Response, Problem> {
-    let open = Arc::clone(vault.open());
-    whole(&vault, has, On::Notes, move |moment, _| {
+    vault.stands()?;
+    let tag = whole_tag(vault.snapshot().generation());
+    if has.still(&tag) {
+        return tagged(&tag, StatusCode::NOT_MODIFIED);
+    }
+    // Of this state or of a later one, and its tag says of which.
+    let Judged { generation, report } = vault.open().report().await?;
+    let look = move |_: &Moment, _: Option<&Index>| {
         let paging = PagingQuery {
             limit: query.limit,
             cursor: query.cursor,
@@ -55,7 +66,8 @@ pub(super) async fn list(
             severity: query.severity.as_deref(),
             path: query.path.as_deref(),
         };
-        findings::findings(&open.report(moment), &wanted, &paging.check()?).map(Json)
-    })
-    .await
+        let found = findings::findings(&report, &wanted, &paging.check()?)?;
+        tagged(&whole_tag(generation), Json(found))
+    };
+    vault.look(look).await
 }

@@ -28,7 +28,7 @@ use {
     },
     portreeve_guard::Problem,
     portreeve_kernel::Code,
-    portreeve_notes::Index,
+    portreeve_notes::{Generation, Index},
     tagged::{Has, tagged},
     utoipa_axum::{router::OpenApiRouter, routes},
 };
@@ -93,6 +93,7 @@ portreeve_guard::problems! {
         Code::ValidationOutOfRange,
         Code::ValidationInvalidEnum,
         Code::VaultNotFound,
+        Code::VaultMoved,
         Code::VaultUnavailable,
     ];
     /// When the vault is searched.
@@ -102,6 +103,7 @@ portreeve_guard::problems! {
         Code::ValidationOutOfRange,
         Code::ValidationInvalidEnum,
         Code::VaultIndexing,
+        Code::VaultMoved,
         Code::VaultUnavailable,
     ];
 }
@@ -126,12 +128,17 @@ impl On {
     fn tag(self, moment: &Moment) -> Result<String, Problem> {
         let generation = moment.snapshot().generation();
         Ok(match self {
-            Self::Notes => format!("W/\"{generation}\""),
+            Self::Notes => whole_tag(generation),
             Self::Day => format!("W/\"{generation}-{}\"", moment.today()),
             Self::NotesAndMembers => format!("W/\"{generation}-{}\"", MembersView::read(moment)?.tag()),
             Self::Members => format!("W/\"{}\"", MembersView::read(moment)?.tag()),
         })
     }
+}
+
+/// The `ETag` of what depends on all of the vault as it stood then.
+fn whole_tag(generation: Generation) -> String {
+    format!("W/\"{generation}\"")
 }
 
 /// Answers what depends on all of the vault, on a thread that may wait; or that nothing has changed.

@@ -4,12 +4,15 @@ use {
     super::SearchRefusals,
     crate::{
         Vault,
-        acts::search::{self, HitView, ReadingView, Wanted},
+        acts::search::{self, FoundView, ReadingView, searching},
         scopes,
         shown::Window,
     },
-    axum::extract::State,
-    portreeve_guard::{Caller, Json, Listing, PagingQuery, Problem, Query, openapi::Refusals},
+    axum::{
+        extract::State,
+        response::{IntoResponse, Response},
+    },
+    portreeve_guard::{Caller, Json, PagingQuery, Problem, Query, openapi::Refusals, page::with_next},
     portreeve_kernel::Code,
     serde::Deserialize,
     std::ops::RangeInclusive,
@@ -21,80 +24,59 @@ const CHARS: RangeInclusive<usize> = 1_000..=15_000;
 const USUAL_FILES: usize = 5;
 const USUAL_CHARS: usize = 5_000;
 
-/// What to search for, and where.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct SearchQuery {
-    /// Words, at least 2 characters. Each has to be there; those in quotes have to stand together.
-    #[param(example = "harbour gate")]
-    q: String,
-    /// Only entities of this type.
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    /// Only in this status.
-    status: Option<String>,
-    /// Only with this tag.
-    tag: Option<String>,
-    /// Only in this folder or below it.
-    folder: Option<String>,
-    /// Notes per page, 1 to 100; 20 when left out.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: Option<u32>,
-    /// The `cursor` of the page before; leave it out for the first page.
-    cursor: Option<String>,
+searching! {
+    /// What to search for, and where.
+    #[derive(Debug, Clone, Deserialize, IntoParams)]
+    #[into_params(parameter_in = Query)]
+    SearchQuery {
+        #[param(example = "harbour gate")]
+        q,
+        /// Notes per page, 1 to 100; 20 when left out.
+        #[param(minimum = 1, maximum = 100, default = 20)]
+        limit: Option<u32>,
+        /// The `cursor` of the page before; leave it out for the first page.
+        cursor: Option<String>,
+    }
+}
+
+searching! {
+    /// What to search for, and how much to read.
+    #[derive(Debug, Clone, Deserialize, IntoParams)]
+    #[into_params(parameter_in = Query)]
+    ReadQuery {
+        #[param(example = "harbour gate")]
+        q,
+        /// Most notes, 1 to 10; 5 when left out.
+        #[param(minimum = 1, maximum = 10, default = 5)]
+        max_files: Option<usize>,
+        /// Most characters of each text, 1,000 to 15,000; 5,000 when left out.
+        #[param(minimum = 1000, maximum = 15000, default = 5000)]
+        max_chars_per_file: Option<usize>,
+    }
 }
 
 /// Find notes by their text, the best first.
 #[utoipa::path(
     get, path = "/search", tag = "vault", operation_id = "searchVault", security(("bearer" = ["mcp:read"])),
     params(SearchQuery),
-    responses((status = 200, body = Listing<HitView>), Refusals, SearchRefusals),
+    responses((status = 200, body = FoundView), Refusals, SearchRefusals),
 )]
 pub(super) async fn search(
     _caller: Caller<scopes::Read>,
     State(vault): State<Vault>,
     Query(query): Query<SearchQuery>,
-) -> Result<Listing<HitView>, Problem> {
+) -> Result<Response, Problem> {
     let paging = PagingQuery {
         limit: query.limit,
         cursor: query.cursor.clone(),
     };
     let paging = paging.check()?;
     let look = move |moment: &crate::Moment, index: Option<&portreeve_notes::Index>| {
-        let wanted = Wanted {
-            words: &query.q,
-            kind: query.kind.as_deref(),
-            status: query.status.as_deref(),
-            tag: query.tag.as_deref(),
-            folder: query.folder.as_deref(),
-        };
-        search::search(moment, index, &wanted, &paging)
+        search::search(moment, index, &query.wanted(), &paging)
     };
-    vault.look(look).await
-}
-
-/// What to search for, and how much to read.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ReadQuery {
-    /// Words, at least 2 characters. Each has to be there; those in quotes have to stand together.
-    #[param(example = "harbour gate")]
-    q: String,
-    /// Only entities of this type.
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    /// Only in this status.
-    status: Option<String>,
-    /// Only with this tag.
-    tag: Option<String>,
-    /// Only in this folder or below it.
-    folder: Option<String>,
-    /// Most notes, 1 to 10; 5 when left out.
-    #[param(minimum = 1, maximum = 10, default = 5)]
-    max_files: Option<usize>,
-    /// Most characters of each text, 1,000 to 15,000; 5,000 when left out.
-    #[param(minimum = 1000, maximum = 15000, default = 5000)]
-    max_chars_per_file: Option<usize>,
+    let found = vault.look(look).await?;
+    let next = found.cursor.clone();
+    Ok(with_next(Json(found).into_response(), next))
 }
 
 /// Find notes by their text and read the best of them, in one call.
@@ -111,18 +93,11 @@ pub(super) async fn read(
     let most = within(query.max_files, USUAL_FILES, FILES, "max_files")?;
     let chars = within(query.max_chars_per_file, USUAL_CHARS, CHARS, "max_chars_per_file")?;
     let look = move |moment: &crate::Moment, index: Option<&portreeve_notes::Index>| {
-        let wanted = Wanted {
-            words: &query.q,
-            kind: query.kind.as_deref(),
-            status: query.status.as_deref(),
-            tag: query.tag.as_deref(),
-            folder: query.folder.as_deref(),
-        };
         let window = Window {
             from: 0,
             most: Some(chars),
         };
-        search::search_and_read(moment, index, &wanted, most, window)
+        search::search_and_read(moment, index, &query.wanted(), most, window)
     };
     vault.look(look).await.map(Json)
 }

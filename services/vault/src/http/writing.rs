@@ -21,7 +21,7 @@ pub(super) use {
 
 portreeve_guard::problems! {
     /// When something is made.
-    pub(super) CreateRefusals = [Code::VaultNotFound, Code::VaultConflict, Code::VaultRuleBroken, Code::VaultUnavailable];
+    pub(super) CreateRefusals = [Code::VaultNotFound, Code::VaultConflict, Code::VaultRuleBroken, Code::VaultMoved, Code::VaultUnavailable];
     /// When something is changed.
     pub(super) UpdateRefusals = [
         Code::VaultNotFound,
@@ -29,6 +29,7 @@ portreeve_guard::problems! {
         Code::VaultNoteChanged,
         Code::VaultRuleBroken,
         Code::VaultRevisionMissing,
+        Code::VaultMoved,
         Code::VaultUnavailable,
     ];
     /// When something is deleted.
@@ -38,6 +39,7 @@ portreeve_guard::problems! {
         Code::VaultConflict,
         Code::VaultNoteChanged,
         Code::VaultRevisionMissing,
+        Code::VaultMoved,
         Code::VaultUnavailable,
     ];
 }

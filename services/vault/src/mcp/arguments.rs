@@ -4,7 +4,7 @@ use {
     super::budget::Budget,
     crate::{
         Moment,
-        acts::search::Wanted,
+        acts::search::searching,
         listing::Filter,
         members::MembersView,
         shown::{Ask, Selection, Window},
@@ -19,56 +19,38 @@ use {
 /// Most characters that a text may be read up to at once; the budget of the answer is narrower.
 const WHOLE: usize = 40_000;
 
-/// Text to look for, and how much to read.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SearchAndRead {
-    /// Words, at least 2 characters in all. Each has to be in the note; words in quotes have to stand together.
-    #[schema(example = "harbour \"gate fee\"")]
-    pub(super) query: String,
-    /// Only entities of this type, such as Project, Task or Hypothesis.
-    #[serde(rename = "type")]
-    pub(super) kind: Option<String>,
-    /// Only entities in this status.
-    pub(super) status: Option<String>,
-    /// Only notes with this tag.
-    pub(super) tag: Option<String>,
-    /// Only notes in this folder or below it.
-    #[schema(example = "50_Projects/2026")]
-    pub(super) folder: Option<String>,
-    /// How many notes to read at most, 1 to 10.
-    #[schema(minimum = 1, maximum = 10, default = 5)]
-    pub(super) max_files: Option<u32>,
-    /// Characters of the whole answer, 2,000 to 40,000.
-    #[schema(minimum = 2000, maximum = 40000, default = 20000)]
-    pub(super) max_chars: Option<u32>,
+searching! {
+    /// Text to look for, and how much to read.
+    #[derive(Debug, Clone, Deserialize, ToSchema)]
+    #[serde(deny_unknown_fields)]
+    SearchAndRead {
+        #[schema(example = "harbour \"gate fee\"")]
+        query,
+        /// How many notes to read at most.
+        #[schema(minimum = 1, maximum = 10, default = 5)]
+        max_files: Option<u32>,
+        /// Characters of the whole answer.
+        #[schema(minimum = 2000, maximum = 40000, default = 20000)]
+        max_chars: Option<u32>,
+    }
 }
 
-/// Text to look for.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Search {
-    /// Words, at least 2 characters in all. Each has to be in the note; words in quotes have to stand together.
-    #[schema(example = "harbour \"gate fee\"")]
-    pub(super) query: String,
-    /// Only entities of this type, such as Project, Task or Hypothesis.
-    #[serde(rename = "type")]
-    pub(super) kind: Option<String>,
-    /// Only entities in this status.
-    pub(super) status: Option<String>,
-    /// Only notes with this tag.
-    pub(super) tag: Option<String>,
-    /// Only notes in this folder or below it.
-    #[schema(example = "50_Projects/2026")]
-    pub(super) folder: Option<String>,
-    /// How many notes at most, 1 to 100.
-    #[schema(minimum = 1, maximum = 100, default = 20)]
-    pub(super) limit: Option<u32>,
-    /// The `cursor` of the page before.
-    pub(super) cursor: Option<String>,
-    /// Characters of the whole answer, 2,000 to 40,000.
-    #[schema(minimum = 2000, maximum = 40000, default = 20000)]
-    pub(super) max_chars: Option<u32>,
+searching! {
+    /// Text to look for.
+    #[derive(Debug, Clone, Deserialize, ToSchema)]
+    #[serde(deny_unknown_fields)]
+    Search {
+        #[schema(example = "harbour \"gate fee\"")]
+        query,
+        /// How many notes at most.
+        #[schema(minimum = 1, maximum = 100, default = 20)]
+        limit: Option<u32>,
+        /// The `cursor` of the page before.
+        cursor: Option<String>,
+        /// Characters of the whole answer.
+        #[schema(minimum = 2000, maximum = 40000, default = 20000)]
+        max_chars: Option<u32>,
+    }
 }
 
 /// Which entities. Each filter that is given has to hold.
@@ -104,12 +86,12 @@ pub(super) struct ListEntities {
     /// Fields of the front matter to show. Left out: a few that tell what it is and how it stands. All: ["*"].
     #[schema(example = json!(["entity_name", "status", "due"]))]
     fields: Option<Vec<String>>,
-    /// How many at most, 1 to 100.
+    /// How many at most.
     #[schema(minimum = 1, maximum = 100, default = 20)]
     pub(super) limit: Option<u32>,
     /// The `cursor` of the page before.
     pub(super) cursor: Option<String>,
-    /// Characters of the whole answer, 2,000 to 40,000.
+    /// Characters of the whole answer.
     #[schema(minimum = 2000, maximum = 40000, default = 20000)]
     pub(super) max_chars: Option<u32>,
 }
@@ -121,16 +103,16 @@ pub(super) struct GetEntity {
     /// Its id.
     #[schema(example = "prj-001")]
     pub(super) entity_id: String,
-    /// Fields of the front matter to show; all when left out. Fewer leave more room for the text.
+    /// Fields to show; all when left out. Fewer leave more room for the text.
     #[schema(example = json!(["entity_name", "status"]))]
     fields: Option<Vec<String>>,
     /// Whether its text is wanted; true when left out.
     #[schema(default = true)]
     body: Option<bool>,
-    /// Characters of the text to leave out at its beginning: `chars_total` less `chars_left` of the answer that was cut.
+    /// Characters of the text to leave out: `chars_total` less `chars_left` of the answer that was cut.
     #[schema(default = 0)]
     from_char: Option<u32>,
-    /// Characters of the whole answer, 2,000 to 40,000.
+    /// Characters of the whole answer.
     #[schema(minimum = 2000, maximum = 40000, default = 20000)]
     pub(super) max_chars: Option<u32>,
 }
@@ -142,12 +124,12 @@ pub(super) struct ReadNotes {
     /// 1 to 10 paths of notes, or ids of entities.
     #[schema(example = json!(["README.md", "prj-001"]))]
     pub(super) paths: Vec<String>,
-    /// Fields of the front matter to show; all when left out. Fewer leave more room for the texts.
+    /// Fields to show; all when left out. Fewer leave more room for the texts.
     fields: Option<Vec<String>>,
-    /// Characters to leave out at the beginning of each text: `chars_total` less `chars_left` of the answer that was cut.
+    /// Characters of each text to leave out: `chars_total` less `chars_left` of the answer that was cut.
     #[schema(default = 0)]
     from_char: Option<u32>,
-    /// Characters of the whole answer, 2,000 to 40,000.
+    /// Characters of the whole answer.
     #[schema(minimum = 2000, maximum = 40000, default = 20000)]
     pub(super) max_chars: Option<u32>,
 }
@@ -162,12 +144,12 @@ pub(super) struct Browse {
     /// Only notes that are entities.
     #[schema(default = false)]
     pub(super) entities_only: Option<bool>,
-    /// How many notes at most, 1 to 100.
+    /// How many notes at most.
     #[schema(minimum = 1, maximum = 100, default = 20)]
     pub(super) limit: Option<u32>,
     /// The `cursor` of the page before.
     pub(super) cursor: Option<String>,
-    /// Characters of the whole answer, 2,000 to 40,000.
+    /// Characters of the whole answer.
     #[schema(minimum = 2000, maximum = 40000, default = 20000)]
     pub(super) max_chars: Option<u32>,
 }
@@ -182,7 +164,7 @@ pub(super) struct GetContext {
     /// Also its text.
     #[schema(default = false)]
     body: Option<bool>,
-    /// Characters of the whole answer, 2,000 to 40,000.
+    /// Characters of the whole answer.
     #[schema(minimum = 2000, maximum = 40000, default = 20000)]
     pub(super) max_chars: Option<u32>,
 }
@@ -194,7 +176,7 @@ pub(super) struct GetGraph {
     /// Its id.
     #[schema(example = "prj-001")]
     pub(super) entity_id: String,
-    /// Characters of the whole answer, 2,000 to 40,000.
+    /// Characters of the whole answer.
     #[schema(minimum = 2000, maximum = 40000, default = 20000)]
     pub(super) max_chars: Option<u32>,
 }
@@ -203,7 +185,7 @@ pub(super) struct GetGraph {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GetStatus {
-    /// Characters of the whole answer, 2,000 to 40,000.
+    /// Characters of the whole answer.
     #[schema(minimum = 2000, maximum = 40000, default = 20000)]
     pub(super) max_chars: Option<u32>,
 }
@@ -226,7 +208,6 @@ pub(super) enum Part {
 pub(super) struct GetReference {
     /// strategy: where it all leads. schema: the vault's types, fields and words, needed before a change. members: who works
     /// here.
-    #[schema(inline)]
     pub(super) part: Part,
     /// With strategy: how deep, 1 (north stars) to 5 (hypotheses, too).
     #[schema(minimum = 1, maximum = 5, default = 4)]
@@ -234,7 +215,7 @@ pub(super) struct GetReference {
     /// With schema: of which type, such as task, project or hypothesis; all when left out.
     #[schema(example = "task")]
     pub(super) category: Option<String>,
-    /// Characters of the whole answer, 2,000 to 40,000.
+    /// Characters of the whole answer.
     #[schema(minimum = 2000, maximum = 40000, default = 20000)]
     pub(super) max_chars: Option<u32>,
 }
@@ -253,32 +234,10 @@ const USUAL: &[&str] = &[
 ];
 
 impl SearchAndRead {
-    pub(super) fn wanted(&self) -> Wanted<'_> {
-        Wanted {
-            words: &self.query,
-            kind: self.kind.as_deref(),
-            status: self.status.as_deref(),
-            tag: self.tag.as_deref(),
-            folder: self.folder.as_deref(),
-        }
-    }
-
     /// # Errors
     /// `VALIDATION_OUT_OF_RANGE`
     pub(super) fn most(&self) -> Result<usize, Problem> {
         within("max_files", self.max_files, 5, 1..=10)
-    }
-}
-
-impl Search {
-    pub(super) fn wanted(&self) -> Wanted<'_> {
-        Wanted {
-            words: &self.query,
-            kind: self.kind.as_deref(),
-            status: self.status.as_deref(),
-            tag: self.tag.as_deref(),
-            folder: self.folder.as_deref(),
-        }
     }
 }
 

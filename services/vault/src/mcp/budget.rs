@@ -10,7 +10,7 @@ use {
     portreeve_kernel::Code,
     serde::{Serialize, Serializer},
     serde_json::{Map, Value},
-    std::marker::PhantomData,
+    std::{collections::BTreeMap, marker::PhantomData},
     utoipa::{PartialSchema, ToSchema, openapi},
 };
 
@@ -22,6 +22,10 @@ pub(super) const MOST: u32 = 40_000;
 
 /// What an answer says of itself takes at most so many characters: see `a_budget_is_kept`.
 const ROOM: usize = 900;
+/// As many take it to say that it is whole: see `what_fits_to_the_last_character_is_whole`.
+const WHOLE: usize = 57;
+/// How often texts are made shorter: what is told of each grows a little when it is cut, by less each time.
+const TRIES: usize = 4;
 /// Places that are named where something was cut; the rest is counted.
 const MOST_CUTS: usize = 8;
 /// A place's address is told up to here.
@@ -73,9 +77,14 @@ impl Budget {
         Self(usize::try_from(MOST).unwrap_or(usize::MAX))
     }
 
-    /// Without what an answer says of itself.
+    /// Without what an answer says of itself when something in it was cut.
     const fn room(self) -> usize {
         self.0.saturating_sub(ROOM)
+    }
+
+    /// Without what an answer says of itself when it is whole.
+    const fn whole(self) -> usize {
+        self.0.saturating_sub(WHOLE)
     }
 
     /// Characters of a whole answer.
@@ -92,43 +101,52 @@ impl Budget {
         view: &mut T,
         texts: impl Fn(&mut T) -> Vec<&mut TextView>,
     ) -> Result<Fitted<T>, Problem> {
-        let excess = self.excess(view)?;
-        if excess > 0 {
-            let mut texts = texts(view);
-            // What is told of each text grows a little.
-            let more = texts.len().saturating_mul(16);
-            shorten(&mut texts, excess.saturating_add(more));
+        for _ in 0..TRIES {
+            let excess = self.excess(view)?;
+            if excess == 0 {
+                break;
+            }
+            shorten(&mut texts(view), excess);
         }
         self.fit(view)
     }
 
-    /// The longest page that fits, of at most `limit` items; at least one. `page` answers one of so many.
+    /// As many of the first items as fit, and at least one. Items are taken one by one, and after the first that does not fit no
+    /// more of them; `page` makes a view of those that are kept.
     ///
     /// # Errors
-    /// As [`Self::fit`], and those of `page`.
-    pub(super) fn page<T: Serialize>(
+    /// As [`Self::fit`].
+    pub(super) fn fill<Item: Serialize, T: Serialize>(
         self,
-        mut limit: u32,
-        page: impl Fn(u32) -> Result<T, Problem>,
+        items: impl Iterator<Item = Item>,
+        page: impl Fn(&[Item]) -> T,
     ) -> Result<Fitted<T>, Problem> {
+        let mut kept = Vec::new();
+        let mut left = self.whole().saturating_sub(length(&page(&[]))?);
+        for item in items {
+            let more = length(&item)?.saturating_add(1);
+            let fits = more <= left;
+            if fits || kept.is_empty() {
+                kept.push(item);
+            }
+            if !fits {
+                break;
+            }
+            left = left.saturating_sub(more);
+        }
         loop {
-            let view = page(limit)?;
-            let excess = self.excess(&view)?;
-            if excess == 0 || limit <= 1 {
+            let view = page(&kept);
+            if kept.len() <= 1 || self.excess(&view)? == 0 {
                 return self.fit(&view);
             }
-            // As many as would fit if all were alike, and fewer than before in any case.
-            let whole = u64::try_from(self.room().saturating_add(excess)).unwrap_or(u64::MAX);
-            let room = u64::try_from(self.room()).unwrap_or(u64::MAX);
-            let alike = u64::from(limit).saturating_mul(room).checked_div(whole).unwrap_or(1);
-            limit = u32::try_from(alike).unwrap_or(1).clamp(1, limit.saturating_sub(1));
+            // Where the next page begins takes some characters, too.
+            kept.pop();
         }
     }
 
     /// By how much a view is too long.
     fn excess(self, view: &impl Serialize) -> Result<usize, Problem> {
-        let whole = serde_json::to_value(view).map_err(Problem::internal)?;
-        Ok(chars(&whole).saturating_sub(self.room()))
+        Ok(length(view)?.saturating_sub(self.whole()))
     }
 
     /// A view within the budget. What is too long in it is cut, the longest first.
@@ -139,8 +157,9 @@ impl Budget {
         let whole = serde_json::to_value(view).map_err(Problem::internal)?;
         let mut cuts = Cuts::default();
         let mut shown = whole.clone();
-        let mut steps = STEPS.iter();
-        while chars(&shown) > self.room() {
+        let (mut room, mut steps) = (self.whole(), STEPS.iter());
+        while chars(&shown) > room {
+            room = self.room();
             let Some((text, items)) = steps.next() else {
                 return Err(Problem::new(Code::ValidationOutOfRange)
                     .detail("not even the shortest form of the answer fits; ask for less of it, or for more characters")
@@ -157,16 +176,12 @@ impl Budget {
     }
 }
 
-/// Shortens texts to one length, the longest first, so that together they lose at least `excess` characters, or all they have.
+/// Shortens texts to one length as JSON writes them, the longest first, so that together they lose at least `excess` characters of
+/// what is written, or all they have.
 fn shorten(texts: &mut [&mut TextView], excess: usize) {
-    let lengths: Vec<usize> = texts.iter().map(|text| text.body.chars().count()).collect();
-    let whole = lengths.iter().fold(0_usize, |sum, length| sum.saturating_add(*length));
-    let fits = whole.saturating_sub(excess);
-    let kept = |most: usize| {
-        lengths
-            .iter()
-            .fold(0_usize, |sum, length| sum.saturating_add(*length.min(&most)))
-    };
+    let lengths: Vec<usize> = texts.iter().map(|text| sum(text.body.chars().map(written))).collect();
+    let fits = sum(lengths.iter().copied()).saturating_sub(excess);
+    let kept = |most: usize| sum(lengths.iter().map(|length| *length.min(&most)));
     let (mut fitting, mut beyond) = (
         0_usize,
         lengths.iter().max().map_or(1, |longest| longest.saturating_add(1)),
@@ -179,13 +194,32 @@ fn shorten(texts: &mut [&mut TextView], excess: usize) {
             beyond = middle
         }
     }
-    for (text, length) in texts.iter_mut().zip(lengths) {
-        let Some((end, _)) = text.body.char_indices().nth(fitting) else {
+    for text in texts {
+        let mut length = 0_usize;
+        let is_beyond = |(_, c): &(usize, char)| {
+            length = length.saturating_add(written(*c));
+            length > fitting
+        };
+        let Some((end, _)) = text.body.char_indices().find(is_beyond) else {
             continue;
         };
+        let cut = text.body.get(end..).unwrap_or_default().chars().count();
         text.body.truncate(end);
-        text.chars_left = text.chars_left.saturating_add(length.saturating_sub(fitting));
+        text.chars_left = text.chars_left.saturating_add(cut);
         text.truncated = true;
+    }
+}
+
+fn sum(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths.fold(0, usize::saturating_add)
+}
+
+/// How many characters JSON writes for one.
+const fn written(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => 1,
     }
 }
 
@@ -203,26 +237,17 @@ struct Size {
     chars_left: usize,
     /// Items of lists that are not shown.
     items_left: usize,
-    /// Where that is: the first places.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    cut: Vec<Cut>,
-}
-
-/// A place at which something was cut.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-struct Cut {
-    /// Which member of the answer, as a JSON Pointer.
-    #[schema(example = "/tracks/0/hypotheses")]
-    at: String,
-    /// Characters or items that are not shown.
-    left: usize,
+    /// Where that is: the first places, as JSON Pointers, and how many characters or items each has beyond what is shown.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false, example = json!({"/tracks/0/hypotheses": 12}))]
+    cut: BTreeMap<String, usize>,
 }
 
 #[derive(Debug, Default)]
 struct Cuts {
     chars: usize,
     items: usize,
-    places: Vec<Cut>,
+    places: BTreeMap<String, usize>,
 }
 
 impl Cuts {
@@ -286,8 +311,9 @@ impl Cuts {
                     c
                 }
             };
-            let at = at.chars().take(LONGEST_PLACE).map(plain).collect();
-            self.places.push(Cut { at, left });
+            let at: String = at.chars().take(LONGEST_PLACE).map(plain).collect();
+            let known = self.places.entry(at).or_default();
+            *known = known.saturating_add(left);
         }
     }
 
@@ -337,6 +363,11 @@ fn is_name(at: &[Step<'_>]) -> bool {
 /// Characters of a value as it is written.
 fn chars(value: &Value) -> usize {
     value.to_string().chars().count()
+}
+
+/// The same of a view.
+fn length(view: &impl Serialize) -> Result<usize, Problem> {
+    Ok(chars(&serde_json::to_value(view).map_err(Problem::internal)?))
 }
 
 impl<T> Serialize for Fitted<T> {
@@ -391,6 +422,79 @@ mod tests {
     }
 
     #[test]
+    fn what_fits_to_the_last_character_is_whole() {
+        let view = |length| json!({"body": "x".repeat(length)});
+        let fitting = usize::try_from(LEAST).unwrap() - WHOLE - view(0).to_string().len();
+        let told = said(&least().fit(&view(fitting)).unwrap());
+        assert_eq!((&told["body"], told.to_string().len()), (&view(fitting)["body"], 2_000));
+        let told = said(&least().fit(&view(fitting + 1)).unwrap());
+        assert_eq!(told["size"]["truncated"], true);
+    }
+
+    #[test]
+    fn texts_are_cut_by_no_more_than_they_have_to_be() {
+        #[derive(Serialize)]
+        struct Texts {
+            items: Vec<TextView>,
+        }
+        for (line, most) in [
+            ("The gate.\n", 20_000),
+            ("\"\\\"\n", 20_000),
+            ("가\u{1}", 6_000),
+            ("plain ", 40_000),
+        ] {
+            let text = |count: usize| TextView {
+                body: line.repeat(count),
+                truncated: false,
+                chars_total: line.chars().count() * count,
+                chars_left: 0,
+            };
+            let mut texts = Texts {
+                items: [10, 9_000, 30_000, 20_000].map(text).into(),
+            };
+            let budget = Budget::of(Some(most)).unwrap();
+            let told = said(
+                &budget
+                    .share(&mut texts, |texts| texts.items.iter_mut().collect())
+                    .unwrap(),
+            );
+            let (written, most) = (told.to_string().chars().count(), usize::try_from(most).unwrap());
+            assert!(written <= most && written + 40 > most, "{line:?}: {written} of {most}");
+            assert_eq!(
+                told["size"]["truncated"], false,
+                "only what says so itself: {}",
+                told["size"]
+            );
+            assert_eq!(told["items"][0]["body"], line.repeat(10));
+        }
+    }
+
+    #[test]
+    fn no_more_items_are_taken_than_fit_and_one() {
+        for (size, most) in [(100, 2_000), (700, 6_000), (30_000, 20_000), (10, 40_000)] {
+            let taken = std::cell::Cell::new(0_usize);
+            let items = (0..100).map(|number| {
+                taken.set(taken.get() + 1);
+                json!({"number": number, "text": "x".repeat(size)})
+            });
+            let budget = Budget::of(Some(most)).unwrap();
+            let told = budget
+                .fill(items, |kept| json!({"items": kept, "next": kept.len(), "of": 100}))
+                .unwrap();
+            let told = said(&told);
+            let (kept, most) = (told["items"].as_array().unwrap().len(), usize::try_from(most).unwrap());
+            assert_eq!(told["next"], kept);
+            assert!(taken.get() <= kept + 1, "{} for {kept}", taken.get());
+            // One more would not have fitted.
+            let written = told.to_string().len();
+            assert!(
+                written <= most && (kept == 100 || kept == 1 || written + size + 40 > most),
+                "{written} of {most}"
+            );
+        }
+    }
+
+    #[test]
     fn the_longest_text_is_cut_first_and_it_is_told_where_and_how_much() {
         let view = json!({"note": {"body": "가".repeat(9_000), "title": "y".repeat(400)}, "path": "p"});
         let told = said(&least().fit(&view).unwrap());
@@ -399,7 +503,7 @@ mod tests {
         assert_eq!(
             told["size"],
             json!({"truncated": true, "chars_left": 8_500, "items_left": 0,
-                   "cut": [{"at": "/note/body", "left": 8_500}]})
+                   "cut": {"/note/body": 8_500}})
         );
     }
 
@@ -515,13 +619,11 @@ mod tests {
                     prop_assert!(is_whole);
                 }
                 if told["size"]["items_left"] == 0 {
-                    let cut = told["size"]["cut"].as_array().map_or(0, Vec::len);
                     let (had, has) = (held(&view["view"]).0, held(&told["view"]).0);
                     // Each text that is cut ends with an ellipsis.
+                    let cut = told["view"].to_string().matches('…').count();
                     let left = usize::try_from(told["size"]["chars_left"].as_u64().unwrap()).unwrap();
-                    if cut < MOST_CUTS {
-                        prop_assert_eq!(had, has - cut + left);
-                    }
+                    prop_assert_eq!(had, has - cut + left);
                 }
             }
         }

@@ -33,10 +33,7 @@ pub(super) enum Writable {
 pub(super) struct CreateEntity {
     /// What it is.
     #[serde(rename = "type")]
-    #[schema(inline)]
     kind: Writable,
-    /// Its front matter, and `body` for its text in Markdown. The vault sets its id, its days and its place itself.
-    #[schema(inline)]
     fields: New,
     /// True to be told what would be written, and write nothing.
     #[schema(default = false)]
@@ -53,8 +50,6 @@ pub(super) struct UpdateEntity {
     /// The `revision` that get_entity told. When the note has changed since, nothing is written.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
     revision: String,
-    /// Only the fields that change, and `body` for a new text in Markdown. Null takes a field away.
-    #[schema(inline)]
     fields: Change,
     /// True to be told what would be written, and write nothing.
     #[schema(default = false)]
@@ -71,24 +66,40 @@ pub(super) struct New(Map<String, Value>);
 #[serde(transparent)]
 pub(super) struct Change(Map<String, Value>);
 
-/// Which fields each type takes, in words, from the table that they are read by.
-fn described(is_new: bool) -> openapi::RefOr<openapi::Schema> {
+/// The fields of a type that something new or a change takes, in words, from the table that they are read by.
+fn taken(kind: Kind, is_new: bool) -> Vec<String> {
     let left_out = if is_new { When::Later } else { When::New };
-    let of = |kind: Kind| {
-        let taken = fields(kind).iter().filter(|field| field.when != left_out);
-        let names: Vec<String> = taken
-            .map(|field| {
-                let must = if is_new && field.when == When::Always {
-                    " (required)"
-                } else {
-                    ""
-                };
-                format!("{}{must}", field.name)
-            })
-            .collect();
-        format!("{}: {}, {BODY}.", kind.entity_type().as_str(), names.join(", "))
-    };
-    let words = [Kind::Task, Kind::Project, Kind::Program, Kind::Hypothesis].map(of);
+    let taken = fields(kind).iter().filter(|field| field.when != left_out);
+    let named = taken.map(|field| {
+        let must = if is_new && field.when == When::Always {
+            " (required)"
+        } else {
+            ""
+        };
+        format!("{}{must}", field.name)
+    });
+    named.collect()
+}
+
+/// What each type takes, the fields of all of them first.
+fn described(about: &str, of: impl Fn(Kind) -> Vec<String>) -> openapi::RefOr<openapi::Schema> {
+    let kinds = [Kind::Task, Kind::Project, Kind::Program, Kind::Hypothesis];
+    let taken = kinds.map(of);
+    let [first, rest @ ..] = &taken;
+    let is_shared = |name: &&String| rest.iter().all(|names| names.contains(name));
+    let shared: Vec<&String> = first.iter().filter(is_shared).collect();
+    let own = kinds.iter().zip(&taken).filter_map(|(kind, names)| {
+        let own = names.iter().filter(|name| !shared.contains(name));
+        let own: Vec<&str> = own.map(String::as_str).collect();
+        (!own.is_empty()).then(|| format!("{}: {}.", kind.entity_type().as_str(), own.join(", ")))
+    });
+    let own: Vec<String> = own.collect();
+    let mut words = vec![about.to_owned()];
+    if !shared.is_empty() {
+        let shared: Vec<&str> = shared.into_iter().map(String::as_str).collect();
+        words.push(format!("All: {}.", shared.join(", ")));
+    }
+    words.extend(own);
     openapi::ObjectBuilder::new()
         .description(Some(words.join(" ")))
         .additional_properties(Some(openapi::schema::AdditionalProperties::FreeForm(true)))
@@ -97,7 +108,10 @@ fn described(is_new: bool) -> openapi::RefOr<openapi::Schema> {
 
 impl PartialSchema for New {
     fn schema() -> openapi::RefOr<openapi::Schema> {
-        described(true)
+        let about = format!(
+            "Its front matter, and `{BODY}` for its text in Markdown. The vault sets its id, its days and its place itself."
+        );
+        described(&about, |kind| taken(kind, true))
     }
 }
 
@@ -109,7 +123,15 @@ impl ToSchema for New {
 
 impl PartialSchema for Change {
     fn schema() -> openapi::RefOr<openapi::Schema> {
-        described(false)
+        let about = format!(
+            "Only the fields that change, and `{BODY}` for a new text in Markdown. Null takes a field away. Those of create_entity, and:"
+        );
+        // What cannot be changed any more is refused by name.
+        described(&about, |kind| {
+            let (new, later) = (fields(kind), taken(kind, false));
+            let is_new = |name: &String| new.iter().any(|field| field.name == name && field.when != When::Later);
+            later.into_iter().filter(|name| !is_new(name)).collect()
+        })
     }
 }
 

@@ -3,39 +3,28 @@
 use {
     super::{
         arguments::{ListEntities, Search, SearchAndRead, budget, paging},
-        budget::Fitted,
+        budget::{Budget, Fitted},
     },
     crate::{
-        Vault,
+        Moment, Vault,
         acts::{
             list,
-            search::{self, HitView, ReadingView},
+            search::{self, FoundView, Hits, ReadingView},
         },
         scopes,
-        shown::{NoteView, Window},
+        shown::{NoteView, PlainNote, Window},
     },
-    portreeve_guard::{Caller, Listing, Problem, mcp::Call},
+    portreeve_guard::{Caller, Listing, Paging, Problem, mcp::Call},
+    portreeve_notes::Index,
     serde::Serialize,
     utoipa::ToSchema,
 };
-
-/// Notes that were found, the best first.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Hits {
-    /// The notes.
-    items: Vec<HitView>,
-    /// How many there are in all.
-    total: usize,
-    /// Ask with it for those after these; null when there are none.
-    cursor: Option<String>,
-    /// True when there are more.
-    has_more: bool,
-}
 
 /// Entities.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Entities {
     /// The entities: by id when they are of one type, by path otherwise.
+    #[schema(value_type = Vec<PlainNote>)]
     items: Vec<NoteView>,
     /// How many there are in all.
     total: usize,
@@ -43,23 +32,6 @@ pub(super) struct Entities {
     cursor: Option<String>,
     /// True when there are more.
     has_more: bool,
-}
-
-impl From<Listing<HitView>> for Hits {
-    fn from(list: Listing<HitView>) -> Self {
-        let Listing {
-            items,
-            total,
-            cursor,
-            has_more,
-        } = list;
-        Self {
-            items,
-            total,
-            cursor,
-            has_more,
-        }
-    }
 }
 
 impl From<Listing<NoteView>> for Entities {
@@ -86,7 +58,7 @@ pub(super) async fn search_and_read(
     _: Call,
 ) -> Result<Fitted<ReadingView>, Problem> {
     let (budget, most) = (budget(arguments.max_chars)?, arguments.most()?);
-    let look = move |moment: &crate::Moment, index: Option<&portreeve_notes::Index>| {
+    let look = move |moment: &Moment, index: Option<&Index>| {
         let window = Window {
             from: 0,
             most: Some(budget.chars()),
@@ -109,20 +81,26 @@ pub(super) async fn search(
     _: Caller<scopes::Read>,
     arguments: Search,
     _: Call,
-) -> Result<Fitted<Hits>, Problem> {
+) -> Result<Fitted<FoundView>, Problem> {
     let (budget, from) = (
         budget(arguments.max_chars)?,
         paging(arguments.limit, arguments.cursor.as_deref())?,
     );
-    let look = move |moment: &crate::Moment, index: Option<&portreeve_notes::Index>| {
-        let page = |limit| {
-            let paging = paging(Some(limit), arguments.cursor.as_deref())?;
-            let hits = search::search(moment, index, &arguments.wanted(), &paging);
-            hits.map(Hits::from).map_err(as_argument)
-        };
-        budget.page(from.limit(), page)
-    };
-    vault.look(look).await
+    vault
+        .look(move |moment, index| found(moment, index, &arguments, &from, budget))
+        .await
+}
+
+/// As much of what is found as fits. It reads that, and one note more.
+pub(super) fn found(
+    moment: &Moment,
+    index: Option<&Index>,
+    arguments: &Search,
+    from: &Paging,
+    budget: Budget,
+) -> Result<Fitted<FoundView>, Problem> {
+    let hits = Hits::find(moment, index, &arguments.wanted(), from).map_err(as_argument)?;
+    budget.fill(hits.shown(), |items| hits.page(items.to_vec()))
 }
 
 pub(super) async fn list_entities(
@@ -135,14 +113,12 @@ pub(super) async fn list_entities(
         budget(arguments.max_chars)?,
         paging(arguments.limit, arguments.cursor.as_deref())?,
     );
-    let look = move |moment: &crate::Moment, _: Option<&portreeve_notes::Index>| {
+    let look = move |moment: &Moment, _: Option<&Index>| {
         let filter = arguments.filter(moment).map_err(as_argument)?;
         let selection = arguments.selection(moment)?;
-        let page = |limit| {
-            let paging = paging(Some(limit), arguments.cursor.as_deref())?;
-            list::list(moment, &filter, &selection, &paging).map(Entities::from)
-        };
-        budget.page(from.limit(), page)
+        let list = list::list(moment, &filter, &selection, &from)?;
+        let first = |items: &[NoteView]| Entities::from(list.first(items.len(), |view| filter.key(view)));
+        budget.fill(list.items.iter().cloned(), first)
     };
     vault.look(look).await
 }

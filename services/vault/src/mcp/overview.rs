@@ -30,12 +30,15 @@ use {
 pub(super) struct Context {
     /// Of a project.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ProjectContext, required = false)]
     project: Option<ProjectContext>,
     /// Of a track.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = TrackContext, required = false)]
     track: Option<TrackContext>,
     /// Of any other entity.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = EntityContext, required = false)]
     entity: Option<EntityContext>,
 }
 
@@ -44,12 +47,15 @@ pub(super) struct Context {
 pub(super) struct Reference {
     /// Where it all leads.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = StrategyView, required = false)]
     strategy: Option<StrategyView>,
     /// The vault's types, fields and words.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SchemaView, required = false)]
     schema: Option<SchemaView>,
     /// Who works here.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MembersView, required = false)]
     members: Option<MembersView>,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Browsed {
     folder: FolderView,
     /// Notes that tell what the vault is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Vec<String>, required = false)]
     key_documents: Option<Vec<NotePath>>,
 }
 
@@ -80,16 +80,14 @@ pub(super) async fn browse(
     );
     let look = move |moment: &crate::Moment, _: Option<&portreeve_notes::Index>| {
         let entities = arguments.entities_only.unwrap_or(false);
-        let page = |limit| {
-            let paging = paging(Some(limit), arguments.cursor.as_deref())?;
-            let path = arguments.path.as_deref().filter(|path| !path.is_empty());
-            let is_first = path.is_none() && arguments.cursor.is_none();
-            Ok(Browsed {
-                folder: folder::contents(moment, path, entities, &paging)?,
-                key_documents: is_first.then(|| navigation::navigation(moment).key_documents),
-            })
-        };
-        budget.page(from.limit(), page)
+        let path = arguments.path.as_deref().filter(|path| !path.is_empty());
+        let folder = folder::contents(moment, path, entities, &from)?;
+        let is_first = path.is_none() && arguments.cursor.is_none();
+        let key_documents = is_first.then(|| navigation::navigation(moment).key_documents);
+        budget.fill(folder.notes.iter().cloned(), |notes| Browsed {
+            folder: folder.first(notes.len()),
+            key_documents: key_documents.clone(),
+        })
     };
     vault.look(look).await
 }

@@ -45,6 +45,7 @@ pub(super) const ENTITIES: Collection = Collection {
 };
 
 pub(super) async fn list(vault: Vault, _: Caller<scopes::Read>, after: Option<String>) -> Result<Members, Problem> {
+    vault.stands()?;
     let snapshot = vault.snapshot();
     let notes = snapshot.notes();
     let from = after.map_or(0, |after| {

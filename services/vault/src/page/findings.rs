@@ -5,19 +5,19 @@ use {
     crate::{
         Moment, Vault,
         acts::findings::{self, FindingView, Wanted},
+        judge::Judged,
     },
     axum::{
         extract::State,
         response::{IntoResponse, Response},
     },
     portreeve_guard::{PagingQuery, Problem, Query, RequestContext},
-    portreeve_notes::{Index, NotePath, Report, Severity},
+    portreeve_notes::{NotePath, Report, Severity},
     portreeve_pages::{
         OwnPath, Page,
         vault::{VaultFindings, Wrong},
     },
     serde::Deserialize,
-    std::sync::Arc,
     utoipa::IntoParams,
 };
 
@@ -40,6 +40,7 @@ pub(super) struct FindingsQuery {
         (status = 200, description = "The page, or the one to sign in on", content_type = "text/html"),
         (status = 403, description = "Whoever is signed in does not read the vault", content_type = "text/html"),
         (status = 404, description = "There is no such page, or no vault", content_type = "text/html"),
+        (status = 429, description = "Too many pages in a minute", content_type = "text/html"),
         (status = 503, description = "The database does not answer"),
     )
 )]
@@ -50,14 +51,15 @@ pub(super) async fn page(
     query: Result<Query<FindingsQuery>, Problem>,
 ) -> Result<Response, Problem> {
     let shown = match query {
-        Ok(Query(query)) => {
-            let open = Arc::clone(vault.open());
-            let look = move |moment: &Moment, _: Option<&Index>| show(moment, &open.report(moment), query);
-            vault.look(look).await
-        }
+        Ok(Query(query)) => found(&vault, query).await,
         Err(problem) => Err(problem),
     };
     answer(shown, &context)
+}
+
+async fn found(vault: &Vault, query: FindingsQuery) -> Result<Response, Problem> {
+    let Judged { report, .. } = vault.open().report().await?;
+    vault.look(move |moment, _| show(moment, &report, query)).await
 }
 
 pub(super) fn show(moment: &Moment, report: &Report, query: FindingsQuery) -> Result<Response, Problem> {

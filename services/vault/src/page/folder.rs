@@ -46,6 +46,7 @@ pub(super) struct FolderQuery {
         (status = 200, description = "The page, or the one to sign in on", content_type = "text/html"),
         (status = 403, description = "Whoever is signed in does not read the vault", content_type = "text/html"),
         (status = 404, description = "There is no such folder, or no vault", content_type = "text/html"),
+        (status = 429, description = "Too many pages in a minute", content_type = "text/html"),
         (status = 503, description = "The database does not answer"),
     )
 )]

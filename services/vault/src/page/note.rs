@@ -4,7 +4,7 @@ use {
     super::{answer, entry, links::Links, name, reader::Reader, trail},
     crate::{
         Moment, Vault,
-        acts::{self, entity, findings::Wanted},
+        acts::{entity, findings::FindingView},
         moment::absent,
         page::findings::wrong,
         shown::{Ask, FieldsView, RelatedView, Selection, Window},
@@ -13,22 +13,21 @@ use {
         extract::State,
         response::{IntoResponse, Response},
     },
-    portreeve_guard::{PagingQuery, Problem, Query, RequestContext},
-    portreeve_notes::{Index, Note, Report, Value},
+    portreeve_guard::{Problem, Query, RequestContext},
+    portreeve_notes::{Note, Value, check_one},
     portreeve_pages::{
         Page, markdown,
         picture::Picture,
         vault::{Held, Part, Relations, VaultNote, Wrong},
     },
     serde::Deserialize,
-    std::sync::Arc,
     utoipa::IntoParams,
 };
 
 /// Notes whose texts link to one that are named.
 const BACKLINKS: usize = 50;
 /// Things that are wrong with it.
-const FINDINGS: u32 = 50;
+const FINDINGS: usize = 50;
 /// Values of one field, and characters of each.
 const VALUES: usize = 100;
 const CHARACTERS: usize = 10_000;
@@ -53,6 +52,7 @@ pub(super) struct NoteQuery {
         (status = 200, description = "The page, or the one to sign in on", content_type = "text/html"),
         (status = 403, description = "Whoever is signed in does not read the vault", content_type = "text/html"),
         (status = 404, description = "There is no such note, or no vault", content_type = "text/html"),
+        (status = 429, description = "Too many pages in a minute", content_type = "text/html"),
         (status = 503, description = "The database or the vault's disk does not answer"),
     )
 )]
@@ -63,17 +63,13 @@ pub(super) async fn page(
     query: Result<Query<NoteQuery>, Problem>,
 ) -> Result<Response, Problem> {
     let shown = match query {
-        Ok(Query(query)) => {
-            let open = Arc::clone(vault.open());
-            let look = move |moment: &Moment, _: Option<&Index>| show(moment, &open.report(moment), &query);
-            vault.look(look).await
-        }
+        Ok(Query(query)) => vault.look(move |moment, _| show(moment, &query)).await,
         Err(problem) => Err(problem),
     };
     answer(shown, &context)
 }
 
-pub(super) fn show(moment: &Moment, report: &Report, query: &NoteQuery) -> Result<Response, Problem> {
+pub(super) fn show(moment: &Moment, query: &NoteQuery) -> Result<Response, Problem> {
     let ask = Ask {
         fields: Selection::default(),
         body: Some(Window::default()),
@@ -106,7 +102,7 @@ pub(super) fn show(moment: &Moment, report: &Report, query: &NoteQuery) -> Resul
         relations: &said.chain(saying).collect::<Vec<_>>(),
         picture: picture.as_ref(),
         backlinks: &Part::first(BACKLINKS, snapshot.backlinks(&view.path).filter_map(|note| entry(note))),
-        findings: &findings(moment, report, note)?,
+        findings: &findings(moment, note),
     };
     Ok(Page::new(page).into_response())
 }
@@ -227,18 +223,7 @@ fn picture(
 }
 
 /// What is wrong with this note.
-fn findings(moment: &Moment, report: &Report, note: &Note) -> Result<Part<Wrong>, Problem> {
-    let wanted = Wanted {
-        path: Some(note.path().as_str()),
-        ..Wanted::default()
-    };
-    let paging = PagingQuery {
-        limit: Some(FINDINGS),
-        cursor: None,
-    };
-    let found = acts::findings::findings(report, &wanted, &paging.check()?)?;
-    Ok(Part {
-        left: found.total.saturating_sub(found.items.len()),
-        items: found.items.iter().map(|one| wrong(moment, one)).collect(),
-    })
+fn findings(moment: &Moment, note: &Note) -> Part<Wrong> {
+    let found = check_one(moment.snapshot(), note).into_iter().map(FindingView::from);
+    Part::first(FINDINGS, found.map(|one| wrong(moment, &one)))
 }

@@ -3,11 +3,11 @@
 use {
     crate::{Vault, scopes},
     axum::{
-        extract::FromRequestParts,
-        http::{StatusCode, Uri, request::Parts},
+        extract::{FromRef, FromRequestParts},
+        http::{StatusCode, Uri, header, request::Parts},
         response::{IntoResponse, Response},
     },
-    portreeve_guard::RequestContext,
+    portreeve_guard::{Gate, Problem, RequestContext},
     portreeve_kernel::RequiredScope,
     portreeve_pages::{OwnPath, Page, SignIn, notice},
 };
@@ -25,15 +25,28 @@ impl FromRequestParts<Vault> for Reader {
             let next = next(&parts.uri);
             return Err(Page::new(SignIn { next: next.as_str() }).into_response());
         };
+        let context = RequestContext::from_request_parts(parts, vault).await;
+        let context = context.map_err(IntoResponse::into_response)?;
+        let counted = Gate::from_ref(vault).count_visit(&context, &parts.headers, &who.principal);
+        counted.map_err(|problem| too_many(problem, &context))?;
         if who.principal.scopes.holds(&scopes::Read::SCOPE) {
             return Ok(Self(()));
         }
-        let context = RequestContext::from_request_parts(parts, vault).await;
-        let context = context.map_err(IntoResponse::into_response)?;
         let text = "Your role does not read the vault. Ask an owner for one that does, such as member.";
         let page = notice(StatusCode::FORBIDDEN, "This is not yours to read", text, context.id());
         Err(page.into_response())
     }
+}
+
+/// What the problem says, as a page, and when it passes.
+fn too_many(problem: Problem, context: &RequestContext) -> Response {
+    let text = "You have looked at very many pages in a minute. Wait a moment, and open this one again.";
+    let page = notice(problem.status(), "Too many pages at once", text, context.id());
+    let (mut page, told) = (page.into_response(), problem.into_response());
+    let after = told.headers().get(header::RETRY_AFTER);
+    page.headers_mut()
+        .extend(after.map(|after| (header::RETRY_AFTER, after.clone())));
+    page
 }
 
 /// Where somebody goes on who has signed in: to what they asked for, as they asked for it.

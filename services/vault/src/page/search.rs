@@ -45,6 +45,7 @@ pub(super) struct SearchQuery {
         (status = 400, description = "This cannot be searched for", content_type = "text/html"),
         (status = 403, description = "Whoever is signed in does not read the vault", content_type = "text/html"),
         (status = 404, description = "There is no such page, or no vault", content_type = "text/html"),
+        (status = 429, description = "Too many pages in a minute", content_type = "text/html"),
         (status = 503, description = "The full text is not there yet, or the database does not answer"),
     )
 )]
@@ -91,7 +92,7 @@ pub(super) fn show(moment: &Moment, index: Option<&Index>, query: SearchQuery) -
         OwnPath::with(&begin, &words).ok()
     });
     let notes = found.items.into_iter().filter_map(|hit| shown(moment, hit));
-    let outcome = Outcome::Found(found.total, notes.collect());
+    let outcome = Outcome::Found(found.total, found.indexing, notes.collect());
     Ok(told(&words, StatusCode::OK, &outcome, more.as_ref()))
 }
 

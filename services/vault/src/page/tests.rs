@@ -2,13 +2,13 @@
 
 use {
     super::{findings, folder, note, search},
-    crate::{Moment, acts::findings::report},
+    crate::{Moment, served::Served},
     axum::{body::to_bytes, http::StatusCode, response::Response},
     jiff::civil::date,
     portreeve_guard::Problem,
     portreeve_kernel::Code,
-    portreeve_notes::{Index, Limits, Root, Vault as Notes},
-    std::{fs, sync::Arc},
+    portreeve_notes::{Index, Limits, Root, Vault as Notes, check},
+    std::{fs, num::NonZeroU32, sync::Arc},
 };
 
 /// A vault of these files.
@@ -35,7 +35,7 @@ impl House {
     }
 
     fn note(&self, asked: &str) -> Result<String, Code> {
-        page(note::show(&self.moment(), &report(&self.moment()), &read(asked)))
+        page(note::show(&self.moment(), &read(asked)))
     }
 
     fn folder(&self, asked: &str) -> Result<String, Code> {
@@ -43,7 +43,12 @@ impl House {
     }
 
     fn findings(&self) -> String {
-        page(findings::show(&self.moment(), &report(&self.moment()), read(""))).unwrap()
+        page(findings::show(
+            &self.moment(),
+            &check(self.moment().snapshot()),
+            read(""),
+        ))
+        .unwrap()
     }
 
     fn search(&self, asked: &str) -> (StatusCode, String) {
@@ -319,7 +324,10 @@ fn long_values_lists_and_texts_are_cut_and_say_so() {
     let list: Vec<String> = (0..130).map(|number| format!("v{number}")).collect();
     let fields = format!("notes: {}\ntags: [{}]\n", "가".repeat(10_007), list.join(", "));
     let body = "word\n".repeat(30_000);
-    let house = House::with(&[("a.md", &entity("Task", "tsk-1", &fields, &body))]);
+    let house = House::with(&[
+        (portreeve_notes::schema::SCHEMA, "schema_version: 1\n"),
+        ("a.md", &entity("Task", "tsk-1", &fields, &body)),
+    ]);
     let page = house.note("path=a.md").unwrap();
     for part in [
         "\u{2026} (7 more characters)",
@@ -351,4 +359,23 @@ fn what_is_wrong_leads_to_where_it_is() {
     assert!(!page.contains("path=a/u.md"), "what is not served has no page: {page}");
     let note = house.note("id=tsk-1").unwrap();
     assert!(note.contains("<h2>Findings</h2>") && note.contains("prj-9"), "{note}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_at_pages_has_a_share_as_who_asks_by_key_has() {
+    let served = Served::limited(&[], NonZeroU32::new(4).unwrap()).await;
+    for path in [
+        "/vault/",
+        "/vault/note?path=README.md",
+        "/vault/findings",
+        "/vault/search",
+    ] {
+        assert_eq!(served.page(path).await.0, StatusCode::OK, "{path}");
+    }
+    let (status, headers, body) = served.page("/vault/").await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(
+        headers.contains_key("retry-after") && body.contains("<h1>Too many pages"),
+        "{headers:?} {body}"
+    );
 }

@@ -4,20 +4,24 @@
 //! happen is told by a second one. All of it goes on when the caller has gone.
 
 use {
-    super::{Away, Desk, File, Plan, Writer, git},
+    super::{Away, Desk, File, Plan, Writer, git::Change},
     crate::{
         Moment,
         moment::absent,
-        shown::{NoteView, Selection},
+        shown::{NoteView, PlainNote, Selection},
     },
     jiff::civil::Date,
     portreeve_guard::{Problem, caller},
     portreeve_kernel::{Code, Credential, Principal, Timestamp},
-    portreeve_notes::{EntityType, NotePath, Refused, Revision, Snapshot, Vault as Notes, jail::Lock, schema::Private},
+    portreeve_notes::{
+        Done, EntityType, NotePath, Refused, Snapshot, Vault as Notes,
+        jail::{Lock, TRASH},
+        schema::Private,
+    },
     portreeve_store::{AuditEntry, StoreError},
     serde::Serialize,
     serde_json::json,
-    std::{collections::BTreeSet, sync::Arc, time::Duration},
+    std::{collections::BTreeSet, error::Error, sync::Arc, time::Duration},
     tracing::Instrument,
     utoipa::ToSchema,
 };
@@ -25,6 +29,9 @@ use {
 /// How long to wait for another writer, and how often to ask.
 pub(super) const PATIENCE: u32 = 2_000;
 pub(super) const PAUSE: Duration = Duration::from_millis(5);
+
+/// So many of the files that go along with what is deleted are named in the audit log.
+const MOST_NAMED: usize = 500;
 
 /// What became of a write in git.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -45,10 +52,13 @@ pub(crate) enum InGit {
 pub(crate) struct Written {
     /// As it is now.
     #[serde(flatten)]
+    #[schema(value_type = PlainNote)]
     pub(crate) note: NoteView,
     /// Fields that the vault set by itself, such as `closed` when a task became `done`.
     #[schema(value_type = Vec<String>, example = json!(["updated"]))]
     pub(crate) set: Vec<&'static str>,
+    /// False when the disk did not say that it would outlast a power cut. It is written all the same.
+    pub(crate) durable: bool,
     /// What became of it in git.
     pub(crate) git: InGit,
     /// True when nothing was written, because that was asked.
@@ -73,6 +83,8 @@ pub(crate) struct Deleted {
     pub(crate) trash: Option<String>,
     /// How many notes went with it, itself among them.
     pub(crate) notes: usize,
+    /// False when the disk did not say that it would outlast a power cut. It is gone all the same.
+    pub(crate) durable: bool,
     /// What became of it in git.
     pub(crate) git: InGit,
     /// True when nothing was done, because that was asked.
@@ -83,6 +95,7 @@ pub(crate) struct Deleted {
 pub(super) fn refusal(refused: Refused) -> Problem {
     match refused {
         Refused::Changed => Problem::new(Code::VaultNoteChanged),
+        Refused::Moved => Problem::because(Code::VaultMoved, refused),
         Refused::Present => super::conflict("there is a file of that name already"),
         Refused::Absent | Refused::Link | Refused::NotAFile => absent(),
         other => Problem::because(Code::VaultUnavailable, other),
@@ -90,12 +103,12 @@ pub(super) fn refusal(refused: Refused) -> Problem {
 }
 
 /// Writes the file that is planned, and the folders that it needs.
-pub(super) fn put(notes: &Notes, plan: &Plan<File>) -> Result<(), Refused> {
+pub(super) fn put(notes: &Notes, plan: &Plan<File>) -> Result<Done<()>, Refused> {
     for folder in &plan.does.folders {
         notes.jail().make_folder(folder)?;
     }
     let File { bytes, write, .. } = &plan.does;
-    notes.jail().write(&plan.path, bytes, *write).map(drop)
+    notes.jail().write(&plan.path, bytes, *write)
 }
 
 /// Whoever waits for the lock does not wait for ever.
@@ -106,8 +119,10 @@ pub(super) fn held_too_long() -> Problem {
 
 /// Whoever cannot read the rules cannot keep them.
 pub(super) fn rules_are_known(desk: &Desk) -> Result<(), Problem> {
-    if matches!(desk.moment.snapshot().schema().private, Some(Private::Unknown)) {
-        return Err(super::conflict("the vault's schema cannot be read: mend it first"));
+    if matches!(desk.moment.snapshot().schema().private, Some(Private::Unknown(_))) {
+        return Err(super::conflict(
+            "the vault has no schema that can be read: mend it first",
+        ));
     }
     Ok(())
 }
@@ -127,20 +142,21 @@ impl Writer {
             let mut written = Written {
                 note: NoteView::new(&note, &Selection::default()),
                 set: plan.does.set.clone(),
+                durable: true,
                 git: InGit::Off,
                 dry_run,
             };
             if dry_run || plan.does.same {
                 return Ok(written);
             }
-            writer.announce(&caller, &plan).await?;
+            writer.announce(&caller, &plan, json!({})).await?;
             let plan = Arc::new(plan);
             let done = writer.files(&plan, put);
-            writer.done_or_told(done.await, &caller, &plan).await?;
-            if let Some(note) = writer.follow(&plan.path).await?.note(&plan.path) {
-                written.note = NoteView::new(note, &Selection::default());
-            }
-            written.git = writer.commit(&caller, &plan, &plan.path).await;
+            ((), written.durable) = writer.done_or_told(done.await, &caller, &plan).await?;
+            let now = writer.follow(&plan.path).await;
+            let now = now.and_then(|now| now.note(&plan.path).cloned()).unwrap_or(note);
+            written.note = NoteView::new(&now, &Selection::default());
+            written.git = writer.commit(&caller, &plan, now.place.spelling()).await;
             drop(desk);
             Ok(written)
         };
@@ -163,25 +179,30 @@ impl Writer {
                 path: plan.path.clone(),
                 trash: None,
                 notes: plan.does.notes,
+                durable: true,
                 git: InGit::Off,
                 dry_run,
             };
             if dry_run {
                 return Ok(deleted);
             }
-            writer.announce(&caller, &plan).await?;
+            let Away { name, along, .. } = &plan.does;
+            let (named, more) = along.split_at_checked(MOST_NAMED).unwrap_or((along, &[]));
+            let where_to = json!({"trash": format!("{TRASH}/{name}"), "along": named, "more_along": more.len()});
+            writer.announce(&caller, &plan, where_to).await?;
             let plan = Arc::new(plan);
             let done = writer.files(&plan, |notes, plan| {
                 let Away { path, name, note, .. } = &plan.does;
                 // Somebody's editor asks for no lock.
-                if Revision::of(&notes.bytes(&note.0)?) != note.1 {
+                if notes.limits().seal.revision(&notes.bytes(&note.0)?) != note.1 {
                     return Err(Refused::Changed);
                 }
                 notes.jail().trash(path, name)
             });
-            deleted.trash = Some(writer.done_or_told(done.await, &caller, &plan).await?);
-            writer.follow(&plan.does.path).await?;
-            deleted.git = writer.commit(&caller, &plan, &plan.does.path).await;
+            let (trash, durable) = writer.done_or_told(done.await, &caller, &plan).await?;
+            (deleted.trash, deleted.durable) = (Some(trash), durable);
+            writer.follow(&plan.does.path).await;
+            deleted.git = writer.commit(&caller, &plan, &plan.does.spelling).await;
             drop(desk);
             Ok(deleted)
         };
@@ -203,6 +224,7 @@ impl Writer {
             _lock: lock,
         };
         let decided = tokio::task::spawn_blocking(move || {
+            desk.moment.notes().in_place().map_err(refusal)?;
             rules_are_known(&desk)?;
             let plan = plan(&mut desk)?;
             Ok((desk, plan))
@@ -221,11 +243,14 @@ impl Writer {
     }
 
     /// Writes into the audit log what will be done, if the caller may still do it.
-    async fn announce<T>(&self, caller: &Principal, plan: &Plan<T>) -> Result<(), Problem> {
+    async fn announce<T>(&self, caller: &Principal, plan: &Plan<T>, more: serde_json::Value) -> Result<(), Problem> {
         let kind = format!("vault.{}.{}", plan.kind.word(), plan.act);
-        let data = json!({
+        let mut data = json!({
             "path": plan.path, "before": plan.before, "after": plan.after, "diff": plan.diff, "by": by(caller),
         });
+        if let (Some(data), serde_json::Value::Object(more)) = (data.as_object_mut(), more) {
+            data.extend(more);
+        }
         let entry = entry(caller, plan, kind, self.clock.now().for_release(), data);
         let (checks, clock) = (Arc::clone(&self.checks), Arc::clone(&self.clock));
         let credential = caller.credential.clone();
@@ -248,58 +273,75 @@ impl Writer {
     async fn files<T: Send + 'static, P: Send + Sync + 'static>(
         &self,
         plan: &Arc<Plan<P>>,
-        act: impl FnOnce(&Notes, &Plan<P>) -> Result<T, Refused> + Send + 'static,
-    ) -> Result<T, Refused> {
+        act: impl FnOnce(&Notes, &Plan<P>) -> Result<Done<T>, Refused> + Send + 'static,
+    ) -> Result<Done<T>, Refused> {
         let (notes, plan) = (Arc::clone(self.open.notes()), Arc::clone(plan));
         let done = tokio::task::spawn_blocking(move || act(&notes, &plan)).await;
         done.unwrap_or_else(|error| Err(Refused::Io(std::io::Error::other(error))))
     }
 
-    /// What was announced and did not happen is told too.
+    /// What was announced and did not happen is told too, and what happened and may not last. Answers whether it is known to.
     async fn done_or_told<T, P>(
         &self,
-        done: Result<T, Refused>,
+        done: Result<Done<T>, Refused>,
         caller: &Principal,
         plan: &Plan<P>,
-    ) -> Result<T, Problem> {
-        let refused = match done {
-            Ok(done) => return Ok(done),
-            Err(refused) => refused,
-        };
-        let data = json!({"path": plan.path, "act": plan.act, "why": refused.to_string()});
-        let entry = entry(
-            caller,
-            plan,
-            "vault.write.failed".to_owned(),
-            self.clock.now().for_release(),
-            data,
-        );
+    ) -> Result<(T, bool), Problem> {
+        match done {
+            Ok(Done { what, unsynced: None }) => Ok((what, true)),
+            Ok(Done {
+                what,
+                unsynced: Some(error),
+            }) => {
+                tracing::error!(%error, entity.id = plan.id, "the disk does not say whether what was written would outlast a power cut");
+                self.tell(caller, plan, "vault.write.unsynced", error.to_string()).await;
+                Ok((what, false))
+            }
+            Err(refused) => {
+                self.tell(caller, plan, "vault.write.failed", refused.to_string()).await;
+                Err(refusal(refused))
+            }
+        }
+    }
+
+    /// A second word about what was announced.
+    async fn tell<P>(&self, caller: &Principal, plan: &Plan<P>, kind: &str, why: String) {
+        let data = json!({"path": plan.path, "act": plan.act, "why": why});
+        let entry = entry(caller, plan, kind.to_owned(), self.clock.now().for_release(), data);
         let told = self.database.write::<_, StoreError, _>(async move |tx| {
             tx.audit(entry.clone());
             Ok(())
         });
         if let Err(error) = told.await {
-            tracing::error!(%error, "the audit log announces a write that did not happen, and takes no word of that");
+            tracing::error!(%error, "the audit log announces a write, and takes no word of `{kind}`");
         }
-        Err(refusal(refused))
     }
 
-    /// Has everybody see it: what is read after this answer is what was written.
-    async fn follow(&self, path: &NotePath) -> Result<Arc<Snapshot>, Problem> {
+    /// Has everybody see it: what is read after this answer is what was written. It is written also when that cannot be looked at.
+    async fn follow(&self, path: &NotePath) -> Option<Arc<Snapshot>> {
         let (open, path) = (Arc::clone(&self.open), path.clone());
         let seen = tokio::task::spawn_blocking(move || {
             let snapshot = open.notes().refresh(&[path])?;
             open.changed(&snapshot);
             Ok(snapshot)
         });
-        seen.await.map_err(Problem::internal)?.map_err(refusal)
+        let seen: Result<_, Box<dyn Error + Send + Sync>> = match seen.await {
+            Ok(seen) => seen.map_err(|refused: Refused| refused.into()),
+            Err(error) => Err(error.into()),
+        };
+        seen.inspect_err(|error| tracing::warn!(%error, "what was written cannot be looked at"))
+            .ok()
     }
 
-    async fn commit<P>(&self, caller: &Principal, plan: &Plan<P>, path: &NotePath) -> InGit {
-        let Some(repository) = &self.git else { return InGit::Off };
-        let message = format!("{} {} {}", plan.kind.word(), plan.id, plan.act);
-        let gone = plan.act == super::delete::ACT;
-        match git::commit(repository, path, gone, &message, &by(caller)).await {
+    async fn commit<P>(&self, caller: &Principal, plan: &Plan<P>, path: &str) -> InGit {
+        let Some(git) = &self.git else { return InGit::Off };
+        let change = Change {
+            path,
+            gone: plan.act == super::delete::ACT,
+            message: &format!("{} {} {}", plan.kind.word(), plan.id, plan.act),
+            by: &by(caller),
+        };
+        match git.commit(change, self.clock.now().for_release()).await {
             Ok(()) => InGit::Committed,
             Err(error) => {
                 tracing::warn!(%error, entity.id = plan.id, "what was written is not committed");

@@ -13,6 +13,9 @@ pub(super) const ACT: &str = "deleted";
 /// Bytes of an id that become part of a name in the trash.
 const SHORT: usize = 100;
 
+/// What is moved, how many notes go, and the files that go along.
+type Going = (NotePath, usize, Vec<String>);
+
 /// Plans a deletion.
 pub(super) fn delete(
     desk: &mut Desk,
@@ -29,7 +32,7 @@ pub(super) fn delete(
         // Others may have put a task there a moment ago.
         desk.look(&NotePath::parse(folder).map_err(|_| absent())?)?;
     }
-    let (what, notes) = match kind {
+    let (what, notes, along) = match kind {
         Kind::Project => project(desk, &current.note, entity, force)?,
         Kind::Program => {
             let linked = users(desk, entity, &[Relation::Program, Relation::Parent]);
@@ -39,7 +42,7 @@ pub(super) fn delete(
                     linked.len()
                 )));
             }
-            (path.clone(), 1)
+            (path.clone(), 1, Vec::new())
         }
         Kind::Hypothesis => {
             let linked = users(
@@ -53,9 +56,9 @@ pub(super) fn delete(
                     linked.len()
                 )));
             }
-            (path.clone(), 1)
+            (path.clone(), 1, Vec::new())
         }
-        Kind::Task => (path.clone(), 1),
+        Kind::Task => (path.clone(), 1, Vec::new()),
     };
     let stamp: String = desk
         .now
@@ -68,6 +71,8 @@ pub(super) fn delete(
         .collect();
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     let short: String = entity.id.as_str().chars().map(plain).take(SHORT).collect();
+    let jail = desk.moment.notes().jail();
+    let name = jail.trash_name(&format!("{stamp}Z-{short}")).map_err(refusal)?;
     Ok(Plan {
         kind,
         id: entity.id.to_string(),
@@ -76,9 +81,11 @@ pub(super) fn delete(
         after: None,
         diff: diff(&entity.fields, &Fields::default(), None),
         does: Away {
+            spelling: jail.spelling(&what).map_err(refusal)?,
             path: what,
-            name: format!("{stamp}Z-{short}"),
+            name,
             notes,
+            along,
             note: (path.clone(), current.note.revision),
         },
         path,
@@ -99,26 +106,27 @@ fn users(desk: &Desk, entity: &Entity, relations: &[Relation]) -> Vec<String> {
     ids
 }
 
-/// Whether a note lies in a folder, or below it, that is not served: nobody who asks could know that it goes.
-fn has_unseen(desk: &Desk, folder: NotePath) -> Result<bool, Problem> {
+/// What lies in a folder, and below it; nothing where a note lies there that is not served: nobody who asks could know that it goes.
+fn all_within(desk: &Desk, folder: NotePath) -> Result<Option<Vec<String>>, Problem> {
     let (jail, snapshot) = (desk.moment.notes().jail(), desk.moment.snapshot());
-    let mut todo = vec![folder];
+    let (mut found, mut todo) = (Vec::new(), vec![folder]);
     while let Some(folder) = todo.pop() {
         for entry in jail.list(Some(&folder)).map_err(refusal)? {
             match (entry.place, entry.kind) {
-                (Err(name), _) if name.hidden => {}
-                (Err(_), _) => return Ok(true),
+                (Err(name), _) if name.hidden => found.push(format!("{folder}/{}", name.shown)),
+                (Err(_), _) => return Ok(None),
                 (Ok(place), EntryKind::Folder) => todo.push(place.path),
-                (Ok(place), _) if place.path.is_markdown() && snapshot.note(&place.path).is_none() => return Ok(true),
-                (Ok(_), _) => {}
+                (Ok(place), _) if place.path.is_markdown() && snapshot.note(&place.path).is_none() => return Ok(None),
+                (Ok(place), _) => found.push(place.path.to_string()),
             }
         }
     }
-    Ok(false)
+    found.sort();
+    Ok(Some(found))
 }
 
 /// A project goes with its folder, when that is its own.
-fn project(desk: &Desk, note: &Arc<Note>, entity: &Entity, force: bool) -> Result<(NotePath, usize), Problem> {
+fn project(desk: &Desk, note: &Arc<Note>, entity: &Entity, force: bool) -> Result<Going, Problem> {
     let theirs = users(
         desk,
         entity,
@@ -150,11 +158,12 @@ fn project(desk: &Desk, note: &Arc<Note>, entity: &Entity, force: bool) -> Resul
     match own {
         Some(own) => {
             let folder = NotePath::parse(own).map_err(|_| absent())?;
-            if has_unseen(desk, folder.clone())? {
+            let Some(mut along) = all_within(desk, folder.clone())? else {
                 return Err(conflict("something else lies in its folder: move that first"));
-            }
-            Ok((folder, snapshot.within(own).len()))
+            };
+            along.retain(|file| *file != *path.as_str());
+            Ok((folder, snapshot.within(own).len(), along))
         }
-        None => Ok((path.clone(), 1)),
+        None => Ok((path.clone(), 1, Vec::new())),
     }
 }

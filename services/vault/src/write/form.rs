@@ -28,6 +28,8 @@ pub(crate) enum Form {
     Day,
     /// Four digits.
     Year,
+    /// Who.
+    Name,
     /// Who: one, or several.
     Names,
     /// Texts on one line each.

@@ -9,7 +9,7 @@ use {
         rules::{self, default, hold, unwritten},
     },
     portreeve_guard::Problem,
-    portreeve_notes::{Edit, Fields, Revision, Text, Value, Write, compose, splice},
+    portreeve_notes::{Edit, Fields, Text, Value, Write, compose, splice},
 };
 
 /// Where something was set that nobody gave.
@@ -137,7 +137,7 @@ fn plan(
         act,
         path,
         before: None,
-        after: Some(Revision::of(&bytes)),
+        after: Some(note.revision),
         diff,
         does: File {
             bytes,

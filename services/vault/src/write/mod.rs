@@ -11,6 +11,7 @@ mod form;
 mod git;
 mod make;
 mod offline;
+mod people;
 mod place;
 mod rules;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use offline::{Made, Wish, create_offline};
 pub(crate) use {
     commit::{Deleted, Written},
     form::{BODY, Form, Given, When, fields},
+    git::Git,
 };
 
 use {
@@ -29,7 +31,7 @@ use {
     portreeve_kernel::{Clock, Code, Entropy, Principal, Timestamp, control::CredentialCheck},
     portreeve_notes::{EntityType, NotePath, Revision, Write, jail::Lock},
     portreeve_store::{Database, StoreError, Tx},
-    std::{path::PathBuf, sync::Arc},
+    std::sync::Arc,
 };
 
 /// The types that can be written.
@@ -73,7 +75,7 @@ pub(crate) struct Writer {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     checks: Arc<dyn CredentialCheck<Tx, StoreError>>,
-    git: Option<PathBuf>,
+    git: Option<Git>,
 }
 
 impl Vault {
@@ -85,7 +87,7 @@ impl Vault {
             clock: Arc::clone(&parts.clock),
             entropy: Arc::clone(&parts.entropy),
             checks: Arc::clone(&parts.checks),
-            git: parts.git.clone(),
+            git: self.1.clone(),
         }
     }
 }
@@ -219,6 +221,10 @@ struct Away {
     name: String,
     /// How many notes go with it.
     notes: usize,
+    /// How the disk spells it.
+    spelling: String,
+    /// Files that go with it, beside itself.
+    along: Vec<String>,
     /// The note that was decided upon, and its revision.
     note: (NotePath, Revision),
 }

@@ -41,6 +41,8 @@ pub struct Made {
     pub revision: Revision,
     /// Fields that the vault set, and nobody gave.
     pub set: Vec<&'static str>,
+    /// False when the disk did not say that it would outlast a power cut. It is made all the same.
+    pub durable: bool,
 }
 
 /// Makes an entity; or, in a dry run, says what it would be. It waits for the disk and for other writers.
@@ -65,15 +67,14 @@ pub fn create_offline(
     };
     rules_are_known(&desk)?;
     let plan = make::create(&mut desk, kind, given)?;
-    if !dry_run {
-        put(notes, &plan).map_err(refusal)?;
-    }
+    let durable = dry_run || put(notes, &plan).map_err(refusal)?.unsynced.is_none();
     Ok(Made {
         id: plan.id,
         path: plan.path,
-        revision: Revision::of(&plan.does.bytes),
+        revision: plan.does.note.revision,
         text: String::from_utf8(plan.does.bytes).map_err(Problem::internal)?,
         set: plan.does.set,
+        durable,
     })
 }
 

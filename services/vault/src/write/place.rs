@@ -298,6 +298,9 @@ mod tests {
             ("hyp-1-0999.md", Some(999)),
             ("hyp-11-01", None),
             ("hyp-1-x", None),
+            ("hyp-1-999999", Some(999_999)),
+            ("hyp-1-1000000", None),
+            ("hyp-1-4294967295", None),
             ("hyp-2-01", None),
         ] {
             assert_eq!(sequence("hyp-1-", text), number, "{text}");

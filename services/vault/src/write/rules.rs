@@ -5,6 +5,7 @@ use {
     super::{
         Desk, Kind, conflict,
         form::{self, Form, Given},
+        people,
     },
     portreeve_guard::Problem,
     portreeve_kernel::Code,
@@ -68,6 +69,9 @@ pub(super) fn hold(
         })
         .collect();
     references(desk, kind, given, &mut broken);
+    for (field, message) in people::strangers(desk, kind, given)? {
+        tell(&mut broken, FindingCode::Dangling, field, message);
+    }
     own(kind, entity, given, &mut broken);
     if broken.is_empty() {
         return Ok(Arc::new(note));

@@ -8,7 +8,7 @@ mod together;
 use {
     super::*,
     portreeve_kernel::{Credential, Now, control::Boxed, entropy::Seeded, time::ManualClock},
-    portreeve_notes::Root,
+    portreeve_notes::{Root, Seal},
     portreeve_store::{audit, testing::TestDatabase},
     serde_json::{Value as Json, json},
     std::{
@@ -41,6 +41,8 @@ validation_rules:
   parent_references: {Project: Track, Task: Project, Hypothesis: Track}
   forbidden: {Task: [validates]}
 ";
+
+const SEAL: Seal = Seal::new([7; 32]);
 
 const PROJECT: &str = "50_Projects/2025/P001_gate/project.md";
 const TASK: &str = "50_Projects/2025/P001_gate/Tasks/tsk-000001-1700000000000.md";
@@ -144,7 +146,7 @@ impl House {
     }
 
     fn revision(&self, path: &str) -> Option<Revision> {
-        Some(Revision::of(&fs::read(self.path(path)).unwrap()))
+        Some(SEAL.revision(&fs::read(self.path(path)).unwrap()))
     }
 
     async fn create(&self, kind: Kind, given: Json) -> Result<Written, Problem> {
@@ -201,7 +203,7 @@ fn open(home: &Path, state: &str) -> Open {
         root: Root::at(&home.join("notes")).unwrap(),
         state: home.join(state),
     };
-    Open::at(place, &|_| {}).unwrap()
+    Open::at(place, SEAL, &|_| {}).unwrap()
 }
 
 fn put(path: &Path, text: &str) {

@@ -14,7 +14,7 @@ use {
     portreeve_guard::Problem,
     portreeve_kernel::Code,
     portreeve_notes::{
-        Limits, Note, Revision, Value, Write,
+        Digest, Limits, Note, Revision, Value, Write,
         matter::{Split, parse, split},
         splice,
         value::Words,
@@ -35,7 +35,7 @@ pub(super) fn now(desk: &mut Desk, kind: Kind, id: &str) -> Result<Current, Prob
     let note = Arc::clone(desk.moment.entity_of(&kind.entity_type(), id)?.note);
     let bytes = desk.moment.notes().bytes(note.path()).map_err(refusal)?;
     // An editor asks for no lock.
-    if Revision::of(&bytes) != note.revision {
+    if desk.moment.notes().limits().seal.revision(&bytes) != note.revision {
         return Err(Problem::new(Code::VaultNoteChanged));
     }
     Ok(Current { note, bytes })
@@ -117,11 +117,11 @@ pub(super) fn update(
         act: "updated",
         path,
         before: Some(current.note.revision),
-        after: Some(Revision::of(&bytes)),
+        after: Some(note.revision),
         diff: diff(&entity.fields, &entity.fields.with(&given.edits), bodies),
         does: File {
             bytes,
-            write: Write::Over(current.note.revision),
+            write: Write::Over(Digest::of(&current.bytes)),
             folders: Vec::new(),
             note,
             set,

@@ -126,7 +126,7 @@ impl<S: Clone + Send + Sync + 'static> Door<S> {
                 .ok_or(Code::AuthKeyInvalid)
                 .map_err(Problem::new)?;
             let http = context.clone();
-            let asked = Asked::begin(offer, &self.subscriptions, &principal, (bearer, http), uris).await;
+            let asked = Asked::begin(offer, gate, &self.subscriptions, &principal, (bearer, http), uris).await;
             let asked = asked.map_err(|problem| cannot_begin(problem, offer, &envelope, &context))?;
             parts.extensions.insert(Arc::new(asked));
         }
@@ -179,9 +179,10 @@ fn needed<S>(offer: &Offer<S>, asks: &Asks) -> Vec<Scope> {
     }
 }
 
-/// A subscription to something that is not there, or not the caller's, is a request that makes no sense.
+/// A subscription to something that is not there, or not the caller's, is a request that makes no sense. One that comes too
+/// early makes sense later.
 fn cannot_begin<S>(problem: Problem, offer: &Offer<S>, envelope: &Envelope, context: &RequestContext) -> Refused {
-    if problem.status().is_server_error() {
+    if problem.status().is_server_error() || problem.code() == Code::SystemRateLimited {
         return problem.into();
     }
     let told = failure::told(&problem, context, offer.words);

@@ -2,6 +2,7 @@
 
 use {
     super::{
+        brief,
         collection::{Collection, Members, Shelf},
         place::{Changes, Place, Resource},
         progress::Call,
@@ -38,6 +39,7 @@ pub struct Offer<S> {
     pub(super) words: fn(Code) -> Option<&'static str>,
     pub(super) pause: Duration,
     generation: fn(&S) -> Option<u64>,
+    is_brief: bool,
 }
 
 /// What a tool does to the world, as clients are told, so that they ask their user when it matters.
@@ -99,7 +101,15 @@ impl<S> Offer<S> {
             words: |_| None,
             pause: LOOK,
             generation: |_| None,
+            is_brief: false,
         }
+    }
+
+    /// Describes the tools that are added from here on in as few characters as their schemas can do with. Their answers are
+    /// described by types and names alone: for many tools, whose members are called by what they are.
+    #[must_use]
+    pub fn in_brief(self) -> Self {
+        Self { is_brief: true, ..self }
     }
 
     /// Counts what is written: while `generation` stays the same, nothing that changes here has changed. Without it, or when
@@ -142,11 +152,15 @@ impl<S> Offer<S> {
             });
             answer(begun)
         };
+        let (mut input, mut output) = (schema::<Arguments>(), schema::<View>());
+        if self.is_brief {
+            (input, output) = (brief::arguments(input), brief::answer(output));
+        }
         self.tools.push(Tool {
             about,
             scope: C::SCOPE,
-            input: Arc::new(schema::<Arguments>()),
-            output: Arc::new(schema::<View>()),
+            input: Arc::new(input),
+            output: Arc::new(output),
             run: Box::new(run),
         });
         self

@@ -11,7 +11,7 @@ pub(super) type JsonObject = Map<String, Value>;
 
 /// Where the schemas of other types stand in an OpenAPI document, and where in a schema of its own.
 const IN_OPENAPI: &str = "#/components/schemas/";
-const IN_SCHEMA: &str = "#/$defs/";
+pub(super) const IN_SCHEMA: &str = "#/$defs/";
 
 /// The schema of `T`, complete in itself. Always one of an object, because arguments and structured answers are objects.
 pub(super) fn schema<T: ToSchema>() -> JsonObject {

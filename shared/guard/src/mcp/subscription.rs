@@ -1,7 +1,8 @@
 //! Clients that want to be told when a resource changes.
 //!
 //! What must stay true: who is told of a change may read it at that moment. So each look is made anew with the credential
-//! that the subscription was asked for with, as if it were a request of its own; when that is good no more, it ends.
+//! that the subscription was asked for with, as if it were a request of its own; when that is good no more, it ends. And each
+//! counts: for one credential no more is looked at in a minute, by all its subscriptions together, than it may ask.
 
 use {
     super::{
@@ -28,6 +29,9 @@ use {
 
 /// Pause between two looks at what is kept elsewhere.
 const LOOK_ELSEWHERE: Duration = Duration::from_secs(10);
+
+/// Longest pause between two looks at what cannot be read.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// Longest life of a subscription; the client asks again.
 const LIFE: Duration = Duration::from_secs(60 * 60);
@@ -94,20 +98,58 @@ pub(super) struct Asked {
     _counted: Counted,
 }
 
-/// A resource, and how it was at the last look.
-#[derive(Clone)]
+/// A resource, how it was at the last look, and when the next one is due.
+#[derive(Debug, Clone)]
 struct Watched {
     uri: String,
+    changes: Changes,
     seen: u64,
+    /// The count at the last look; `None` where nobody counts.
+    counted: Option<u64>,
+    /// Before this it is not looked at, whatever is written.
+    rests_until: Instant,
+    /// How many looks in a row found that it cannot be read.
+    failed: u32,
+}
+
+impl Watched {
+    /// Whether it may have changed since the last look, when the count stands at `counted` now.
+    fn is_due(&self, counted: Option<u64>, now: Instant) -> bool {
+        let may_have_changed = match self.changes {
+            Changes::Elsewhere => true,
+            Changes::Here => counted.is_none() || counted != self.counted,
+        };
+        may_have_changed && now >= self.rests_until
+    }
+
+    /// It was looked at. True when it is not what it was.
+    fn looked(&mut self, seen: u64, counted: Option<u64>, now: Instant) -> bool {
+        let rest = match (self.changes, counted) {
+            (Changes::Elsewhere, _) => LOOK_ELSEWHERE,
+            (Changes::Here, None) => LOOK,
+            (Changes::Here, Some(_)) => Duration::ZERO,
+        };
+        (self.counted, self.failed, self.rests_until) = (counted, 0, after(now, rest));
+        std::mem::replace(&mut self.seen, seen) != seen
+    }
+
+    /// It cannot be read just now: it rests longer each time, and holds up no other.
+    fn failed(&mut self, now: Instant) {
+        let rest = LOOK.saturating_mul(1_u32.checked_shl(self.failed).unwrap_or(u32::MAX));
+        self.failed = self.failed.saturating_add(1);
+        self.rests_until = after(now, rest.min(LONGEST_REST));
+    }
 }
 
 impl Asked {
     /// Takes a look at each of `uris`, so that no change after the answer is missed.
     ///
     /// # Errors
-    /// What reading one of them answers; `SYSTEM_OVERLOADED` when the credential has too many subscriptions already.
+    /// What reading one of them answers; `SYSTEM_OVERLOADED` when the credential has too many subscriptions already,
+    /// `SYSTEM_RATE_LIMITED` when so much is looked at for it already.
     pub(super) async fn begin<S: Clone>(
         offer: &Offer<S>,
+        gate: &Gate,
         counter: &Counter,
         caller: &Arc<Principal>,
         (bearer, http): (Secret, RequestContext),
@@ -118,17 +160,28 @@ impl Asked {
                 .detail(format_args!("at most {MOST_PLACES} resources in one subscription"))
                 .param("notifications.resourceSubscriptions"));
         }
-        let counted = counter.take(&caller.credential)?;
+        let of_caller = counter.take(&caller.credential)?;
         let mut places = Vec::with_capacity(uris.len());
         for uri in uris {
-            let seen = look(offer, caller, uri).await?;
-            places.push(Watched { uri: uri.clone(), seen });
+            gate.limiter().watch(&caller.credential, caller.tier)?;
+            // Before the read: what is written between the two is a change.
+            let (counted, now) = (offer.generation(), Instant::now());
+            let mut place = Watched {
+                uri: uri.clone(),
+                changes: offer.find(uri).map_or(Changes::Here, |found| found.changes()),
+                seen: look(offer, caller, uri).await?,
+                counted,
+                rests_until: now,
+                failed: 0,
+            };
+            place.looked(place.seen, counted, now);
+            places.push(place);
         }
         Ok(Self {
             bearer,
             http,
             places,
-            _counted: counted,
+            _counted: of_caller,
         })
     }
 
@@ -141,61 +194,71 @@ impl Asked {
         mut ending: watch::Receiver<bool>,
     ) {
         let (begun, mut places) = (Instant::now(), self.places.clone());
-        let (mut looked, mut looked_elsewhere, mut generation) = (begun, begun, None);
+        let (mut looked, mut rests_until) = (begun, begun);
         while goes_on(begun, offer.pause, told.cancelled(), &mut ending).await {
             // Before the reads: what is written between them and the next look is a later one.
-            let now = offer.generation();
-            let here = now.is_none() || now != generation;
+            let (counted, now) = (offer.generation(), Instant::now());
+            let anything = now >= rests_until && places.iter().any(|place| place.is_due(counted, now));
             // Between two looks only the count is looked at.
-            if looked.elapsed() < LOOK && !(here && now.is_some()) {
+            if !anything && looked.elapsed() < LOOK {
                 continue;
             }
-            looked = Instant::now();
+            looked = now;
             let authenticated = gate
                 .authenticator()
                 .authenticate(self.bearer.expose(), self.http.client())
                 .await;
             let caller = match authenticated {
                 Ok(caller) => caller,
-                Err(crate::AuthFailure::Unavailable(_)) => continue,
-                Err(_) => return,
-            };
-            let elsewhere = looked_elsewhere.elapsed() >= LOOK_ELSEWHERE;
-            if elsewhere {
-                looked_elsewhere = Instant::now();
-            }
-            generation = now;
-            for place in &mut places {
-                let is_due = match offer.find(&place.uri).map(|found| found.changes()) {
-                    Some(Changes::Elsewhere) => elsewhere,
-                    Some(Changes::Here) | None => here,
-                };
-                if !is_due {
+                Err(crate::AuthFailure::Unavailable(_)) => {
+                    rests_until = after(now, LOOK);
                     continue;
                 }
-                let seen = match look(offer, &caller, &place.uri).await {
-                    Ok(seen) => seen,
-                    // It is not the caller's to read any more.
-                    Err(problem) if problem.status().is_client_error() => return,
-                    Err(_) => {
-                        generation = None;
-                        continue;
+                Err(_) => return,
+            };
+            if !anything {
+                continue;
+            }
+            let mut done = 0_usize;
+            for place in &mut places {
+                if place.is_due(counted, now) {
+                    if let Err(exceeded) = gate.limiter().watch(&caller.credential, caller.tier) {
+                        rests_until = after(now, exceeded.retry_after);
+                        break;
                     }
-                };
-                if std::mem::replace(&mut place.seen, seen) != seen {
-                    let update = ResourceUpdatedNotificationParam::new(place.uri.clone());
-                    let update = ResourceUpdatedNotification::new(update);
-                    let sent = told
-                        .sink()
-                        .send(ServerNotification::ResourceUpdatedNotification(update))
-                        .await;
-                    if sent.is_err() {
-                        return;
+                    match look(offer, &caller, &place.uri).await {
+                        Ok(seen) if place.looked(seen, counted, now) => {
+                            if tell_of(told, &place.uri).await.is_err() {
+                                return;
+                            }
+                        }
+                        Ok(_) => {}
+                        // It is not the caller's to read any more.
+                        Err(problem) if problem.status().is_client_error() => return,
+                        Err(_) => place.failed(now),
                     }
                 }
+                done = done.saturating_add(1);
             }
+            // Whoever had no turn has the next one.
+            let all = places.len();
+            places.rotate_left(done.checked_rem(all).unwrap_or(0));
         }
     }
+}
+
+/// Tells that what is at `uri` has changed.
+///
+/// # Errors
+/// When nobody listens any more.
+async fn tell_of(told: &SubscriptionContext, uri: &str) -> Result<(), ()> {
+    let update = ResourceUpdatedNotification::new(ResourceUpdatedNotificationParam::new(uri.to_owned()));
+    let update = ServerNotification::ResourceUpdatedNotification(update);
+    told.sink().send(update).await.map_err(drop)
+}
+
+fn after(now: Instant, rest: Duration) -> Instant {
+    now.checked_add(rest).unwrap_or(now)
 }
 
 /// Waits for the next look. False when there is none: the client has gone, the server ends, or it has lasted long enough.

@@ -2,8 +2,9 @@
 
 use {
     super::*,
-    std::time::Duration,
-    tokio::time::{Instant, timeout},
+    portreeve_guard::mcp::Collection,
+    std::{collections::BTreeMap, time::Duration},
+    tokio::time::{Instant, sleep, timeout},
 };
 
 /// A stream of messages, read one by one.
@@ -148,4 +149,98 @@ async fn the_older_revisions_are_not_offered_subscriptions() {
         json!({"notifications": {"resourceSubscriptions": ["toy://x/state"]}}),
     );
     server.send(asked).await.is_error(200, -32601);
+}
+
+const SHELF: Collection = Collection {
+    template: "toy://shelf/{name}",
+    name: "book",
+    title: "A book",
+    about: "About it.",
+    mime_type: "text/plain",
+};
+
+/// How often each book was read.
+type Reads = Arc<Mutex<BTreeMap<String, u32>>>;
+
+/// A shelf that is looked at four times a second. While the count stands at one, `broken` cannot be read, and `hidden` is
+/// nobody's.
+fn shelf(limits: Limits) -> (Server, Reads) {
+    let reads = Reads::default();
+    let counts = Arc::clone(&reads);
+    let read = move |toy: Toy, _: Caller<scopes::Read>, which: String| {
+        *counts.lock().unwrap().entry(which.clone()).or_default() += 1;
+        async move {
+            match (which.as_str(), toy.done.load(Ordering::SeqCst)) {
+                ("broken", 1) => Err(Problem::internal("the disk /dev/sda is on fire")),
+                ("hidden", 1) => Err(Code::VaultNotFound.into()),
+                (_, done) => Ok(format!("{which}, {done}")),
+            }
+        }
+    };
+    let server = Server::offering(limits, |offer| {
+        offer
+            .counted_by(|toy| u64::try_from(toy.done.load(Ordering::SeqCst)).ok())
+            .looked_at_every(Duration::from_millis(250))
+            .collection(SHELF, read)
+    });
+    (server, reads)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_tried_less_and_less_and_holds_up_no_other() {
+    let (server, reads) = shelf(MANY);
+    let uris = ["toy://shelf/sound", "toy://shelf/broken"];
+    let mut told = Stream::of(&server, "agent", &uris).await;
+    // Not read meanwhile: rmcp keeps a stream alive by the wall's clock, which stands still.
+    let minute = || sleep(Duration::from_secs(60));
+    server.toy.done.store(1, Ordering::SeqCst);
+    minute().await;
+    let times = reads.lock().unwrap().clone();
+    assert_eq!(times["sound"], 2, "at the beginning, and when the count had moved");
+    assert!((3..10).contains(&times["broken"]), "{times:?}");
+    // It is looked at again once it rests no more, and the other at once.
+    server.toy.done.store(2, Ordering::SeqCst);
+    sleep(Duration::from_millis(251)).await;
+    assert_eq!(reads.lock().unwrap()["sound"], 3);
+    minute().await;
+    for uri in [uris[0], uris[0], uris[1]] {
+        assert_eq!(told.next().await.unwrap()["params"]["uri"], uri);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_at_for_a_credential_has_a_limit_and_leaves_its_own_requests_alone() {
+    let ten = Limits {
+        per_credential: NonZeroU32::new(10).unwrap(),
+        ..MANY
+    };
+    let (server, reads) = shelf(ten);
+    let _told = Stream::of(&server, "agent", &["toy://shelf/a", "toy://shelf/b"]).await;
+    // Somebody writes all the time, for a minute.
+    for count in 2..242 {
+        server.toy.done.store(count, Ordering::SeqCst);
+        sleep(Duration::from_millis(250)).await;
+    }
+    let times = reads.lock().unwrap().clone();
+    assert!(
+        times["a"] + times["b"] <= 20 + 2,
+        "ten at once, and ten a minute: {times:?}"
+    );
+    assert!(times["a"] >= 7 && times["b"] >= 7, "each in its turn: {times:?}");
+    let another = server.send(listen(&["toy://shelf/a", "toy://shelf/b", "toy://shelf/c"]).by("agent"));
+    another.await.is_problem(Code::SystemRateLimited);
+    for _ in 0..5 {
+        let asked = Wire::modern("tools/list", json!({})).by("agent");
+        assert!(server.send(asked).await.status.is_success());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_may_read_any_more_is_not_told_of() {
+    let (server, _) = shelf(MANY);
+    let mut told = Stream::of(&server, "agent", &["toy://shelf/hidden"]).await;
+    server.toy.done.store(1, Ordering::SeqCst);
+    let last = told.next().await.unwrap();
+    assert!(last["result"].is_object(), "the end, and no change: {last}");
+    assert_eq!(told.next().await, None);
 }

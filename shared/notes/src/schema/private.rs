@@ -53,14 +53,26 @@ const ORDINARY: [&str; 26] = [
 #[derive(Debug, Clone)]
 pub enum Private {
     /// What the schema lists.
-    Listed {
-        /// Types whose entities are left out whole.
-        types: Vec<EntityType>,
-        /// Fields that are left out, of all types and of some.
-        fields: PerType,
-    },
-    /// The schema cannot be read: everything but what vaults ordinarily show.
-    Unknown,
+    Listed(Names),
+    /// The schema cannot be read: everything but what vaults ordinarily show, and of that what the last one listed.
+    Unknown(Names),
+}
+
+/// What a schema lists as private.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// Types whose entities are left out whole.
+    pub types: Vec<EntityType>,
+    /// Fields that are left out, of all types and of some.
+    pub fields: PerType,
+}
+
+impl Names {
+    fn hides_field(&self, kind: Option<&EntityType>, field: &str) -> bool {
+        let theirs = kind.map_or(&[][..], |kind| self.fields.only(kind));
+        let mut listed = self.fields.all.iter().chain(theirs);
+        !NEVER_PRIVATE.contains(&field) && listed.any(|name| **name == *field)
+    }
 }
 
 impl Private {
@@ -87,44 +99,36 @@ impl Private {
             None => {}
         }
         fields.all.extend(POINTERS.map(Text::from));
-        Self::Listed { types, fields }
+        Self::Listed(Names { types, fields })
     }
 
-    /// Of a vault without a schema.
-    pub(crate) fn said_nothing() -> Self {
-        Self::read(&Fields::default())
+    /// What is listed by the schema, or was by the last one that could be read.
+    #[must_use]
+    pub const fn listed(&self) -> &Names {
+        let (Self::Listed(names) | Self::Unknown(names)) = self;
+        names
     }
 
     /// Whether entities of a type are left out.
     #[must_use]
     pub fn hides_type(&self, kind: &EntityType) -> bool {
-        match self {
-            Self::Listed { types, .. } => types.contains(kind),
-            Self::Unknown => matches!(kind, EntityType::Other(_)),
-        }
+        let is_odd = matches!((self, kind), (Self::Unknown(_), EntityType::Other(_)));
+        is_odd || self.listed().types.contains(kind)
     }
 
     /// Whether entities of any type are left out.
     pub(crate) const fn hides_types(&self) -> bool {
         match self {
-            Self::Listed { types, .. } => !types.is_empty(),
-            Self::Unknown => true,
+            Self::Listed(names) => !names.types.is_empty(),
+            Self::Unknown(_) => true,
         }
     }
 
     /// Whether a field is left out, of a type or, where none is given, of what is no entity.
     #[must_use]
     pub fn hides_field(&self, kind: Option<&EntityType>, field: &str) -> bool {
-        if NEVER_PRIVATE.contains(&field) {
-            return false;
-        }
-        match self {
-            Self::Listed { fields, .. } => {
-                let theirs = kind.map_or(&[][..], |kind| fields.only(kind));
-                fields.all.iter().chain(theirs).any(|name| **name == *field)
-            }
-            Self::Unknown => !ORDINARY.contains(&field),
-        }
+        let is_odd = matches!(self, Self::Unknown(_)) && !ORDINARY.contains(&field);
+        is_odd || self.listed().hides_field(kind, field)
     }
 
     /// Whether a note is left out whole.
@@ -140,8 +144,9 @@ impl Private {
         match value {
             Value::List(items) => Value::List(items.iter().map(|item| self.without(kind, item)).collect()),
             // Names within a value are not those of fields, but one that is private everywhere is so here too.
-            Value::Map(fields) if matches!(self, Self::Listed { .. }) => {
-                let shown = fields.iter().filter(|(name, _)| !self.hides_field(kind, name));
+            Value::Map(fields) => {
+                let names = self.listed();
+                let shown = fields.iter().filter(|(name, _)| !names.hides_field(kind, name));
                 Value::Map(Fields::new(
                     shown
                         .map(|(name, value)| (name.clone(), self.without(kind, value)))
@@ -154,15 +159,11 @@ impl Private {
 
     /// Whether a name is one of a type or field that is left out.
     fn names(&self, name: &Text) -> bool {
-        match self {
-            Self::Listed { types, fields } => {
-                // The section of `ShipLog` is called `ship_log`.
-                types.iter().any(|kind| plain(kind.as_str()) == plain(name))
-                    || fields.all.contains(name)
-                    || fields.of.values().any(|names| names.contains(name))
-            }
-            Self::Unknown => false,
-        }
+        let Names { types, fields } = self.listed();
+        // The section of `ShipLog` is called `ship_log`.
+        types.iter().any(|kind| plain(kind.as_str()) == plain(name))
+            || fields.all.contains(name)
+            || fields.of.values().any(|names| names.contains(name))
     }
 }
 
@@ -170,50 +171,49 @@ impl Schema {
     /// The schema as it is for those who may not see what is private. It does not even name it.
     #[must_use]
     pub(crate) fn keeping(mut self, private: Private) -> Self {
-        if let Private::Listed { types, fields } = &private {
-            self.types.retain(|kind| !types.contains(kind));
-            self.id_patterns.retain(|prefix, _| !private.names(prefix));
-            self.parents.retain(|kind, _| !types.contains(kind));
-            self.parents
-                .values_mut()
-                .for_each(|parents| parents.retain(|kind| !types.contains(kind)));
-            self.conditional.retain(|rule| {
-                let hides = |field: &Text| private.hides_field(Some(&rule.kind), field);
-                !types.contains(&rule.kind) && !hides(&rule.field) && !rule.requires.iter().any(hides)
-            });
-            self.listed.retain_mut(|listed| {
-                let is_for_all = listed.types.is_empty();
-                let hides = |kind: &EntityType| types.contains(kind) || private.hides_field(Some(kind), listed.field);
-                listed.types.retain(|kind| !hides(kind));
-                // Words for all types are told of none where one of them keeps the field private.
-                let is_private = private.names(&Text::from(listed.field));
-                if is_for_all {
-                    !is_private
-                } else {
-                    !listed.types.is_empty()
-                }
-            });
-            for names in [
-                &mut self.required,
-                &mut self.known,
-                &mut self.forbidden,
-                &mut self.derived,
-            ] {
-                names.all.retain(|name| !fields.all.contains(name));
-                names.of.retain(|kind, _| !types.contains(kind));
-                for (kind, names) in &mut names.of {
-                    names.retain(|name| !private.hides_field(Some(kind), name));
-                }
+        let Names { types, fields } = private.listed();
+        self.types.retain(|kind| !types.contains(kind));
+        self.id_patterns.retain(|prefix, _| !private.names(prefix));
+        self.parents.retain(|kind, _| !types.contains(kind));
+        self.parents
+            .values_mut()
+            .for_each(|parents| parents.retain(|kind| !types.contains(kind)));
+        self.conditional.retain(|rule| {
+            let hides = |field: &Text| private.hides_field(Some(&rule.kind), field);
+            !types.contains(&rule.kind) && !hides(&rule.field) && !rule.requires.iter().any(hides)
+        });
+        self.listed.retain_mut(|listed| {
+            let is_for_all = listed.types.is_empty();
+            let hides = |kind: &EntityType| types.contains(kind) || private.hides_field(Some(kind), listed.field);
+            listed.types.retain(|kind| !hides(kind));
+            // Words for all types are told of none where one of them keeps the field private.
+            let is_private = private.names(&Text::from(listed.field));
+            if is_for_all {
+                !is_private
+            } else {
+                !listed.types.is_empty()
             }
-            let shown = |(name, _): &(&Text, &Value)| !SECTIONS.contains(&&***name) && !private.names(name);
-            let source = self.source.iter().filter(shown);
-            self.source = Fields::new(
-                source
-                    .map(|(name, value)| (name.clone(), unnamed(&private, value)))
-                    .map(|(name, value)| (name.clone(), self.unlisted(&name, value)))
-                    .collect(),
-            );
+        });
+        for names in [
+            &mut self.required,
+            &mut self.known,
+            &mut self.forbidden,
+            &mut self.derived,
+        ] {
+            names.all.retain(|name| !fields.all.contains(name));
+            names.of.retain(|kind, _| !types.contains(kind));
+            for (kind, names) in &mut names.of {
+                names.retain(|name| !private.hides_field(Some(kind), name));
+            }
         }
+        let shown = |(name, _): &(&Text, &Value)| !SECTIONS.contains(&&***name) && !private.names(name);
+        let source = self.source.iter().filter(shown);
+        self.source = Fields::new(
+            source
+                .map(|(name, value)| (name.clone(), unnamed(&private, value)))
+                .map(|(name, value)| (name.clone(), self.unlisted(&name, value)))
+                .collect(),
+        );
         self.private = Some(private);
         self
     }
@@ -353,9 +353,10 @@ cross_vault: {exec_only: [ShipLog], shared: [Task]}
 
     #[test]
     fn a_schema_that_cannot_be_read_leaves_what_is_ordinary() {
-        assert!(Private::Unknown.hides_type(&EntityType::Other("Robot".into())));
-        assert!(!Private::Unknown.hides_type(&EntityType::Task));
-        assert!(Private::Unknown.hides_field(Some(&EntityType::Task), "purse"));
-        assert!(!Private::Unknown.hides_field(Some(&EntityType::Task), "status"));
+        let unknown = Private::Unknown(Names::default());
+        assert!(unknown.hides_type(&EntityType::Other("Robot".into())));
+        assert!(!unknown.hides_type(&EntityType::Task));
+        assert!(unknown.hides_field(Some(&EntityType::Task), "purse"));
+        assert!(!unknown.hides_field(Some(&EntityType::Task), "status"));
     }
 }

@@ -6,7 +6,6 @@ use {
         entity::EntityType,
         finding::{Finding, FindingCode},
         matter::{Budget, parse},
-        note::Revision,
         path::NotePath,
         value::{Fields, Text, Value, Words},
     },
@@ -58,7 +57,6 @@ impl Schema {
         let mut findings = Vec::new();
         let mut schema = Self {
             version: source.text("schema_version"),
-            revision: Some(Revision::of(bytes)),
             id_patterns: patterns(&source, &mut findings),
             types: texts(source.get("entity_types")).iter().map(EntityType::new).collect(),
             required: per_type(source.map("required_fields")),

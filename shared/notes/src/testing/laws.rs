@@ -8,6 +8,7 @@ use {
         matter::{Budget, Split, parse, split},
         note::{Area, Note, Rules},
         path::NotePath,
+        revision::Seal,
         schema::Schema,
         search::Query,
         value::{Fields, Value, Words},
@@ -148,6 +149,7 @@ fn read(bytes: &[u8]) -> Result<Note, Finding> {
         area: Area::Entities,
         schema: &schema,
         budget: Budget::default(),
+        seal: Seal::default(),
     };
     let mut note = Note::read(place, stamp, bytes, rules, &mut Words::default())?;
     // Its size is not what it says.

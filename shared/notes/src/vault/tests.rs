@@ -146,6 +146,16 @@ fn a_new_schema_judges_every_file_anew() {
     let broken = house.put(SCHEMA, "a: [");
     assert_eq!(broken.of_type(&EntityType::Task).count(), 2);
     assert!(broken.findings().any(|finding| finding.code == FindingCode::Schema));
+    // Without one nothing is broken, and it is told what to do.
+    let plain = House::with(&[("a.md", "text")]);
+    let snapshot = plain.vault.snapshot();
+    let told: Vec<_> = snapshot.findings().filter(|finding| finding.path == SCHEMA).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        (told[0].code, told[0].severity()),
+        (FindingCode::NoSchema, crate::finding::Severity::Warning)
+    );
+    assert!(told[0].message.contains(SCHEMA), "{}", told[0].message);
 }
 
 #[test]
@@ -432,4 +442,60 @@ fn what_a_schema_kept_private_is_private_while_that_is_gone() {
         ["log.md", "task.md"],
         "by its own word"
     );
+}
+
+/// What is shown of a vault: paths, and fields beside the id and the type.
+fn shown_of(snapshot: &Snapshot) -> Vec<String> {
+    let fields = |note: &Note| {
+        let names = note.fields().iter().map(|(name, _)| name.to_string());
+        let names: Vec<_> = names.filter(|name| !name.starts_with("entity_")).collect();
+        format!("{} {}", note.path(), names.join(" "))
+    };
+    snapshot.notes().iter().map(|note| fields(note)).collect()
+}
+
+#[test]
+fn what_a_schema_kept_private_is_private_after_a_restart_without_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (notes, kept) = (home.path().join("notes"), home.path().join("kept"));
+    let schema = notes.join(SCHEMA);
+    let all = "assignee: member-01\ntags: [a]\npurse: 12\nstatus: todo\n";
+    write(&notes.join("task.md"), &task("tsk-1", all));
+    write(
+        &notes.join("track.md"),
+        "---\nentity_type: Track\nentity_id: trk-1\n---\n",
+    );
+    write(
+        &notes.join("40_People/one.md"),
+        "---\nentity_type: Task\nentity_id: tsk-2\n---\n",
+    );
+    let open = || {
+        let root = Root::at(&notes).unwrap();
+        Vault::open_kept(&root, Limits::keeping_private(), &kept, &quiet)
+    };
+    let shown = || shown_of(&open().unwrap().snapshot());
+    let ordinary = ["40_People/one.md ", "task.md assignee tags status", "track.md "];
+    assert_eq!(shown(), ordinary, "of a vault that never had a schema");
+
+    let listed = "private_fields: {all: [tags], Task: [assignee]}\ncross_vault: {exec_only: [Track]}\npaths: {exclude: [40_People]}\n";
+    write(&schema, listed);
+    let vault = open().unwrap();
+    assert_eq!(shown_of(&vault.snapshot()), ["task.md purse status"]);
+    fs::remove_file(&schema).unwrap();
+    let less = ["task.md status"];
+    assert_eq!(shown_of(&vault.look_again(&quiet).unwrap()), less, "while it is gone");
+    drop(vault);
+    assert_eq!(shown(), less, "after a restart");
+    open().unwrap().keep(&kept).unwrap();
+    assert_eq!(shown(), less, "after another one");
+    write(&schema, "a: [");
+    assert_eq!(shown(), less, "where it cannot be read");
+
+    fs::write(kept.with_extension("private"), "torn").unwrap();
+    assert!(matches!(open(), Err(VaultError::Memory { .. })), "nobody can tell");
+    write(&schema, "schema_version: 1\n");
+    let everything = ["40_People/one.md ", "task.md assignee tags purse status", "track.md "];
+    assert_eq!(shown(), everything, "by its own word");
+    fs::remove_file(&schema).unwrap();
+    assert_eq!(shown(), ordinary);
 }

@@ -149,3 +149,46 @@ fn thousands_of_changes_at_once_end_in_what_lies_there() {
     wanted.sort();
     watched.becomes(&wanted.iter().map(String::as_str).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_root_that_another_takes_the_place_of_is_told_and_is_looked_at_again_when_it_is_back() {
+    let home = tempfile::tempdir().unwrap();
+    let (root, away) = (home.path().join("notes"), home.path().join("away"));
+    put(&root.join("a.md"), "ours");
+    let vault = Arc::new(Vault::open(&Root::at(&root).unwrap(), Limits::default(), &|_| {}).unwrap());
+    let (tell, news) = channel();
+    let _watch = Watch::start(Arc::clone(&vault), move |now| {
+        tell.send(now.notes().len()).unwrap_or_default()
+    })
+    .unwrap();
+    fs::rename(&root, &away).unwrap();
+    put(&root.join("b.md"), "theirs");
+    until(|| vault.has_moved());
+    // Seen as a change of a folder that is the vault no more.
+    put(&away.join("c.md"), "x");
+    assert!(matches!(vault.refresh(&[]), Err(Refused::Moved)));
+    assert_eq!(vault.snapshot().notes().len(), 1);
+    fs::remove_dir_all(&root).unwrap();
+    assert!(
+        matches!(vault.look_again(&|_| {}), Err(Refused::Moved)),
+        "also when there is nothing"
+    );
+    fs::rename(&away, &root).unwrap();
+    until(|| !vault.has_moved());
+    assert_eq!(
+        news.recv_timeout(Duration::from_secs(20)).unwrap(),
+        2,
+        "what changed meanwhile is seen"
+    );
+}
+
+/// Waits for what the watch does within a second or so; on a busy machine, longer.
+fn until(holds: impl Fn() -> bool) {
+    for _ in 0..400 {
+        if holds() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it never came");
+}

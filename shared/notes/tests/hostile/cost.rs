@@ -10,8 +10,11 @@ use {
     std::{collections::BTreeMap, fs, path::Path},
 };
 
-/// Without optimisation everything takes some ten times as long.
-const LONGEST_MILLIS: u64 = if cfg!(debug_assertions) { 10_000 } else { 1_000 };
+/// Of processor time, in a process of its own: other work on the machine does not count. What is promised is a second in a release; the dearest file
+/// takes 0.14 s there. Without optimisation each takes ten to fifteen times as long (1.7 s), so whoever keeps to five times the
+/// promise there keeps it by far in a release, where the same test asks for the second itself.
+const LONGEST_MILLIS: u64 = if cfg!(debug_assertions) { 5 * PROMISED } else { PROMISED };
+const PROMISED: u64 = 1_000;
 
 const SMALL: Plan = Plan {
     entities: 150,

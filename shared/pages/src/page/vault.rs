@@ -157,8 +157,8 @@ pub enum Outcome {
     Refused,
     /// The full text is not there yet.
     NotYet,
-    /// So many were found, and these are some of them.
-    Found(usize, Vec<FoundNote>),
+    /// So many were found, whether notes that changed are still being read, and some of those that were found.
+    Found(usize, bool, Vec<FoundNote>),
 }
 
 /// What was found.

@@ -27,7 +27,7 @@ Examples:
   portreeve vault check --root . --format github               annotations; by itself in GitHub's workflows
 
 The whole vault is read whatever files are named, because what a note says of others is right or wrong only among them. What is wrong
-with the schema is always told. Files outside of the vault are left out.
+with the schema is always told. Files outside of the vault are left out. A folder without a schema is no failure, but a warning.
 
 Exit codes:
   0  nothing at or above --fail-on
@@ -146,7 +146,7 @@ impl Told {
     fn of(report: Report, only: Option<&[String]>, fail_on: FailOn) -> Self {
         let is_told = |finding: &&Finding| {
             // Without the schema hardly anything is judged.
-            finding.code == FindingCode::Schema
+            matches!(finding.code, FindingCode::Schema | FindingCode::NoSchema)
                 || only.is_none_or(|only| only.iter().any(|path| place::is_within(&finding.path, path)))
         };
         let findings: Vec<Finding> = report.findings.iter().filter(is_told).cloned().collect();
@@ -176,8 +176,10 @@ impl Told {
 
     /// One line about all of it.
     fn summary(&self) -> String {
+        let is_missing = self.findings.iter().any(|one| one.code == FindingCode::NoSchema);
         let schema = match &self.report.schema_version {
             Some(version) => format!("schema {version}"),
+            None if is_missing => "no schema".to_owned(),
             None => "a schema without a version".to_owned(),
         };
         let among = format!("{}, {schema}", counted(self.report.notes, "note"));
@@ -339,7 +341,7 @@ mod tests {
     #[test]
     fn a_finding_fails_from_its_severity_on() {
         let report = || Report {
-            content: portreeve_notes::Revision::of(b""),
+            content: portreeve_notes::Seal::default().revision(b""),
             schema_version: None,
             notes: 1,
             counts: BTreeMap::new(),

@@ -129,11 +129,17 @@ fn show(context: &Context, made: &Made, dry_run: bool) -> Result<(), CliError> {
         "path": made.path,
         "revision": made.revision,
         "set": made.set,
+        "durable": made.durable,
         "dry_run": dry_run,
         "text": made.text,
     });
     Ok(context.out.result(&raw, || {
-        let view = fields([("id", Some(made.id.clone())), ("path", Some(made.path.to_string()))]);
+        let doubt = (!made.durable).then(|| "the disk did not say that it would outlast a power cut".to_owned());
+        let view = fields([
+            ("id", Some(made.id.clone())),
+            ("path", Some(made.path.to_string())),
+            ("but", doubt),
+        ]);
         if dry_run { view.then(made.text.trim_end()) } else { view }
     })?)
 }

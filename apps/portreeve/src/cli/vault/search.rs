@@ -7,6 +7,7 @@ use {
         output::{Line, View},
     },
     portreeve_notes::{Filter, Hit, Index, Note, NotePath, Query, Root, Snapshot, Snippet, Vault},
+    portreeve_vault::acts::search::reckoned,
     serde_json::{Value, json},
     std::path::PathBuf,
 };
@@ -167,7 +168,7 @@ impl<'a> Match<'a> {
             "entity_name": entity.and_then(|entity| entity.name()),
             "status": entity.and_then(|entity| entity.status()),
             "revision": self.note.revision,
-            "score": self.hit.score,
+            "score": reckoned(self.hit.score),
             "snippet": snippet,
         })
     }

@@ -301,6 +301,19 @@ fn a_check_ends_with_0_when_clean_1_when_not_and_2_when_it_could_not_look() {
     ] {
         check(nowhere).fails_with(2);
     }
+    // Somebody's folder of notes, who has never heard of a schema.
+    fs::create_dir(desk.path("../plain")).unwrap();
+    desk.write("../plain/README.md", "# Mine\n");
+    let plain = check(&["--root", "plain"]);
+    assert!(plain.ok().contains("1 warning"), "{plain:?}");
+    assert!(plain.stdout.contains(": 1 note, no schema"), "{plain:?}");
+    let told = "plain/00_Meta/schema_constants.yaml: warning: the vault has no schema, so types, words and fields are held against \
+                nothing: write `00_Meta/schema_constants.yaml`, or put it back (no_schema)";
+    assert!(plain.stdout.lines().any(|line| line == told), "{}", plain.stdout);
+    check(&["--root", "plain", "--fail-on", "warning"]).fails_with(1);
+    let named = check(&["--root", "plain", "plain/README.md"]);
+    assert!(named.ok().contains("no_schema"), "whatever is named: {named:?}");
+
     let unsaid = check(&[]);
     for way in ["--root DIR", "PORTREEVE__VAULT__ROOT", "`root` under `[vault]`"] {
         assert!(unsaid.stderr.contains(way), "{}", unsaid.stderr);

@@ -3,6 +3,7 @@
 
 use {
     super::{Town, encoded},
+    crate::estate::until,
     portreeve_notes::{
         FindingCode,
         testing::{Expect, OUTSIDE, Plan},
@@ -204,4 +205,32 @@ fn whoever_swaps_a_note_for_a_link_while_it_is_read_shows_nothing_from_outside()
         inside > 0 && nothing > 0,
         "{inside} were read, {nothing} were not there"
     );
+}
+
+#[test]
+fn while_another_folder_lies_where_the_vault_was_nothing_of_either_is_served() {
+    let town = Town::of(&Plan {
+        entities: 60,
+        ..Plan::default()
+    });
+    let api = town.reader();
+    let root = town.estate.house.notes();
+    let away = root.with_file_name("away");
+    fs::rename(&root, &away).unwrap();
+    town.write("README.md", "another one");
+    let one = format!("{VAULT}/entities/prj-001");
+    until("it is seen", || (api.get(&one).status == 503).then_some(()));
+    for path in [
+        "entities/prj-001",
+        "entities",
+        "search?q=harbour",
+        "notes?path=README.md",
+        "stats",
+        "members",
+    ] {
+        api.get(&format!("{VAULT}/{path}")).is_problem(503, "VAULT_MOVED");
+    }
+    fs::remove_dir_all(&root).unwrap();
+    fs::rename(&away, &root).unwrap();
+    until("it is back", || (api.get(&one).status == 200).then_some(()));
 }

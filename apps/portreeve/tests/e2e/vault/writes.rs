@@ -4,11 +4,12 @@ use {
     super::Town,
     crate::{
         coverage::operations,
-        estate::{Estate, policy},
+        disk,
+        estate::{Estate, policy, until},
         house::{Answer, Api, House},
         roles::{Way, all_roles, credential},
     },
-    portreeve_notes::testing::Plan,
+    portreeve_notes::{Seal, testing::Plan},
     portreeve_policy::roles,
     serde_json::{Value, json},
     std::{
@@ -17,7 +18,7 @@ use {
         path::{Path, PathBuf},
         process::Command,
         thread,
-        time::Duration,
+        time::{Duration, SystemTime},
     },
 };
 
@@ -432,6 +433,73 @@ fn a_server_that_is_killed_while_it_writes_leaves_the_old_file_or_the_new_one() 
         delete(&api, &path, &tag(&made)).is(200);
     }
     assert!(last > 6, "it hardly wrote at all: {last}");
+}
+
+#[test]
+fn a_revision_outlasts_a_restart_and_cannot_be_made_of_the_file_alone() {
+    let mut town = town();
+    let key = town
+        .estate
+        .key(&json!({"name": "writes", "scopes": ["mcp:read", "mcp:write"]}));
+    let (noun, _, body) = &bodies()[1];
+    let made = town.estate.house.api(&key).post(&format!("{API}/{noun}"), body);
+    let path = format!("{API}/{noun}/{}", made.is(201)["entity_id"].as_str().unwrap());
+    let file = text(&town.estate.house, &made.body["path"]);
+    let guessed = Seal::default().revision(file.as_bytes());
+    assert_ne!(made.body["revision"], json!(guessed));
+    town.estate.house.stop();
+    // As a writer leaves them that is killed: long ago, and a moment ago.
+    let [old, young] = [".portreeve-1-0.tmp", ".portreeve-1-1.tmp"].map(|name| town.estate.house.notes().join(name));
+    fs::write(&young, "x").unwrap();
+    let file = fs::File::create(&old).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    town.estate.house.serve(&[]);
+    until("what was left long ago is gone", || (!old.exists()).then_some(()));
+    assert!(young.exists());
+    let api = town.estate.house.api(&key);
+    assert_eq!(tag(&api.get(&path)), tag(&made));
+    patch(&api, &path, &tag(&made), &json!({"notes": "after"})).is(200);
+}
+
+#[test]
+fn what_is_written_and_may_not_outlast_a_power_cut_stands_and_is_told_so() {
+    let mut town = town();
+    let key = town
+        .estate
+        .key(&json!({"name": "writes", "scopes": ["mcp:read", "mcp:write"]}));
+    town.estate.house.stop();
+    disk::serve(&mut town.estate.house);
+    let api = town.estate.house.api(&key);
+    let before = town.estate.books().audit().len();
+    let (noun, _, body) = &bodies()[1];
+    disk::fault(&town.estate.house, "sync /Tasks$");
+    let made = api.post(&format!("{API}/{noun}"), body);
+    assert_eq!(made.is(201)["durable"], false);
+    let path = format!("{API}/{noun}/{}", made.body["entity_id"].as_str().unwrap());
+    assert_eq!(tag(&api.get(&path)), tag(&made), "it is there");
+    let changed = patch(&api, &path, &tag(&made), &json!({"notes": "x"}));
+    assert_eq!(changed.is(200)["durable"], true, "the disk is well again");
+    // What fails before the new file has its name is told as what did not happen.
+    disk::fault(&town.estate.house, "sync .tmp$");
+    patch(&api, &path, &tag(&changed), &json!({"notes": "y"})).is_problem(503, "VAULT_UNAVAILABLE");
+    assert_eq!(tag(&api.get(&path)), tag(&changed), "it is the old one");
+    disk::fault(&town.estate.house, "sync /.trash$");
+    let gone = delete(&api, &path, &tag(&changed));
+    assert_eq!(gone.is(200)["durable"], false);
+    api.get(&path).is_problem(404, "VAULT_NOT_FOUND");
+    let told = town.estate.books().audit().split_off(before);
+    let kinds = told.iter().map(|row| row.kind.as_str());
+    let kinds: Vec<_> = kinds.filter(|kind| kind.starts_with("vault.")).collect();
+    let expected = [
+        "vault.task.created",
+        "vault.write.unsynced",
+        "vault.task.updated",
+        "vault.task.updated",
+        "vault.write.failed",
+        "vault.task.deleted",
+        "vault.write.unsynced",
+    ];
+    assert_eq!(kinds, expected);
 }
 
 fn git(folder: &Path, args: &[&str]) -> String {

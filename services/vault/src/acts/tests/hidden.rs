@@ -203,7 +203,7 @@ impl Answers<'_> {
                 self.tell(format!("read {words}"), &read);
             }
         }
-        let report = findings::report(&moment);
+        let report = portreeve_notes::check(moment.snapshot());
         for page in 0..20 {
             let cursor = crate::listing::page_to(Vec::<()>::new(), 0, Some(page * 100)).cursor;
             let view = findings::findings(&report, &findings::Wanted::default(), &paging(100, cursor.as_deref()));

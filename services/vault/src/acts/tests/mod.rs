@@ -3,6 +3,7 @@
 mod counts;
 mod hidden;
 mod pages;
+mod tags;
 
 use {
     crate::Moment,

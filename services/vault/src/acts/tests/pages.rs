@@ -171,7 +171,7 @@ fn a_text_is_read_on_where_it_was_cut() {
 fn findings_come_in_pages_that_add_up_and_filters_that_fit() {
     let house = House::open(small(1), |_| {});
     let moment = house.moment();
-    let report = findings::report(&moment);
+    let report = portreeve_notes::check(moment.snapshot());
     let all = |wanted: findings::Wanted<'_>| {
         let mut found = Vec::new();
         let mut cursor: Option<String> = None;
@@ -259,6 +259,46 @@ fn searches_are_refused_while_there_is_no_index_and_where_they_ask_nothing() {
     );
     assert!(ask("FLOTSAM", Some("Task"), Some("50_Projects/"), None).unwrap().total > 0);
     assert_eq!(ask("FLOTSAM", Some("Track"), None, None).unwrap().total, 0);
+}
+
+#[test]
+fn a_search_says_when_the_full_text_is_not_that_of_the_moment() {
+    let house = House::open(small(1), |_| {});
+    let wanted = search::Wanted {
+        words: "FLOTSAM",
+        ..search::Wanted::default()
+    };
+    let total = |moment: &crate::Moment| {
+        let found = search::search(moment, Some(&house.index), &wanted, &paging(1, None)).unwrap();
+        let window = crate::shown::Window::default();
+        let read = search::search_and_read(moment, Some(&house.index), &wanted, 1, window).unwrap();
+        assert_eq!((read.total, read.indexing), (found.total, found.indexing));
+        (found.total, found.indexing)
+    };
+    let before = house.moment();
+    let (count, indexing) = total(&before);
+    assert!(count > 0 && !indexing);
+    house.write("10_Study/new.md", "FLOTSAM");
+    let after = house.moment();
+    assert_eq!(
+        total(&after),
+        (count, true),
+        "as it was before the change, and it says so"
+    );
+    assert_eq!(total(&before), (count, false));
+    house.index.follow(&house.notes, after.snapshot(), &|_| {}).unwrap();
+    assert_eq!(total(&after), (count + 1, false));
+    assert_eq!(
+        total(&before),
+        (count + 1, true),
+        "whoever began before the change is told, too"
+    );
+    // A note that cannot be read when the text is written is not in it.
+    house.write("10_Study/new.md", "FLOTSAM once more");
+    fs::remove_file(house.home.path().join("notes/10_Study/new.md")).unwrap();
+    let gone = house.moment();
+    house.index.follow(&house.notes, gone.snapshot(), &|_| {}).unwrap();
+    assert_eq!(total(&gone), (count, true));
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn shape(form: Form, about: &str, nullable: bool) -> Schema {
         .minimum(Some(0.0))
         .maximum(Some(1.0));
     match form {
-        Form::Line | Form::Word | Form::Id(_) => plain(text(200), Type::String),
+        Form::Line | Form::Word | Form::Name | Form::Id(_) => plain(text(200), Type::String),
         Form::Address => plain(text(2_000), Type::String),
         Form::Text => plain(text(50_000), Type::String),
         Form::Day => plain(text(10).examples(["2026-03-01"]), Type::String),

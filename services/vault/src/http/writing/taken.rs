@@ -94,6 +94,7 @@ mod tests {
     use {
         super::*,
         axum::http::{HeaderValue, Request},
+        portreeve_notes::Seal,
     };
 
     async fn expected(values: &[&[u8]]) -> Result<Option<Revision>, Code> {
@@ -110,7 +111,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_one_strong_tag_says_what_somebody_has_read() {
-        let revision = Revision::of(b"x");
+        let revision = Seal::default().revision(b"x");
         let tag = format!("\"{revision}\"");
         assert_eq!(expected(&[tag.as_bytes()]).await, Ok(Some(revision)));
         assert_eq!(

@@ -4,8 +4,8 @@ use {
     super::{
         Field, Form,
         Form::{
-            Address, Day as OnDay, Hours, Id, Ids, Line, Lines, Links, Measures, Names, Share, Weights, Word, Words,
-            Year,
+            Address, Day as OnDay, Hours, Id, Ids, Line, Lines, Links, Measures, Name, Names, Share, Weights, Word,
+            Words, Year,
         },
         When,
         When::{Always, Any, Later, New},
@@ -68,7 +68,7 @@ pub(super) const TASK: &[Field] = &[
 pub(super) const PROJECT: &[Field] = &[
     field("entity_name", Line, Always, "`topic - content`."),
     STATUS,
-    field("owner", Line, Always, "Who answers for it: a member."),
+    field("owner", Name, Always, "Who answers for it: a member."),
     field("parent_id", Id(TRACKS), Always, "The track it serves."),
     field("program_id", Id(PROGRAMS), Any, "The program it belongs to."),
     field(
@@ -141,7 +141,7 @@ pub(super) const PROGRAM: &[Field] = &[
         Always,
         "What kind it is: a word of the vault's schema.",
     ),
-    field("owner", Line, Always, "Who answers for it: a member."),
+    field("owner", Name, Always, "Who answers for it: a member."),
     field("parent_id", Id(TRACKS), Any, "The track it serves, when there is one."),
     field("description", Form::Text, Any, "What it is."),
     field("principles", Lines, Any, "What it goes by."),

@@ -3,7 +3,9 @@
 use {
     super::{
         Field,
-        Form::{self, Address, Hours, Ids, Line, Lines, Links, Measures, Names, Share, Weights, Word, Words, Year},
+        Form::{
+            self, Address, Hours, Ids, Line, Lines, Links, Measures, Name, Names, Share, Weights, Word, Words, Year,
+        },
     },
     portreeve_guard::Problem,
     portreeve_kernel::Code,
@@ -31,7 +33,7 @@ impl Field {
         Ok(match (self.form, given) {
             (_, Json::Null) => None,
             (Form::Id(_) | Form::Day, Json::String(text)) if text.is_empty() => None,
-            (Line | Word | Form::Id(_), given) => Some(line(name, given, LINE)?),
+            (Line | Word | Name | Form::Id(_), given) => Some(line(name, given, LINE)?),
             (Form::Text, given) => Some(long(name, given)?),
             (Form::Day, given) => {
                 let value = line(name, given, LINE)?;

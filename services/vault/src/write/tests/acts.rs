@@ -84,7 +84,7 @@ async fn a_change_moves_the_lines_of_its_fields_and_nothing_else() {
             "closed": {"old": null, "new": "2026-03-01"}, "updated": {"old": "2025-12-02", "new": "2026-03-01"},
         })
     );
-    assert_eq!(data["before"], Revision::of(TASK_TEXT.as_bytes()).to_string());
+    assert_eq!(data["before"], SEAL.revision(TASK_TEXT.as_bytes()).to_string());
     // What says nothing new is no write.
     let before = house.files();
     let same = house
@@ -109,7 +109,7 @@ async fn a_change_moves_the_lines_of_its_fields_and_nothing_else() {
 async fn whoever_has_read_another_revision_changes_nothing() {
     let house = House::new().await;
     let before = house.files();
-    for revision in [None, Some(Revision::of(b"old"))] {
+    for revision in [None, Some(SEAL.revision(b"old"))] {
         let (writer, id) = (&house.writer, "tsk-000001-1700000000000".to_owned());
         let given = object(json!({"status": "doing"}));
         let update = writer
@@ -303,6 +303,22 @@ async fn what_is_deleted_can_be_taken_back_and_is_served_no_more() {
         ("vault.task.deleted", id)
     );
     assert!(audit[0].data.contains("첫 빛"), "what it said is in the log");
+    let data: Json = serde_json::from_str(&audit[0].data).unwrap();
+    assert_eq!(
+        (data["trash"].as_str(), &data["along"]),
+        (deleted.trash.as_deref(), &json!([]))
+    );
+    put(&house.path(TASK), TASK_TEXT);
+    let path = NotePath::parse(TASK).unwrap();
+    house.writer.open.notes().refresh(&[path]).unwrap();
+    let again = house.delete(Kind::Task, id, TASK, false).await.unwrap();
+    assert_eq!(
+        again.trash,
+        deleted.trash.map(|trash| trash + "-2"),
+        "nothing there is overwritten"
+    );
+    let data: Json = serde_json::from_str(&house.audit().await[1].data).unwrap();
+    assert_eq!(data["trash"].as_str(), again.trash.as_deref());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -343,6 +359,7 @@ async fn a_project_goes_with_its_folder_and_only_when_nothing_is_lost_unsaid() {
     fs::remove_file(unseen).unwrap();
     put(&house.path("50_Projects/2025/P001_gate/Results/r.md"), "a text\n");
     put(&house.path("50_Projects/2025/P001_gate/data.csv"), "1,2\n");
+    put(&house.path("50_Projects/2025/P001_gate/.hidden"), "x\n");
     let dry = house
         .writer
         .delete(
@@ -367,6 +384,22 @@ async fn a_project_goes_with_its_folder_and_only_when_nothing_is_lost_unsaid() {
     ] {
         assert!(house.path(&format!("{trash}/{file}")).is_file(), "{file}");
     }
+    let audit = house.audit().await;
+    let data: Json = serde_json::from_str(&audit[0].data).unwrap();
+    assert_eq!(
+        (audit.len(), &data["trash"], &data["more_along"]),
+        (1, &json!(trash), &json!(0))
+    );
+    let along = [
+        "/.hidden",
+        "/Results/r.md",
+        "/Tasks/tsk-000001-1700000000000.md",
+        "/data.csv",
+    ];
+    assert_eq!(
+        data["along"],
+        json!(along.map(|file| format!("50_Projects/2025/P001_gate{file}")))
+    );
     let snapshot = house.writer.open.notes().snapshot();
     assert!(snapshot.find("prj-001").is_none() && snapshot.find("tsk-000001-1700000000000").is_none());
     assert!(!house.path("50_Projects/2025/P001_gate").exists());

@@ -308,3 +308,67 @@ async fn too_much_for_one_note_is_refused_before_the_disk_hears_of_it() {
     );
     assert_eq!((house.files(), house.audit().await.len()), (before, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_named_is_listed_where_anybody_is() {
+    let house = House::new().await;
+    let id = "tsk-000001-1700000000000";
+    let made = house.create(Kind::Task, task()).await.unwrap();
+    assert_eq!(
+        json_of(&made)["fields"]["assignee"],
+        "member-02",
+        "without a list, anybody"
+    );
+    let members = house.path("00_Meta/members.yaml");
+    put(
+        &members,
+        "members: [{id: member-01, aliases: [ada, 에이다], salary: 12}, {id: member-07, active: false}]\n",
+    );
+    for known in [json!("member-01"), json!("에이다"), json!(["ada", "member-07"])] {
+        house
+            .update(Kind::Task, id, TASK, json!({"assignee": known}))
+            .await
+            .unwrap();
+    }
+    for (given, stranger) in [
+        (json!("member-02"), "member-02"),
+        (json!(["ada", "adam"]), "adam"),
+        (json!("Member-01"), "Member-01"),
+        (json!("salary"), "salary"),
+    ] {
+        let refused = house
+            .update(Kind::Task, id, TASK, json!({"assignee": given}))
+            .await
+            .unwrap_err();
+        assert_eq!(violations(&refused), [("dangling".to_owned(), "assignee".to_owned())]);
+        let told = refused.to_string();
+        assert!(told.contains(&format!("`{stranger}`")), "{told}");
+        assert!(
+            told.contains("it has `member-01`, `member-07`"),
+            "which would work: {told}"
+        );
+    }
+    let mut project =
+        json!({"entity_name": "Wall - all", "owner": "bob", "parent_id": "trk-1", "conditions_3y": ["cond-a"]});
+    let refused = house.create(Kind::Project, project.clone()).await.unwrap_err();
+    assert_eq!(violations(&refused), [("dangling".to_owned(), "owner".to_owned())]);
+    project["owner"] = json!("ada");
+    house.create(Kind::Project, project).await.unwrap();
+    // What stands there already may stay.
+    let path = json_of(&made)["path"].as_str().unwrap().to_owned();
+    let own = json_of(&made)["entity_id"].as_str().unwrap().to_owned();
+    let again = json!({"assignee": "member-02", "notes": "x"});
+    house.update(Kind::Task, &own, &path, again).await.unwrap();
+    for (text, code) in [
+        ("members: [", Code::VaultConflict),
+        ("members:\n", Code::VaultRuleBroken),
+    ] {
+        put(&members, text);
+        assert_eq!(
+            house.create(Kind::Task, task()).await.unwrap_err().code(),
+            code,
+            "{text}"
+        );
+    }
+    house.update(Kind::Task, id, TASK, json!({"notes": "y"})).await.unwrap();
+}

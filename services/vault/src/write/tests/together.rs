@@ -1,6 +1,12 @@
 //! Writing beside others: other writers, other processes, git, a credential that ends, a disk that refuses.
 
-use {super::*, std::process::Command};
+use {
+    super::{
+        super::git::{Change, GitError},
+        *,
+    },
+    std::process::Command,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_change_what_they_read_at_once_one_wins() {
@@ -128,6 +134,38 @@ async fn a_write_that_nobody_waits_for_is_done_all_the_same() {
     assert_eq!((announced, audit.len()), (done, done), "what is announced is there");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_while_another_folder_lies_where_the_vault_was() {
+    let house = House::new().await;
+    let (root, away) = (house.path(""), house.home.path().join("away"));
+    fs::rename(&root, &away).unwrap();
+    let copy = Command::new("cp").arg("-r").args([&away, &root]).status().unwrap();
+    assert!(copy.success());
+    let before = house.files();
+    let id = "tsk-000001-1700000000000";
+    let revision = house.revision(TASK);
+    for refused in [
+        house.create(Kind::Task, task()).await.map(drop),
+        house
+            .update(Kind::Task, id, TASK, json!({"notes": "x"}))
+            .await
+            .map(drop),
+        house.delete(Kind::Task, id, TASK, false).await.map(drop),
+        house
+            .writer
+            .duplicate(&house.caller, Kind::Task, id.to_owned(), true)
+            .await
+            .map(drop),
+    ] {
+        assert_eq!(refused.unwrap_err().code(), Code::VaultMoved);
+    }
+    assert_eq!((house.files(), house.audit().await.len()), (before, 0));
+    assert_eq!(SEAL.revision(&fs::read(away.join(TASK)).unwrap()), revision.unwrap());
+    fs::remove_dir_all(&root).unwrap();
+    fs::rename(&away, &root).unwrap();
+    house.update(Kind::Task, id, TASK, json!({"notes": "x"})).await.unwrap();
+}
+
 fn git(house: &House, args: &[&str]) -> String {
     let output = Command::new("git")
         .arg("-C")
@@ -178,7 +216,7 @@ async fn each_write_is_a_commit_of_its_own_by_whoever_asked() {
         &house.path("20_Strategy/trk-1.md"),
         &entity("Track", "trk-1", "Changed by hand", ""),
     );
-    house.writer.git = Some(house.path(""));
+    house.writer.git = Some(Git::at(house.path("")));
 
     let made = json_of(&house.create(Kind::Task, task()).await.unwrap());
     let (id, path) = (made["entity_id"].as_str().unwrap(), made["path"].as_str().unwrap());
@@ -223,8 +261,110 @@ async fn each_write_is_a_commit_of_its_own_by_whoever_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_stays_when_git_fails() {
     let mut house = House::new().await;
-    house.writer.git = Some(house.path(""));
+    house.writer.git = Some(Git::at(house.path("")));
     let made = json_of(&house.create(Kind::Task, task()).await.unwrap());
     assert_eq!(made["git"], "failed", "there is no repository");
     assert!(house.path(made["path"].as_str().unwrap()).is_file());
+}
+
+/// Under git, with all that is there committed.
+async fn in_git() -> House {
+    let mut house = House::new().await;
+    git(&house, &["init", "--quiet"]);
+    git(&house, &["add", "--all"]);
+    git(&house, &["commit", "--quiet", "--message=first"]);
+    house.writer.git = Some(Git::at(house.path("")));
+    house
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_disk_spells_in_its_own_way_is_committed_so() {
+    let mut house = House::new().await;
+    // As a Mac writes it: letters and their accents apart.
+    let apart = "60_Hypotheses/2026/hyp-1-08_cafe\u{301}.md";
+    let more = "parent_id: trk-1\nhypothesis_question: Is it?\n";
+    put(&house.path(apart), &entity("Hypothesis", "hyp-1-08", "One", more));
+    git(&house, &["init", "--quiet"]);
+    git(&house, &["add", "--all"]);
+    git(&house, &["commit", "--quiet", "--message=first"]);
+    house.writer.git = Some(Git::at(house.path("")));
+    let path = NotePath::parse("60_Hypotheses/2026/hyp-1-08_caf\u{e9}.md").unwrap();
+    house.writer.open.notes().refresh(std::slice::from_ref(&path)).unwrap();
+    let changed = house
+        .update(Kind::Hypothesis, "hyp-1-08", apart, json!({"notes": "x"}))
+        .await;
+    assert_eq!(json_of(&changed.unwrap())["git"], "committed");
+    let gone = house.delete(Kind::Hypothesis, "hyp-1-08", apart, false).await.unwrap();
+    assert_eq!(gone.git, super::super::commit::InGit::Committed);
+    let log = git(
+        &house,
+        &[
+            "-c",
+            "core.quotePath=false",
+            "log",
+            "--format=%s",
+            "--name-status",
+            "-n2",
+        ],
+    );
+    assert_eq!(
+        log,
+        format!("hypothesis hyp-1-08 deleted\n\nD\t{apart}\nhypothesis hyp-1-08 updated\n\nM\t{apart}\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_fails_leaves_what_is_staged_as_it_was() {
+    let house = in_git().await;
+    put(&house.path("theirs.md"), "theirs");
+    git(&house, &["add", "theirs.md"]);
+    // Somebody else's git is at work, or died.
+    put(&house.path(".git/HEAD.lock"), "");
+    let made = json_of(&house.create(Kind::Task, task()).await.unwrap());
+    assert_eq!(made["git"], "failed");
+    let changed = house
+        .update(Kind::Task, "tsk-000001-1700000000000", TASK, json!({"notes": "x"}))
+        .await;
+    assert_eq!(json_of(&changed.unwrap())["git"], "failed");
+    let path = made["path"].as_str().unwrap();
+    let staged = git(&house, &["status", "--porcelain"]);
+    assert_eq!(staged, format!(" M {TASK}\nA  theirs.md\n?? {path}\n"));
+    fs::remove_file(house.path(".git/HEAD.lock")).unwrap();
+    let id = made["entity_id"].as_str().unwrap();
+    let again = house.update(Kind::Task, id, path, json!({"notes": "x"})).await.unwrap();
+    assert_eq!(json_of(&again)["git"], "committed", "the next change of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_git_that_hangs_holds_up_one_write_and_no_row_of_them() {
+    let mut house = in_git().await;
+    let patience = std::time::Duration::from_millis(300);
+    house.writer.git.as_mut().unwrap().patience = patience;
+    // Whoever opens it waits for somebody who writes into it.
+    let exclude = house.path(".git/info/exclude");
+    fs::remove_file(&exclude).unwrap();
+    assert!(Command::new("mkfifo").arg(&exclude).status().unwrap().success());
+    let change = Change {
+        path: "00_Meta/schema_constants.yaml",
+        gone: false,
+        message: "x",
+        by: "x",
+    };
+    let now = house.writer.clock.now().for_release();
+    let mut git_of = house.writer.git.clone().unwrap();
+    assert!(matches!(git_of.commit(change, now).await, Err(GitError::Slow)));
+    let made = json_of(&house.create(Kind::Task, task()).await.unwrap());
+    assert_eq!(made["git"], "failed");
+    let later = now.plus_millis(59_999);
+    assert!(
+        matches!(git_of.commit(change, later).await, Err(GitError::Rests)),
+        "it is not even asked"
+    );
+    fs::remove_file(&exclude).unwrap();
+    assert!(!house.path(".git/index.lock").exists(), "it cleaned up");
+    put(&house.path("00_Meta/schema_constants.yaml"), &format!("{SCHEMA}# x\n"));
+    git_of.patience = std::time::Duration::from_secs(60);
+    git_of.commit(change, now.plus_millis(60_000)).await.unwrap();
+    let status = git(&house, &["status", "--porcelain"]);
+    assert_eq!(status, format!("?? {}\n", made["path"].as_str().unwrap()));
 }

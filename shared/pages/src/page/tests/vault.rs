@@ -105,6 +105,7 @@ fn found(words: &str) -> Outcome {
     let piece = || words.to_owned();
     Outcome::Found(
         7,
+        true,
         vec![FoundNote {
             note: entry(words),
             snippet: (piece(), piece(), piece()),
@@ -171,7 +172,12 @@ fn a_search_says_how_many_notes_it_found() {
         (1, "1 note was found for “gate”."),
         (2, "2 notes were found for “gate”."),
     ] {
-        let page = search("gate", &Outcome::Found(total, Vec::new()));
-        assert!(page.contains(says), "{page}");
+        let page = search("gate", &Outcome::Found(total, false, Vec::new()));
+        assert!(page.contains(says) && !page.contains("being read"), "{page}");
     }
+    let page = search("gate", &Outcome::Found(2, true, Vec::new()));
+    assert!(
+        page.contains("2 notes were found") && page.contains("are being read"),
+        "{page}"
+    );
 }

@@ -54,5 +54,5 @@ fn what_is_made_keeps_the_vaults_rules_or_is_not_made() {
     );
     // Whoever cannot read the rules cannot keep them.
     desk.write("00_Meta/schema_constants.yaml", "entity_types: [\n");
-    assert!(new(&task).fails_with(1).contains("schema cannot be read"));
+    assert!(new(&task).fails_with(1).contains("no schema that can be read"));
 }
