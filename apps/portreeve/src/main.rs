@@ -24,6 +24,10 @@ mod world;
 
 use std::process::ExitCode;
 
+// Requests allocate small things on one thread and let them go on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::run()
 }

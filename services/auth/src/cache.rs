@@ -6,10 +6,10 @@
 
 use {
     crate::token::Hash,
-    moka::sync::Cache,
     portreeve_guard::Network,
     portreeve_kernel::{Now, Principal, ScopeSet, Timestamp},
     portreeve_policy::Hours,
+    quick_cache::sync::Cache,
     sha2::{Digest, Sha256},
     std::{
         fmt,
@@ -30,7 +30,7 @@ pub(crate) const LIFE: Duration = Duration::from_secs(5);
 const DISTRUST: Duration = Duration::from_secs(30);
 
 /// How many of one kind are held at most; those beyond cost a read per request.
-const CAPACITY: u64 = 50_000;
+const CAPACITY: usize = 50_000;
 
 /// Epochs are shared, so that a revocation makes a few others load again and not all of them.
 const SHARDS: usize = 256;

@@ -166,6 +166,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ)
         .max_buf_size(MAX_HEAD_BYTES)
+        // Answers are small: to put one together costs less than to have the system gather its parts.
+        .writev(false)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, client.ip = %peer.ip(), "connection ended early");

@@ -85,6 +85,14 @@ impl SealKey {
         Ok(Zeroizing::new(mac.into_bytes().into()))
     }
 
+    /// What revisions of a vault's notes are made with: the same on every node that has this file, and after a restart.
+    ///
+    /// # Errors
+    /// [`SigningError::Crypto`], never.
+    pub fn of_the_vault(&self) -> Result<Zeroizing<[u8; 32]>, SigningError> {
+        self.key(Purpose::Revisions)
+    }
+
     fn cipher(&self, purpose: Purpose) -> Result<XChaCha20Poly1305, SigningError> {
         XChaCha20Poly1305::new_from_slice(&*self.key(purpose)?).map_err(|_| SigningError::Crypto)
     }
@@ -136,6 +144,8 @@ pub(crate) enum Purpose {
     Successors,
     /// What stands for a code that people type: short enough to be guessed from a mere hash.
     UserCodes,
+    /// Revisions of a vault's notes, which must not be a mere hash of them.
+    Revisions,
 }
 
 impl Purpose {
@@ -145,6 +155,7 @@ impl Purpose {
             Self::Ceremonies => b"portreeve:issuer:ceremonies:v1",
             Self::Successors => b"portreeve:issuer:successors:v1",
             Self::UserCodes => b"portreeve:issuer:user-codes:v1",
+            Self::Revisions => b"portreeve:vault:revisions:v1",
         }
     }
 }

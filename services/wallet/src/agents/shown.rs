@@ -11,9 +11,9 @@ use {
         http::header,
         response::{IntoResponse, Response},
     },
-    moka::sync::Cache,
     portreeve_guard::Problem,
     portreeve_kernel::{AgentId, Principal},
+    quick_cache::sync::Cache,
     serde::{Serialize, Serializer, ser::Error as _},
     serde_json::Value,
     std::{borrow::Cow, sync::Arc, time::Duration},
@@ -25,7 +25,7 @@ use {
 };
 
 /// Agents that are kept at most; those beyond cost two reads each time.
-const AGENTS: u64 = 10_000;
+const AGENTS: usize = 10_000;
 
 /// How long one is used. It bounds how far behind this process is when, against all advice, another one writes to the
 /// same file.
@@ -33,7 +33,7 @@ const LIFE: Duration = Duration::from_secs(1);
 
 /// What has been shown.
 #[derive(Clone)]
-pub(crate) struct Shown(Cache<AgentId, Kept>);
+pub(crate) struct Shown(Arc<Cache<AgentId, Kept>>);
 
 #[derive(Clone)]
 struct Kept {
@@ -66,7 +66,7 @@ impl Before {
 
 impl Default for Shown {
     fn default() -> Self {
-        Self(Cache::new(AGENTS))
+        Self(Arc::new(Cache::new(AGENTS)))
     }
 }
 
