@@ -1,23 +1,22 @@
-//! A client that asks as fast as it is answered: keep-alive connections, one request under way on each, one thread.
+//! A client: requests as they go over the wire, and answers as they come back.
 //!
 //! Any answer but 2xx ends the program: a run in which something was refused measures refusals.
 
+mod many;
+
+pub(crate) use many::run;
 use {
     crate::stats::percentile,
     serde_json::Value,
     std::{
         io::{Read, Write},
         net::SocketAddr,
-        sync::Arc,
-        thread,
-        time::{Duration, Instant},
-    },
-    tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
-        task::JoinSet,
+        time::Duration,
     },
 };
+
+/// More than any answer has.
+const HEADERS: usize = 64;
 
 /// What came back.
 #[derive(Debug, Default)]
@@ -43,13 +42,6 @@ impl Load {
     pub(crate) fn within(&self, percent: usize) -> f64 {
         percentile(&self.microseconds, percent)
     }
-
-    fn add(&mut self, other: Self) {
-        self.answers += other.answers;
-        self.bytes = self.bytes.max(other.bytes);
-        self.least = smaller(self.least, other.least);
-        self.microseconds.extend(other.microseconds);
-    }
 }
 
 /// The smaller of two lengths, of which zero stands for none yet.
@@ -72,13 +64,17 @@ pub(crate) enum Until {
 
 /// A read of `agent` with `key`, as it goes over the wire.
 pub(crate) fn request(agent: &str, key: &str) -> Vec<u8> {
-    format!("GET /api/v1/agents/{agent} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n")
-        .into_bytes()
+    get_as(&format!("/api/v1/agents/{agent}"), key)
 }
 
 /// A read of `path`, by nobody in particular.
 pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
+}
+
+/// A read of `path` with a key or a token.
+pub(crate) fn get_as(path: &str, secret: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n\r\n").into_bytes()
 }
 
 /// A message to `path`, with more headers, each a line without its end.
@@ -105,15 +101,12 @@ impl Answer {
 
 /// Sends one request and reads its answer, which has to be 2xx like all others.
 pub(crate) fn ask(server: SocketAddr, request: &[u8]) -> Answer {
-    let mut stream = std::net::TcpStream::connect(server).unwrap();
-    stream.write_all(request).unwrap();
-    let (mut buffer, mut filled) = (vec![0; 64 * 1024], 0);
-    while length(&buffer[..filled]).is_none_or(|length| filled < length) {
-        let read = stream.read(&mut buffer[filled..]).unwrap();
-        assert_ne!(read, 0, "closed after {:?}", String::from_utf8_lossy(&buffer[..filled]));
-        filled += read;
-    }
-    let text = String::from_utf8(buffer[..filled].to_vec()).unwrap();
+    on(&mut std::net::TcpStream::connect(server).unwrap(), request)
+}
+
+/// The same, over a connection that stays.
+pub(crate) fn on(stream: &mut std::net::TcpStream, request: &[u8]) -> Answer {
+    let text = whole(stream, request);
     assert!(text.starts_with("HTTP/1.1 2"), "{text}");
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let headers = head.lines().skip(1).map(|line| line.split_once(": ").unwrap());
@@ -125,92 +118,50 @@ pub(crate) fn ask(server: SocketAddr, request: &[u8]) -> Answer {
     }
 }
 
-/// Sends `requests` over `connections`, each its share of them in turn.
-pub(crate) fn run(server: SocketAddr, requests: &[Vec<u8>], connections: usize, until: Until) -> Load {
-    let shares: Vec<Vec<Vec<u8>>> = (0..connections)
-        .map(|connection| requests.iter().skip(connection).step_by(connections).cloned().collect())
-        .collect();
-    let client = thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async move {
-            let start = Instant::now();
-            let mut running = JoinSet::new();
-            for share in shares {
-                running.spawn(connection(server, Arc::from(share), start, until));
-            }
-            let mut load = Load::default();
-            while let Some(done) = running.join_next().await {
-                load.add(done.unwrap());
-            }
-            load.seconds = start.elapsed().as_secs_f64();
-            load
-        })
-    });
-    client.join().unwrap()
+/// Whether the answer is 503: the server says that it is not there yet. Any other has to be 2xx.
+pub(crate) fn is_unavailable(server: SocketAddr, request: &[u8]) -> bool {
+    let text = whole(&mut std::net::TcpStream::connect(server).unwrap(), request);
+    let unavailable = text.starts_with("HTTP/1.1 503");
+    assert!(unavailable || text.starts_with("HTTP/1.1 2"), "{text}");
+    unavailable
 }
 
-async fn connection(server: SocketAddr, requests: Arc<[Vec<u8>]>, start: Instant, until: Until) -> Load {
-    let mut stream = TcpStream::connect(server).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let mut load = Load::default();
-    let mut buffer = vec![0; 64 * 1024];
-    let rounds = match until {
-        Until::Over(_) => usize::MAX,
-        Until::AllAnswered => 1,
-    };
-    for request in std::iter::repeat_n(&requests, rounds).flat_map(|requests| requests.iter()) {
-        let begin = Instant::now();
-        if let Until::Over(length) = until
-            && begin - start >= length
-        {
-            break;
+fn whole(stream: &mut std::net::TcpStream, request: &[u8]) -> String {
+    stream.write_all(request).unwrap();
+    let (mut buffer, mut filled) = (vec![0; 64 * 1024], 0);
+    while length(&buffer[..filled]).is_none_or(|length| filled < length) {
+        if filled == buffer.len() {
+            buffer.resize(2 * filled, 0);
         }
-        stream.write_all(request).await.unwrap();
-        let length = answer(&mut stream, &mut buffer).await;
-        load.microseconds.push(begin.elapsed().as_secs_f64() * 1e6);
-        load.answers += 1;
-        load.bytes = load.bytes.max(length);
-        load.least = smaller(load.least, length);
-    }
-    load
-}
-
-/// Reads one answer and gives its length.
-async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
-    let mut filled = 0;
-    loop {
-        let read = stream.read(&mut buffer[filled..]).await.unwrap();
+        let read = stream.read(&mut buffer[filled..]).unwrap();
         assert_ne!(read, 0, "closed after {:?}", String::from_utf8_lossy(&buffer[..filled]));
         filled += read;
-        if let Some(length) = length(&buffer[..filled])
-            && filled >= length
-        {
-            let text = || String::from_utf8_lossy(&buffer[..filled]);
-            assert_eq!(filled, length, "more than one answer: {}", text());
-            assert!(buffer.starts_with(b"HTTP/1.1 2"), "{}", text());
-            return length;
-        }
     }
+    buffer.truncate(filled);
+    String::from_utf8(buffer).unwrap()
 }
 
 /// How long the answer is that begins here, once its head is complete.
 fn length(answer: &[u8]) -> Option<usize> {
-    let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
-    let name = b"\r\ncontent-length: ";
-    let mut places = answer[..head].windows(name.len());
-    let value = places.position(|bytes| bytes.eq_ignore_ascii_case(name))? + name.len();
-    let digits = answer[value..].iter().take_while(|byte| byte.is_ascii_digit());
-    Some(head + digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0')))
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(body) = head.parse(answer).unwrap() else {
+        return None;
+    };
+    let mut lengths = (head.headers.iter()).filter(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let length = lengths.next().map(|header| str::from_utf8(header.value).unwrap());
+    let length: usize = length.map_or_else(
+        || panic!("an answer without a length: {}", String::from_utf8_lossy(answer)),
+        |length| length.parse().unwrap(),
+    );
+    Some(body + length)
 }
 
 #[cfg(test)]
 mod tests {
     use {
         super::*,
-        std::{net::TcpListener, panic::catch_unwind},
+        std::{net::TcpListener, panic::catch_unwind, thread},
     };
 
     /// Answers three requests on one connection, the second as `second` says.

@@ -23,10 +23,12 @@ mod load;
 mod machine;
 mod mcp_call;
 mod memory;
+mod pace;
 mod peers;
 mod plot;
 mod policy;
 mod process;
+mod processors;
 mod read;
 mod result;
 mod served;
@@ -34,6 +36,7 @@ mod side;
 mod stats;
 mod table;
 mod tokens;
+mod vault;
 
 use {
     clap::{Parser, Subcommand, ValueEnum},
@@ -51,7 +54,7 @@ Examples:
   portreeve-bench render bench/history       write page and plot anew from what is kept
 
 What asks a server needs portreeve, portreeve-signer and portreeve-bare beside this program, the local chain where
-PORTREEVE_LOCALCHAIN_BIN says, and what it is compared with (Fastify, oidc-provider, FastMCP) in the folder that
+PORTREEVE_LOCALCHAIN_BIN says, and what it is compared with (Fastify, oidc-provider, FastMCP, FastAPI) in the folder that
 PORTREEVE_PEERS names. With TEST_POSTGRES_URL `decisions` also measures PostgreSQL, with PORTREEVE_CEDAR_BIN `policy` also
 measures Cedar.";
 
@@ -108,6 +111,8 @@ enum What {
     McpCall,
     /// The server's memory with many keys and agents
     Memory,
+    /// A large vault: its start, its memory, an entity against FastAPI, searches while notes change
+    Vault,
 }
 
 /// How much of everything.
@@ -176,6 +181,7 @@ async fn run(only: &[What], effort: Effort, disk: &std::path::Path) -> Report {
                 What::Tokens => tokens::measure(effort, disk).await,
                 What::McpCall => mcp_call::measure(effort, disk).await,
                 What::Memory => memory::measure(effort, disk).await,
+                What::Vault => vault::measure(effort, disk).await,
             };
             report.measurements.push(measured);
         }

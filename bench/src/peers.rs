@@ -2,7 +2,10 @@
 //! installs it.
 
 use {
-    crate::process::Server,
+    crate::{
+        process::Server,
+        processors::{self, Whose},
+    },
     serde_json::Value,
     std::{
         env,
@@ -41,5 +44,5 @@ pub(crate) fn python(script: &str, input: &Value) -> Server {
 
 fn start(mut command: Command, script: &Path, input: &Value) -> Server {
     command.arg(script).stderr(Stdio::null());
-    Server::start(command, &format!("{input}\n"))
+    processors::on(Whose::Server, || Server::start(command, &format!("{input}\n")))
 }

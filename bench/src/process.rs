@@ -120,8 +120,15 @@ impl Installation {
 
     /// Serves it with the settings that `init` wrote, on a free port. The log, access log included, goes to a file.
     pub(crate) fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// The same, with these settings too.
+    pub(crate) fn serve_with(&self, settings: &[(&str, &Path)]) -> Server {
         let mut command = self.command();
-        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .envs(settings.iter().copied());
         command.stderr(File::create(self.log()).unwrap());
         Server::start(command, "")
     }
@@ -137,7 +144,8 @@ impl Installation {
         self.folder.path().join("log")
     }
 
-    fn home(&self) -> PathBuf {
+    /// Its data folder.
+    pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 

@@ -2,8 +2,7 @@
 //! the same bytes, and against Fastify with a rate limit. Ours is measured twice: of agents that nothing was written about,
 //! which are shown again as they were, and of agents that have to be read from the database.
 //!
-//! Beside the rate stands the processor time per request: on a machine where client and server share the processors it is
-//! the steadier number.
+//! Beside the rate stands the processor time per request, which is the steadier number.
 
 use {
     crate::{
@@ -11,6 +10,7 @@ use {
         load::{self, Answer, Until},
         peers,
         process::{self, Server},
+        processors::{self, Whose},
         result::{Measurement, Target},
         served::{SETTING, Served, answer_alike},
         side::{self, CONNECTIONS, Side},
@@ -103,5 +103,7 @@ fn bare(answer: &Answer) -> Server {
         .filter(|(name, _)| !["content-length", "date"].contains(&name.as_str()))
         .collect();
     let input = json!({"headers": headers, "body": answer.body});
-    Server::start(Command::new(process::bare()), &format!("{input}\n"))
+    processors::on(Whose::Server, || {
+        Server::start(Command::new(process::bare()), &format!("{input}\n"))
+    })
 }

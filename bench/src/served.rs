@@ -5,6 +5,7 @@ use {
         estate::{Estate, Tenant},
         load,
         process::{Installation, Server},
+        processors::{self, Whose},
         side::CONNECTIONS,
     },
     serde_json::{Value, json},
@@ -42,7 +43,7 @@ impl Served {
         let agents = estate.agents(agents).await;
         let tenants = estate.tenants(&agents, agents.len()).await;
         estate.database.close().await;
-        let server = installation.serve();
+        let server = processors::on(Whose::Server, || installation.serve());
         let metadata = load::ask(server.address, &load::get("/.well-known/oauth-authorization-server")).json();
         let served = Self {
             installation,
@@ -120,13 +121,6 @@ impl Served {
         let answers: Vec<load::Answer> = (tenants.iter())
             .map(|tenant| load::ask(server, &load::request(tenant.agent.as_str(), &tenant.key)))
             .collect();
-        // What each server says by itself, of this one answer or of itself.
-        let own = ["content-length", "date", "connection", "x-request-id"];
-        let headers: Value = (answers[0].headers.iter())
-            .filter(|(name, _)| !own.contains(&name.as_str()) && !name.starts_with("x-ratelimit-"))
-            .map(|(name, value)| (name.clone(), Value::from(value.clone())))
-            .collect::<serde_json::Map<_, _>>()
-            .into();
         let each = || tenants.iter().zip(&answers);
         let agents: serde_json::Map<_, _> = each()
             // As text, because the order of its members is part of it.
@@ -138,13 +132,23 @@ impl Served {
         json!({
             "agents": agents,
             "keys": keys,
-            "headers": headers,
+            "headers": headers(&answers[0]),
             "jwks": load::ask(server, &load::get("/oauth/jwks")).json(),
             "issuer": self.issuer(),
             "audience": self.audience(),
             "limit": 100_000_000,
         })
     }
+}
+
+/// The headers that another server has to be told so that it answers as many bytes: not those that each says by itself, of this
+/// one answer or of itself.
+pub(crate) fn headers(answer: &load::Answer) -> Value {
+    let own = ["content-length", "date", "connection", "x-request-id"];
+    let headers = (answer.headers.iter())
+        .filter(|(name, _)| !own.contains(&name.as_str()) && !name.starts_with("x-ratelimit-"))
+        .map(|(name, value)| (name.clone(), Value::from(value.clone())));
+    headers.collect::<serde_json::Map<_, _>>().into()
 }
 
 /// Hexadecimal, as the Fastify server looks keys up.

@@ -129,7 +129,7 @@ pub(crate) fn in_turn(sides: &mut [(&mut Side, &[Vec<u8>])], rounds: usize, leng
 /// How they were asked, in words.
 pub(crate) fn client(rounds: usize, length: Duration) -> String {
     format!(
-        "client: own, one thread, {CONNECTIONS} keep-alive connections, on the same machine; {rounds} rounds of {length:?} \
-         each in turn, the median counts"
+        "client: own, one thread, {CONNECTIONS} keep-alive connections, on the same machine, with a processor of its own; each \
+         server has the other one alone; {rounds} rounds of {length:?} each in turn, the median counts"
     )
 }

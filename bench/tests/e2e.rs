@@ -28,6 +28,7 @@ fn every_measurement_runs_and_its_report_can_be_read() {
         "tokens",
         "mcp-call",
         "memory",
+        "vault",
     ];
     assert_eq!(names, all);
     for measurement in measurements {

@@ -18,7 +18,7 @@ Examples:
 
 Measurements: policy, decisions, growth, memory; and against servers made of what a user would take instead (bench/peers,
 installed from npm and PyPI by their lock files): read and jwt-read (Fastify; read also against a bare axum handler), tokens
-(oidc-provider), mcp-call (FastMCP). Everything else on the machine should rest meanwhile.";
+(oidc-provider), mcp-call (FastMCP), vault (FastAPI). Everything else on the machine should rest meanwhile.";
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
