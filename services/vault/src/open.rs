@@ -224,9 +224,7 @@ impl Drop for Open {
                 let _ = thread.join();
             }
         }
-        if let Err(error) = self.notes.keep(&kept(&self.state)) {
-            tracing::warn!(%error, "the next start reads all of the vault again");
-        }
+        keep(&self.notes, &self.state);
     }
 }
 
@@ -249,8 +247,17 @@ pub fn told(what: &'static str) -> impl Fn(Progress) + Sync {
 
 /// Follows the vault until it is over.
 fn follow(notes: &Vault, text: &Text, state: &Path, changes: &mpsc::Receiver<Told>) {
+    // Before the full text is read, which takes longest: whoever is killed meanwhile need not read the notes twice.
+    keep(notes, state);
     let now = || notes.snapshot();
-    rounds(changes, AGAIN, now, |snapshot| bring_up(notes, text, state, snapshot));
+    rounds(changes, AGAIN, now, |snapshot| bring_up(notes, text, snapshot));
+}
+
+/// Keeps what was read, for the next start.
+fn keep(notes: &Vault, state: &Path) {
+    if let Err(error) = notes.keep(&kept(state)) {
+        tracing::warn!(%error, "the next start reads all of the vault again");
+    }
 }
 
 /// Does something for now, and for the newest of all changes that came meanwhile, until it is over. What was not done is tried again
@@ -278,7 +285,7 @@ fn rounds<T>(changes: &mpsc::Receiver<Told<T>>, again: Duration, now: impl Fn() 
 }
 
 /// Has the full text hold what a snapshot does, and says whether it does.
-fn bring_up(notes: &Vault, text: &Text, state: &Path, snapshot: Arc<Snapshot>) -> bool {
+fn bring_up(notes: &Vault, text: &Text, snapshot: Arc<Snapshot>) -> bool {
     if !text.index.keeps_the_rules_of(&snapshot) {
         // It may know words that are left out by now.
         text.ready.store(false, Ordering::Release);
@@ -290,9 +297,6 @@ fn bring_up(notes: &Vault, text: &Text, state: &Path, snapshot: Arc<Snapshot>) -
         Ok(Ok(())) if first => {
             text.ready.store(true, Ordering::Release);
             tracing::info!(notes = snapshot.notes().len(), "the full text of the vault is there");
-            if let Err(error) = notes.keep(&kept(state)) {
-                tracing::warn!(%error, "the next start reads all of the vault again");
-            }
             true
         }
         Ok(Ok(())) => true,
@@ -328,6 +332,31 @@ mod tests {
         };
         rounds(&changes, Duration::from_millis(1), || 1, does);
         assert_eq!(done.into_inner(), [1, 1, 1, 9]);
+    }
+
+    #[test]
+    fn what_was_read_is_kept_also_when_the_full_text_never_comes() {
+        let home = tempfile::tempdir().unwrap();
+        let plan = Plan {
+            entities: 20,
+            ..Plan::default()
+        };
+        plan.write(home.path()).unwrap();
+        let root = Root::at(&home.path().join("notes")).unwrap();
+        let state = home.path().join("state");
+        fs::create_dir(&state).unwrap();
+        let notes = Vault::open_kept(&root, Limits::keeping_private(), &kept(&state), &|_| {}).unwrap();
+        let folder = home.path().join("text");
+        let text = Text {
+            index: Index::at(&folder).unwrap(),
+            ready: AtomicBool::new(false),
+        };
+        fs::remove_dir_all(&folder).unwrap();
+        let (tell, changes) = mpsc::channel();
+        tell.send(Told::Over).unwrap();
+        follow(&notes, &text, &state, &changes);
+        assert!(!text.ready.load(Ordering::Acquire));
+        assert!(kept(&state).exists());
     }
 
     #[tokio::test(flavor = "multi_thread")]

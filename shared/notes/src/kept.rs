@@ -12,29 +12,23 @@ use {
         note::{Content, Limits, Note},
         path::NotePath,
         revision::Revision,
-        schema::Schema,
+        schema::{Remembered, Schema},
         value::{Fields, Text, Value, Words},
+        whole::{self, Format},
     },
     serde::{Deserialize, Serialize},
-    sha2::{Digest, Sha256},
-    std::{
-        fs::{self, File},
-        io::{self, BufWriter, Write as _},
-        path::Path,
-        sync::Arc,
-    },
+    std::{fs, io, path::Path, sync::Arc},
 };
 
 /// Changes whenever the same file would be read otherwise.
-const FORMAT: &[u8; 16] = b"portreeve-notes4";
-const DIGEST: usize = 32;
+const FORMAT: &Format = b"portreeve-notes5";
 
 /// By what the notes were read: under other rules they may be something else.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct KeptRules {
     schema: Option<[u8; 16]>,
     /// Of what is left out. Where there is no schema, that is what the last one said.
-    private: [u8; 16],
+    private: Remembered,
     limits: [usize; 5],
     /// Of nothing: it tells one seal from another.
     seal: [u8; 16],
@@ -50,7 +44,7 @@ impl KeptRules {
         } = limits;
         Self {
             schema: schema.revision.map(|revision| *revision.bytes()),
-            private: *seal.revision(format!("{:?}", schema.private).as_bytes()).bytes(),
+            private: Remembered::of(schema),
             limits: [
                 bytes,
                 matter.bytes,
@@ -91,30 +85,22 @@ enum KeptValue<'a> {
     Map(Vec<(&'a str, KeptValue<'a>)>),
 }
 
-/// Writes what a vault holds, in place of what was kept before: the format, the rules, one note after another, and a digest
-/// of it all.
+/// Writes what a vault holds, in place of what was kept before: the rules, and one note after another.
 ///
 /// # Errors
 /// What the file system says; what was kept before is then still there.
 pub(crate) fn keep(file: &Path, schema: &Schema, limits: Limits, notes: &[Arc<Note>]) -> io::Result<()> {
-    let scratch = file.with_extension("new");
-    let mut to = BufWriter::new(File::create(&scratch)?);
-    let mut digest = Sha256::new();
-    let mut put = |bytes: &[u8]| {
-        digest.update(bytes);
-        to.write_all(bytes)
-    };
-    put(FORMAT)?;
-    put(&postcard::to_stdvec(&KeptRules::new(schema, limits)).map_err(io::Error::other)?)?;
-    let mut bytes = Vec::new();
-    for note in notes {
-        bytes = postcard::to_extend(&kept_note(note), bytes).map_err(io::Error::other)?;
-        put(&bytes)?;
-        bytes.clear();
-    }
-    to.write_all(&digest.finalize())?;
-    to.into_inner()?.sync_all()?;
-    fs::rename(&scratch, file)
+    whole::replace(file, FORMAT, |to| {
+        let rules = KeptRules::new(schema, limits);
+        to.write_all(&postcard::to_stdvec(&rules).map_err(io::Error::other)?)?;
+        let mut bytes = Vec::new();
+        for note in notes {
+            bytes = postcard::to_extend(&kept_note(note), bytes).map_err(io::Error::other)?;
+            to.write_all(&bytes)?;
+            bytes.clear();
+        }
+        Ok(())
+    })
 }
 
 /// What was kept of a vault under these rules; nothing, where it cannot be used.
@@ -126,12 +112,7 @@ pub(crate) fn kept(file: &Path, schema: &Schema, limits: Limits) -> Vec<Arc<Note
 }
 
 fn read(bytes: &[u8], schema: &Schema, limits: Limits) -> Option<Vec<Arc<Note>>> {
-    let (kept, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
-    if *Sha256::digest(kept) != *digest {
-        return None;
-    }
-    let rest = kept.strip_prefix(FORMAT)?;
-    let (rules, mut rest) = postcard::take_from_bytes::<KeptRules>(rest).ok()?;
+    let (rules, mut rest) = postcard::take_from_bytes::<KeptRules>(whole::opened(bytes, FORMAT)?).ok()?;
     if rules != KeptRules::new(schema, limits) {
         return None;
     }
@@ -322,6 +303,39 @@ mod tests {
         let (warm, read) = house.open(Some(&file));
         assert!(read < 200, "{read} bytes");
         assert!(warm.snapshot().is_as(&house.open(None).0.snapshot()));
+    }
+
+    #[test]
+    fn what_stands_there_already_is_not_written_again() {
+        use std::os::unix::fs::MetadataExt as _;
+        let house = House::new();
+        let file = house.path("kept");
+        let written = || fs::metadata(&file).unwrap().ino();
+        let keep = |vault: &Vault| {
+            // Held open, so that its number is not given to the next one.
+            let before = fs::File::open(&file).ok();
+            vault.keep(&file).unwrap();
+            drop(before);
+            written()
+        };
+        let first = keep(&house.open(None).0);
+        let (vault, _) = house.open(Some(&file));
+        // One file of the plan is read again each time, and is not served.
+        assert_eq!(keep(&vault), first);
+        fs::write(house.path("notes/README.md"), "changed").unwrap();
+        vault.look_again(&|_| {}).unwrap();
+        let second = keep(&vault);
+        assert_ne!(second, first);
+        assert_eq!(keep(&vault), second);
+        fs::write(house.path("notes/README.md"), "again").unwrap();
+        assert_ne!(
+            keep(&house.open(Some(&file)).0),
+            second,
+            "something was read that is not in it"
+        );
+        fs::remove_file(house.path("notes/README.md")).unwrap();
+        let third = written();
+        assert_ne!(keep(&house.open(Some(&file)).0), third, "something in it has gone");
     }
 
     #[test]

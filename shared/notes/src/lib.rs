@@ -39,6 +39,7 @@ pub mod testing;
 pub mod value;
 pub mod vault;
 pub mod watch;
+mod whole;
 
 pub use {
     check::{Report, breaches, check, check_one},

@@ -42,7 +42,7 @@ use {
 pub use query::{Filter, Query, QueryError, Snippet};
 
 /// Memory of each thread that writes.
-const ARENA: usize = 32 << 20;
+const ARENA: usize = 16 << 20;
 const WRITERS: usize = 2;
 /// Notes that a thread reads at a time, and how often it is told how far things are.
 const BATCH: usize = 128;

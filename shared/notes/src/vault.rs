@@ -30,6 +30,9 @@ const LARGEST_SCHEMA: usize = 1 << 20;
 /// So many changes at once are a checkout or a copy: then a look at all of it costs less.
 const MANY: usize = 64;
 
+/// The number of the first state that is seen of a vault.
+const FIRST: u64 = 1;
+
 /// See the top of this file.
 #[derive(Debug)]
 pub struct Vault {
@@ -42,6 +45,8 @@ pub struct Vault {
     moved: AtomicBool,
     /// Where it is kept what is private.
     memory: Option<PathBuf>,
+    /// Which file holds what was read, and of which state of the vault.
+    keeps: Mutex<Option<(PathBuf, u64)>>,
 }
 
 /// Why a vault cannot be opened.
@@ -78,7 +83,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`] when there is no way in. A file that cannot be read is a finding.
     pub fn open(root: &Root, limits: Limits, tell: Tell<'_>) -> Result<Self, VaultError> {
-        Self::open_with(root, limits, None, |_| Vec::new(), tell)
+        Self::open_with(root, limits, None, None, tell)
     }
 
     /// Opens a vault and reads what has changed since [`Self::keep`] wrote this file. What is private is kept beside it, and goes on being
@@ -89,14 +94,14 @@ impl Vault {
     /// time of reading all.
     pub fn open_kept(root: &Root, limits: Limits, file: &Path, tell: Tell<'_>) -> Result<Self, VaultError> {
         let memory = limits.keeps_private.then(|| file.with_extension("private"));
-        Self::open_with(root, limits, memory, |schema| kept::kept(file, schema, limits), tell)
+        Self::open_with(root, limits, memory, Some(file), tell)
     }
 
     fn open_with(
         root: &Root,
         limits: Limits,
         memory: Option<PathBuf>,
-        kept: impl FnOnce(&Schema) -> Vec<Arc<Note>> + Send,
+        file: Option<&Path>,
         tell: Tell<'_>,
     ) -> Result<Self, VaultError> {
         let jail = Jail::new(root)?;
@@ -116,13 +121,18 @@ impl Vault {
         let scan = scan(&jail, &read.0, limits, &[]);
         // What was kept is read while the folders are listed.
         let (files, kept) = thread::scope(|scope| {
-            let kept = scope.spawn(|| kept(&read.0));
+            let kept = scope.spawn(|| file.map_or_else(Vec::new, |file| kept::kept(file, &read.0, limits)));
             (scan.files(), kept.join().unwrap_or_default())
         });
         let files = files.map_err(VaultError::Unreadable)?;
         let scanned = Scan { before: &kept, ..scan }.read(files, tell);
+        let as_kept = kept.len() == scanned.notes.len()
+            && kept
+                .iter()
+                .zip(&scanned.notes)
+                .all(|(one, other)| Arc::ptr_eq(one, other));
         let (schema, findings) = read;
-        let first = Snapshot::new(1, Arc::new(schema), findings, scanned);
+        let first = Snapshot::new(FIRST, Arc::new(schema), findings, scanned);
         Ok(Self {
             jail,
             limits,
@@ -130,16 +140,24 @@ impl Vault {
             changing: Mutex::new(()),
             moved: AtomicBool::new(false),
             memory,
+            keeps: Mutex::new(file.filter(|_| as_kept).map(|file| (file.to_owned(), FIRST))),
         })
     }
 
-    /// Writes what was read into a file outside of the vault, for the next start.
+    /// Writes what was read into a file outside of the vault, for the next start, unless it stands there already.
     ///
     /// # Errors
     /// What the file system says.
     pub fn keep(&self, file: &Path) -> io::Result<()> {
+        let mut keeps = self.keeps.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = self.snapshot();
-        kept::keep(file, snapshot.schema(), self.limits, snapshot.notes())
+        let number = snapshot.generation().number;
+        if keeps.as_ref().is_some_and(|(kept, of)| kept == file && *of == number) {
+            return Ok(());
+        }
+        kept::keep(file, snapshot.schema(), self.limits, snapshot.notes())?;
+        *keeps = Some((file.to_owned(), number));
+        Ok(())
     }
 
     /// The vault as it is now. Whoever holds it sees no change.

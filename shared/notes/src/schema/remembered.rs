@@ -3,18 +3,16 @@
 
 use {
     super::{Names, PerType, Private, Schema},
-    crate::{entity::EntityType, value::Text},
-    serde::{Deserialize, Serialize},
-    sha2::{Digest, Sha256},
-    std::{
-        fs::{self, File},
-        io::{self, Write as _},
-        path::Path,
+    crate::{
+        entity::EntityType,
+        value::Text,
+        whole::{self, Format},
     },
+    serde::{Deserialize, Serialize},
+    std::{fs, io, path::Path},
 };
 
-const FORMAT: &[u8; 16] = b"portreeve-hides1";
-const DIGEST: usize = 32;
+const FORMAT: &Format = b"portreeve-hides1";
 
 /// See the top of this file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,12 +79,10 @@ impl Remembered {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let whole = || {
-            let (kept, digest) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
-            let rest = kept.strip_prefix(FORMAT).filter(|_| *Sha256::digest(kept) == *digest)?;
-            postcard::from_bytes(rest).ok()
-        };
-        whole().map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        whole::opened(&bytes, FORMAT)
+            .and_then(|held| postcard::from_bytes(held).ok())
+            .map(Some)
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// Keeps it, in place of what was kept before, and so that it outlasts a power cut.
@@ -97,14 +93,8 @@ impl Remembered {
         if matches!(Self::read(file), Ok(Some(kept)) if kept == *self) {
             return Ok(());
         }
-        let mut bytes = postcard::to_extend(self, FORMAT.to_vec()).map_err(io::Error::other)?;
-        bytes.extend(Sha256::digest(&bytes));
-        let scratch = file.with_extension("private.new");
-        let mut to = File::create(&scratch)?;
-        to.write_all(&bytes)?;
-        to.sync_all()?;
-        fs::rename(&scratch, file)?;
-        file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        let bytes = postcard::to_stdvec(self).map_err(io::Error::other)?;
+        whole::replace(file, FORMAT, |to| to.write_all(&bytes))
     }
 }
 
