@@ -29,5 +29,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // The allocator asks for huge pages, and most of each would stay empty: a server takes twice the memory with them, and starts
+    // no sooner. Where the system cannot do without them, they are only large.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     cli::run()
 }

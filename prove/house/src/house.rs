@@ -171,6 +171,11 @@ impl House {
         self.server.as_mut().unwrap().has_ended()
     }
 
+    /// The process id of the server.
+    pub fn server_id(&self) -> u32 {
+        self.server.as_ref().unwrap().id()
+    }
+
     /// How the server ended, by itself.
     pub fn wait_for_end(&mut self) -> Done {
         self.server.take().unwrap().wait()
@@ -299,7 +304,7 @@ impl House {
 
     /// The process id of the signer that the server started; `None` while there is none.
     pub fn signer(&self) -> Option<String> {
-        let server = self.server.as_ref().unwrap().id();
+        let server = self.server_id();
         let tasks = std::fs::read_dir(format!("/proc/{server}/task")).ok()?;
         let children = tasks
             .flatten()

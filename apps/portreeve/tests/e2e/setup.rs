@@ -103,6 +103,14 @@ fn a_running_server_says_how_it_is_and_stops_when_asked() {
 }
 
 #[test]
+fn a_server_takes_no_huge_pages_which_would_double_its_memory() {
+    let house = House::open();
+    let status = fs::read_to_string(format!("/proc/{}/status", house.server_id())).unwrap();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"));
+    assert_eq!(allowed.map(str::trim), Some("0"), "{status}");
+}
+
+#[test]
 fn the_key_that_seals_the_issuers_keys_is_never_replaced_by_a_new_one() {
     let mut house = House::built();
     let file = house.home().join("issuer.key");
