@@ -1,11 +1,6 @@
 """One entity with FastAPI: a middleware verifies an RS256 token and puts its scopes into the request's state, the handler asks for
 the scope and finds the entity in a dict. Nothing is logged or audited."""
 
-import json
-import os
-import socket
-import sys
-import threading
 import time
 
 import jwt
@@ -13,12 +8,14 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI, HTTPException, Request
 
+from told import listening, told
+
 AUDIENCE = "https://peer.example"
 UNAUTHORIZED = b'{"detail":"Unauthorized"}'
 
-told = json.loads(sys.stdin.readline())
-entities = told["entities"]
-headers = [(name.encode(), value.encode()) for name, value in told["headers"].items()]
+asked = told()
+entities = asked["entities"]
+headers = [(name.encode(), value.encode()) for name, value in asked["headers"].items()]
 key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 public = key.public_key()
 
@@ -69,12 +66,4 @@ async def token():
     return {"token": jwt.encode(claims, key, algorithm="RS256")}
 
 
-def end_with_input() -> None:
-    sys.stdin.read()
-    os._exit(0)
-
-
-threading.Thread(target=end_with_input, daemon=True).start()
-listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-print(f"listening on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])
+uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening()])

@@ -2,21 +2,18 @@
 the tool needs, and an agent as structured content. Nothing is logged or audited."""
 
 import asyncio
-import json
-import os
-import socket
-import sys
-import threading
 
 import uvicorn
 from fastmcp import FastMCP
 from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
 
-told = json.loads(sys.stdin.readline())
-agents = told["agents"]
+from told import listening, told
+
+asked = told()
+agents = asked["agents"]
 tokens = {
     token: {"client_id": agent, "scopes": ["agents:read"], "agent": agent}
-    for token, agent in told["tokens"].items()
+    for token, agent in asked["tokens"].items()
 }
 server = FastMCP("peer", auth=StaticTokenVerifier(tokens=tokens, required_scopes=["agents:read"]))
 
@@ -27,15 +24,7 @@ def get_agent_status(agent_id: str) -> dict:
     return agents[agent_id]
 
 
-def end_with_input() -> None:
-    sys.stdin.read()
-    os._exit(0)
-
-
-threading.Thread(target=end_with_input, daemon=True).start()
-listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
-print(f"listening on http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
 app = server.http_app(path="/mcp", transport="http", stateless_http=True, json_response=True)
 # As FastMCP brings it: what makes uvicorn faster is installed for another peer.
 config = uvicorn.Config(app, log_level="warning", http="h11", loop="asyncio")
-asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+asyncio.run(uvicorn.Server(config).serve(sockets=[listening()]))

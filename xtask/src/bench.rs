@@ -12,13 +12,14 @@ use {
 
 const AFTER_HELP: &str = "\
 Examples:
-  cargo xtask bench                  measure everything (about eight minutes on an idle machine), keep it in bench/history
+  cargo xtask bench                  measure everything (about twelve minutes on an idle machine), keep it in bench/history
   cargo xtask bench --only policy    one measurement, not kept; --only can be repeated
   cargo xtask bench --quick          show in a minute that everything runs; its numbers count for nothing
 
 Measurements: policy, decisions, growth, memory; and against servers made of what a user would take instead (bench/peers,
 installed from npm and PyPI by their lock files): read and jwt-read (Fastify; read also against a bare axum handler), tokens
-(oidc-provider), mcp-call (FastMCP), vault (FastAPI). Everything else on the machine should rest meanwhile.";
+(oidc-provider), mcp-call (FastMCP), vault (FastAPI). It takes two processors, one for what is measured and one for who asks; everything else on the
+machine should rest meanwhile.";
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
