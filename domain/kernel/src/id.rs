@@ -28,26 +28,28 @@ impl IdError {
     }
 }
 
-/// The 26 characters of a ULID: 48 bits of milliseconds, 80 bits of chance.
+/// `prefix`, an underscore, and the 26 characters of a ULID: 48 bits of milliseconds, 80 bits of chance.
 #[must_use]
-pub fn ulid(at: Timestamp, entropy: &dyn Entropy) -> String {
+pub fn ulid(prefix: &str, at: Timestamp, entropy: &dyn Entropy) -> String {
     let mut chance = [0_u8; 16];
     let (_, tail) = chance.split_at_mut(6);
     entropy.fill(tail);
     let millis = u64::try_from(at.millis()).unwrap_or(0) & 0xFFFF_FFFF_FFFF;
     let value = u128::from_be_bytes(chance) | (u128::from(millis) << 80);
-    base32(value, 26)
+    // Every request is given one: no more memory is asked for than it takes.
+    let mut text = String::with_capacity(prefix.len().saturating_add(27));
+    text.push_str(prefix);
+    text.push('_');
+    push_base32(&mut text, value, 26);
+    text
 }
 
-/// The lowest `length` Base32 digits of `value`, most significant first.
-fn base32(value: u128, length: u32) -> String {
-    (0..length)
-        .rev()
-        .filter_map(|place| {
-            let index = usize::try_from((value >> place.saturating_mul(5)) & 31).ok()?;
-            ALPHABET.get(index).map(|byte| char::from(*byte))
-        })
-        .collect()
+/// Appends the lowest `length` Base32 digits of `value`, most significant first.
+fn push_base32(text: &mut String, value: u128, length: u32) {
+    for place in (0..length).rev() {
+        let index = usize::try_from(value.unbounded_shr(place.saturating_mul(5)) & 31).unwrap_or_default();
+        text.push(ALPHABET.get(index).map_or('0', |byte| char::from(*byte)));
+    }
 }
 
 /// `length` characters of chance, for ids that carry no time.
@@ -55,7 +57,9 @@ fn base32(value: u128, length: u32) -> String {
 pub fn random_base32(length: u32, entropy: &dyn Entropy) -> String {
     let mut chance = [0_u8; 16];
     entropy.fill(&mut chance);
-    base32(u128::from_be_bytes(chance), length.min(25))
+    let mut text = String::new();
+    push_base32(&mut text, u128::from_be_bytes(chance), length.min(25));
+    text
 }
 
 /// True for exactly `length` characters of the ULID alphabet.
@@ -81,7 +85,7 @@ macro_rules! ids {
             /// A new id that sorts by `at`.
             #[must_use]
             pub fn new(at: $crate::time::Timestamp, entropy: &dyn $crate::entropy::Entropy) -> Self {
-                Self(format!("{}_{}", $prefix, $crate::id::ulid(at, entropy)).into())
+                Self($crate::id::ulid($prefix, at, entropy).into())
             }
 
             /// The whole id, prefix included.
@@ -202,8 +206,8 @@ mod tests {
     #[test]
     fn the_time_of_a_ulid_is_its_first_ten_characters() {
         // From the ULID specification's own example: 1469918176385 ms is `01ARYZ6S41`.
-        let id = ulid(Timestamp::from_millis(1_469_918_176_385), &Seeded::new(3));
-        assert!(id.starts_with("01ARYZ6S41"), "{id}");
+        let id = ulid("a", Timestamp::from_millis(1_469_918_176_385), &Seeded::new(3));
+        assert!(id.starts_with("a_01ARYZ6S41"), "{id}");
     }
 
     #[test]

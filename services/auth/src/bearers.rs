@@ -25,7 +25,7 @@ impl fmt::Debug for Bearers {
 #[async_trait::async_trait]
 impl Authenticate for Bearers {
     async fn authenticate(&self, bearer: &str, client: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
-        if token::is_well_formed(bearer) {
+        if token::is_key(bearer) {
             return self.keys.principal(bearer, client).await;
         }
         if bearer.split('.').count() == 3 {

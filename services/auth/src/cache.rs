@@ -49,6 +49,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Whether it depends on the time at all.
+    pub(crate) const fn is_timed(&self) -> bool {
+        self.expires_at.is_some() || self.hours.is_some()
+    }
+
     pub(crate) fn is_expired(&self, at: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| at >= end)
     }

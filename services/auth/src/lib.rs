@@ -56,7 +56,7 @@ pub use {
 
 use {
     axum::extract::FromRef,
-    portreeve_guard::{Gate, oauth::readable_by_any_page},
+    portreeve_guard::{Gate, oauth::readable_by_any_page, openapi::Below},
     std::{fmt, sync::Arc},
     utoipa_axum::{router::OpenApiRouter, routes},
 };
@@ -88,9 +88,9 @@ impl FromRef<Auth> for Gate {
     }
 }
 
-/// The routes of this service, to be nested under `/api/v1`.
-pub fn router() -> OpenApiRouter<Auth> {
-    OpenApiRouter::new()
+/// The routes of this service, below `path`.
+pub fn router(path: &'static str) -> OpenApiRouter<Auth> {
+    Below::new(path)
         .routes(routes!(http::keys::create, http::keys::list))
         .routes(routes!(http::keys::revoke))
         .routes(routes!(http::keys::rotate))
@@ -108,6 +108,7 @@ pub fn router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::resources::show, http::resources::remove))
         .routes(routes!(http::signing_keys::rotate))
         .routes(routes!(http::signing_keys::revoke))
+        .router()
 }
 
 /// The pages for people, which are at the root.

@@ -63,6 +63,11 @@ pub(crate) fn session(entropy: &dyn Entropy) -> Secret {
     secret_text::generate(SESSION, entropy)
 }
 
+/// True when `text` begins as keys do, and as nothing else does that is ever shown.
+pub(crate) fn is_key(text: &str) -> bool {
+    text.starts_with("wai_")
+}
+
 /// True when `text` is a key as [`generate`] makes them. Says nothing about whether it exists.
 pub(crate) fn is_well_formed(text: &str) -> bool {
     [Environment::Live, Environment::Test]

@@ -35,6 +35,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
 /// What a request weighs that changes something. One that only reads weighs 1.
 const WRITE: NonZeroU32 = many(5);
 
@@ -140,9 +144,9 @@ impl Share {
         let millis = i64::try_from(self.refills_in().as_millis()).unwrap_or(i64::MAX);
         let reset = now.plus_millis(millis).millis().saturating_add(999).div_euclid(1_000);
         [
-            (HeaderName::from_static("x-ratelimit-limit"), self.limit.get().into()),
-            (HeaderName::from_static("x-ratelimit-remaining"), self.remaining.into()),
-            (HeaderName::from_static("x-ratelimit-reset"), reset.into()),
+            (LIMIT, self.limit.get().into()),
+            (REMAINING, self.remaining.into()),
+            (RESET, reset.into()),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use {
     crate::problem::{MEDIA_TYPE, ProblemDocument},
     portreeve_kernel::Code,
-    std::collections::BTreeMap,
+    std::{collections::BTreeMap, fmt, mem},
     utoipa::{
         IntoResponses, PartialSchema, ToSchema,
         openapi::{
@@ -13,10 +13,55 @@ use {
             security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
         },
     },
+    utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter},
 };
 
 /// The name of the security scheme; operations write `security(("bearer" = ["scope"]))`.
 pub const BEARER: &str = "bearer";
+
+/// Routes that all begin with one path. They say less of themselves; to nest them in a router would take the path off each request
+/// again, for handlers that do not look at it.
+pub struct Below<S> {
+    path: &'static str,
+    router: OpenApiRouter<S>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Below<S> {
+    /// None yet, below `path`: whole segments, or nothing.
+    #[must_use]
+    pub fn new(path: &'static str) -> Self {
+        Self {
+            path,
+            router: OpenApiRouter::default(),
+        }
+    }
+
+    /// The same with what `routes!` makes.
+    #[must_use]
+    pub fn routes(self, (schemas, mut paths, methods): UtoipaMethodRouter<S>) -> Self {
+        let Self { path, router } = self;
+        let own = mem::take(&mut paths.paths).into_iter();
+        paths.paths = own.map(|(own, item)| (format!("{path}{own}"), item)).collect();
+        Self {
+            path,
+            router: router.routes((schemas, paths, methods)),
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn router(self) -> OpenApiRouter<S> {
+        self.router
+    }
+}
+
+impl<S> fmt::Debug for Below<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Below")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Adds the parts that operations refer to: the security scheme and the problem document.
 pub fn complete(api: &mut OpenApi) {

@@ -70,9 +70,9 @@ struct Routes {
 impl Routes {
     fn all() -> Self {
         Self {
-            auth: portreeve_auth::router(),
-            wallet: portreeve_wallet::router(),
-            vault: portreeve_vault::router(),
+            auth: portreeve_auth::router(SERVICES),
+            wallet: portreeve_wallet::router(SERVICES),
+            vault: portreeve_vault::router(VAULT),
             issuer: portreeve_auth::issuer_router(),
             pages: portreeve_auth::pages_router(),
             wallet_pages: portreeve_wallet::pages_router(),
@@ -112,7 +112,9 @@ impl Routes {
     fn document(&self) -> Description {
         let ([auth, wallet, vault], at_root) = self.described();
         let services = auth.clone().merge_from(wallet.clone());
-        let mut document = Document::openapi().nest(SERVICES, services).nest(VAULT, vault.clone());
+        let mut document = Document::openapi();
+        document.merge(services);
+        document.merge(vault.clone());
         for one in at_root {
             document.merge(one.clone());
         }
@@ -151,18 +153,12 @@ pub(super) fn router(
         ready,
         metrics,
     } = routes;
-    let services = auth.with_state(state.clone()).merge(wallet.with_state(own.clone()));
     // Without a vault there is no such route; the document is the same everywhere.
-    let vault = notes.map_or_else(OpenApiRouter::new, |notes| {
-        let pages = vault_pages.with_state(notes.clone());
-        pages.nest(VAULT, vault.with_state(notes))
-    });
+    let vault = notes.map_or_else(OpenApiRouter::new, |notes| vault_pages.merge(vault).with_state(notes));
     let (router, _) = OpenApiRouter::new()
-        .nest(SERVICES, services)
+        .merge(auth.merge(issuer).merge(pages).with_state(state))
+        .merge(wallet.merge(wallet_pages).with_state(own))
         .merge(vault)
-        .merge(issuer.with_state(state.clone()))
-        .merge(pages.with_state(state))
-        .merge(wallet_pages.with_state(own))
         .merge(alive)
         .merge(ready.with_state(needs))
         .merge(metrics.with_state(counted))

@@ -298,10 +298,10 @@ impl House {
             issuer: Arc::new(Issuer::new(&keys, signing.clone(), strangers)),
             people: people.clone(),
         };
-        let (routes, api) = router().with_state(auth.clone()).split_for_parts();
+        let (routes, api) = router("/api/v1").with_state(auth.clone()).split_for_parts();
         let at_root = issuer_router().merge(pages_router()).with_state(auth);
         let (at_root, _) = at_root.split_for_parts();
-        let router = gate.protect(Router::new().nest("/api/v1", routes).merge(at_root));
+        let router = gate.protect(routes.merge(at_root));
         Self {
             db,
             clock,

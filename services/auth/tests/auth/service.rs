@@ -26,6 +26,7 @@ fn operations(house: &House) -> Vec<(String, Value)> {
     let mut all = Vec::new();
     for (path, methods) in api["paths"].as_object().unwrap() {
         for (method, about) in methods.as_object().unwrap() {
+            let path = path.strip_prefix("/api/v1").unwrap();
             let path = path.replace("{keyId}", "key_000000000000");
             let path = path.replace("{clientId}", "clt_000000000000");
             let path = path.replace("{grantId}", "grt_01ARYZ6S41TSV4RRFFQ69G5FAV");

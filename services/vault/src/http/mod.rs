@@ -26,16 +26,16 @@ use {
         http::StatusCode,
         response::{IntoResponse, Response},
     },
-    portreeve_guard::Problem,
+    portreeve_guard::{Problem, openapi::Below},
     portreeve_kernel::Code,
     portreeve_notes::{Generation, Index},
     tagged::{Has, tagged},
     utoipa_axum::{router::OpenApiRouter, routes},
 };
 
-/// Every route of this resource server, to be nested under `/vault/api/v1`.
-pub fn router() -> OpenApiRouter<Vault> {
-    OpenApiRouter::new()
+/// Every route of this resource server, below `path`.
+pub fn router(path: &'static str) -> OpenApiRouter<Vault> {
+    Below::new(path)
         .routes(routes!(entities::list))
         .routes(routes!(entities::show))
         .routes(routes!(entities::tasks))
@@ -83,6 +83,7 @@ pub fn router() -> OpenApiRouter<Vault> {
         .routes(routes!(hypotheses::create))
         .routes(routes!(hypotheses::update, hypotheses::delete))
         .routes(routes!(hypotheses::duplicate))
+        .router()
 }
 
 portreeve_guard::problems! {

@@ -7,8 +7,8 @@
 use {
     super::{row::AgentRow, view::AgentView},
     axum::{
-        body::Bytes,
-        http::header,
+        body::{Body, Bytes},
+        http::{HeaderValue, header},
         response::{IntoResponse, Response},
     },
     portreeve_guard::Problem,
@@ -128,7 +128,10 @@ impl ToSchema for Rendered {
 
 impl IntoResponse for Rendered {
     fn into_response(self) -> Response {
-        ([(header::CONTENT_TYPE, "application/json")], self.0).into_response()
+        let mut response = Response::new(Body::from(self.0));
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
     }
 }
 

@@ -9,12 +9,13 @@ mod transactions;
 
 use {
     crate::Wallet,
+    portreeve_guard::openapi::Below,
     utoipa_axum::{router::OpenApiRouter, routes},
 };
 
-/// Every route of this resource server, to be nested under `/api/v1`.
-pub fn router() -> OpenApiRouter<Wallet> {
-    OpenApiRouter::new()
+/// Every route of this resource server, below `path`.
+pub fn router(path: &'static str) -> OpenApiRouter<Wallet> {
+    Below::new(path)
         .routes(routes!(agents::create, agents::list))
         .routes(routes!(agents::show))
         .routes(routes!(agents::suspend))
@@ -29,6 +30,7 @@ pub fn router() -> OpenApiRouter<Wallet> {
         .routes(routes!(transactions::list))
         .routes(routes!(passkeys::list, passkeys::pin))
         .routes(routes!(passkeys::unpin))
+        .router()
 }
 
 /// The pages of this resource server, which are at the root.

@@ -41,8 +41,9 @@ pub(super) fn finish(gate: &Gate, mut response: Response, context: &RequestConte
     let next = response.extensions_mut().remove::<NextPage>();
     let headers = response.headers_mut();
     headers.reserve(MOST_ADDED);
-    let now = gate.0.clock.now().for_expiry();
-    headers.extend(context.share().into_iter().flat_map(|share| share.headers(now)));
+    // What is left was found out when the request came.
+    let counted = context.share().map(|share| share.headers(context.at()));
+    headers.extend(counted.into_iter().flatten());
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }
@@ -52,7 +53,9 @@ pub(super) fn finish(gate: &Gate, mut response: Response, context: &RequestConte
     if let Ok(id) = HeaderValue::from_str(context.id().as_str()) {
         headers.insert(X_REQUEST_ID, id);
     }
-    if let Some(metadata) = gate.metadata_of(uri.path()) {
+    if headers.contains_key(header::WWW_AUTHENTICATE)
+        && let Some(metadata) = gate.metadata_of(uri.path())
+    {
         point_to(metadata, headers);
     }
     if let Some(link) = next.and_then(|page| HeaderValue::try_from(page.link(uri)).ok()) {

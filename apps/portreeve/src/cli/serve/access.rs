@@ -2,7 +2,8 @@
 //! asks of each part of each line whether that has a colour.
 
 use {
-    std::fmt,
+    portreeve_kernel::Timestamp,
+    std::{cell::RefCell, fmt, time},
     tracing::{
         Event, Subscriber,
         field::{Field, Visit},
@@ -22,7 +23,7 @@ const ACCESS: &str = "access";
 
 /// Writes lines of the access log without colours; all others are written by the library.
 #[derive(Debug)]
-pub(super) struct Lines<T = SystemTime> {
+pub(super) struct Lines<T = Now> {
     time: T,
     others: Format<Full, T>,
 }
@@ -31,9 +32,37 @@ impl Lines {
     /// With the time of the system.
     pub(super) fn new() -> Self {
         Self {
-            time: SystemTime,
-            others: Format::default(),
+            time: Now,
+            others: Format::default().with_timer(Now),
         }
+    }
+}
+
+/// The time of the system as the library writes it. All but its microseconds is the same for a second, and is made once for that on
+/// each thread.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now;
+
+thread_local! {
+    /// A second since 1970, and how it is written.
+    static SECOND: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+impl FormatTime for Now {
+    #[expect(clippy::disallowed_methods, reason = "nothing is decided by when a line was written")]
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let since = time::SystemTime::now().duration_since(time::UNIX_EPOCH);
+        // Before 1970 the clock is wrong, and the library knows how to say so.
+        let Ok(since) = since else {
+            return SystemTime.format_time(writer);
+        };
+        SECOND.with_borrow_mut(|(second, text)| {
+            if *second != since.as_secs() || text.is_empty() {
+                let at = Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).to_string();
+                (*second, *text) = (since.as_secs(), at.trim_end_matches('Z').to_owned());
+            }
+            write!(writer, "{text}.{:06}Z", since.subsec_micros())
+        })
     }
 }
 
@@ -67,6 +96,21 @@ struct Fields<'a, 'w> {
 }
 
 impl Visit for Fields<'_, '_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // As nearly all are: nothing in it has to be written otherwise, so it is not looked at sign by sign.
+        let is_plain = value.bytes().fold(true, |all, byte| {
+            all & matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
+        });
+        if !is_plain || field.name() == "message" {
+            return self.record_debug(field, &value);
+        }
+        if self.written.is_ok() {
+            self.written = self
+                .name(field.name())
+                .and_then(|()| write!(self.writer, "\"{value}\""));
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if self.written.is_ok() {
             self.written = match field.name() {
@@ -130,7 +174,7 @@ mod tests {
     fn events() {
         tracing::info!(
             target: "access",
-            { request.id = %"req_1", http.method = %"GET", http.route = "/a/\"{b}", http.status = 200_u16, duration_us = u64::MAX,
+            { request.id = %"req_1", http.method = %"GET", http.route = "/a/\"{b}", plain = "/a/{b}", odd = "\\ \u{202e}\n가", http.status = 200_u16, duration_us = u64::MAX,
               credential.id = None::<tracing::field::DisplayValue<&str>>, client.ip = %"::1" },
             "answered"
         );
@@ -163,11 +207,27 @@ mod tests {
         assert_eq!(text, self::text(false, false));
         assert!(
             text.starts_with(
-                "2026-01-02T12:00:00.000001Z  INFO access: answered request.id=req_1 http.method=GET http.route=\"/a/\\\"{b}\" \
+                "2026-01-02T12:00:00.000001Z  INFO access: answered request.id=req_1 http.method=GET http.route=\"/a/\\\"{b}\" plain=\"/a/{b}\" odd=\"\\\\ \\u{202e}\\n가\" \
                  http.status=200 duration_us=18446744073709551615 client.ip=::1\n"
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_time_is_written_as_the_library_writes_it() {
+        let written = |time: &dyn FormatTime| {
+            let mut text = String::new();
+            time.format_time(&mut Writer::new(&mut text)).unwrap();
+            text
+        };
+        // Also the second time within a second, and in the next one.
+        for _ in 0..3 {
+            let [before, ours, after] = [written(&SystemTime), written(&Now), written(&SystemTime)];
+            assert!(before <= ours && ours <= after, "{before} {ours} {after}");
+            assert_eq!(ours.len(), "2026-01-02T12:00:00.000001Z".len());
+            std::thread::sleep(time::Duration::from_millis(501));
+        }
     }
 
     #[test]
