@@ -250,7 +250,7 @@ fn follow(notes: &Vault, text: &Text, state: &Path, changes: &mpsc::Receiver<Tol
     // Before the full text is read, which takes longest: whoever is killed meanwhile need not read the notes twice.
     keep(notes, state);
     let now = || notes.snapshot();
-    rounds(changes, AGAIN, now, |snapshot| bring_up(notes, text, snapshot));
+    rounds(changes, AGAIN, now, |snapshot| bring_up(notes, text, state, snapshot));
 }
 
 /// Keeps what was read, for the next start.
@@ -285,10 +285,11 @@ fn rounds<T>(changes: &mpsc::Receiver<Told<T>>, again: Duration, now: impl Fn() 
 }
 
 /// Has the full text hold what a snapshot does, and says whether it does.
-fn bring_up(notes: &Vault, text: &Text, snapshot: Arc<Snapshot>) -> bool {
+fn bring_up(notes: &Vault, text: &Text, state: &Path, snapshot: Arc<Snapshot>) -> bool {
     if !text.index.keeps_the_rules_of(&snapshot) {
-        // It may know words that are left out by now.
+        // It may know words that are left out by now, and so may what was kept.
         text.ready.store(false, Ordering::Release);
+        keep(notes, state);
     }
     let first = !text.ready.load(Ordering::Acquire);
     let told = told("reading the full text of the vault");
@@ -357,6 +358,40 @@ mod tests {
         follow(&notes, &text, &state, &changes);
         assert!(!text.ready.load(Ordering::Acquire));
         assert!(kept(&state).exists());
+    }
+
+    #[test]
+    fn what_has_become_private_is_not_kept_any_longer() {
+        let home = tempfile::tempdir().unwrap();
+        let notes = home.path().join("notes");
+        let schema = notes.join("00_Meta/schema_constants.yaml");
+        fs::create_dir_all(schema.parent().unwrap()).unwrap();
+        fs::write(&schema, "schema_version: 1\n").unwrap();
+        let task = "---\nentity_type: Task\nentity_id: tsk-1\npurse: twelve-ducats\n---\n";
+        fs::write(notes.join("task.md"), task).unwrap();
+        let root = Root::at(&notes).unwrap();
+        let state = home.path().join("state");
+        let _open = Open::at(
+            Place {
+                root,
+                state: state.clone(),
+            },
+            Seal::default(),
+            &|_| {},
+        );
+        let is_kept = |words: &[u8]| {
+            let bytes = fs::read(kept(&state)).unwrap_or_default();
+            bytes.windows(words.len()).any(|some| some == words)
+        };
+        let soon = |what: &dyn Fn() -> bool| {
+            (0..500).any(|_| {
+                thread::sleep(Duration::from_millis(20));
+                what()
+            })
+        };
+        assert!(soon(&|| is_kept(b"twelve-ducats")));
+        fs::write(&schema, "schema_version: 1\nprivate_fields: {Task: [purse]}\n").unwrap();
+        assert!(soon(&|| is_kept(b"tsk-1") && !is_kept(b"twelve-ducats")));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use {
         extract::{FromRequestParts, MatchedPath},
         http::{Method, request::Parts},
     },
-    portreeve_kernel::{Principal, RequestId, Timestamp},
+    portreeve_kernel::{Principal, RequestId},
     std::{
         net::IpAddr,
         sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -24,7 +24,6 @@ pub struct RequestContext(Arc<Known>);
 #[derive(Debug)]
 struct Known {
     id: RequestId,
-    at: Timestamp,
     client: IpAddr,
     method: Method,
     route: Option<MatchedPath>,
@@ -33,16 +32,9 @@ struct Known {
 }
 
 impl RequestContext {
-    pub(crate) fn new(
-        id: RequestId,
-        at: Timestamp,
-        client: IpAddr,
-        method: Method,
-        route: Option<MatchedPath>,
-    ) -> Self {
+    pub(crate) fn new(id: RequestId, client: IpAddr, method: Method, route: Option<MatchedPath>) -> Self {
         Self(Arc::new(Known {
             id,
-            at,
             client,
             method,
             route,
@@ -55,11 +47,6 @@ impl RequestContext {
     #[must_use]
     pub fn id(&self) -> &RequestId {
         &self.0.id
-    }
-
-    /// When it came, by the clock that is ahead.
-    pub(crate) fn at(&self) -> Timestamp {
-        self.0.at
     }
 
     /// The client's address, IPv4 when it is a mapped one.

@@ -88,7 +88,7 @@ enum KeptValue<'a> {
 /// Writes what a vault holds, in place of what was kept before: the rules, and one note after another.
 ///
 /// # Errors
-/// What the file system says; what was kept before is then still there.
+/// Those of [`whole::replace`].
 pub(crate) fn keep(file: &Path, schema: &Schema, limits: Limits, notes: &[Arc<Note>]) -> io::Result<()> {
     whole::replace(file, FORMAT, |to| {
         let rules = KeptRules::new(schema, limits);
@@ -336,6 +336,17 @@ mod tests {
         fs::remove_file(house.path("notes/README.md")).unwrap();
         let third = written();
         assert_ne!(keep(&house.open(Some(&file)).0), third, "something in it has gone");
+        fs::remove_dir_all(house.path("notes")).unwrap();
+        fs::create_dir(house.path("notes")).unwrap();
+        fs::write(&file, "something else").unwrap();
+        let fourth = written();
+        let (empty, _) = house.open(Some(&file));
+        assert_eq!(empty.snapshot().notes().len(), 0);
+        assert_ne!(
+            keep(&empty),
+            fourth,
+            "nothing, as what was read of a file that cannot be used"
+        );
     }
 
     #[test]

@@ -126,7 +126,9 @@ impl Vault {
         });
         let files = files.map_err(VaultError::Unreadable)?;
         let scanned = Scan { before: &kept, ..scan }.read(files, tell);
-        let as_kept = kept.len() == scanned.notes.len()
+        // Nothing is also what was read of a file that cannot be used.
+        let as_kept = !kept.is_empty()
+            && kept.len() == scanned.notes.len()
             && kept
                 .iter()
                 .zip(&scanned.notes)

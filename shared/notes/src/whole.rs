@@ -25,7 +25,8 @@ pub(crate) fn opened<'a>(bytes: &'a [u8], format: &Format) -> Option<&'a [u8]> {
 /// Writes a file in place of what was there, so that it outlasts a power cut.
 ///
 /// # Errors
-/// What the file system says; what was there before is then still there.
+/// What the file system says. What was there before is then still there, unless only the folder could not be synced: then the new file is, and
+/// may not outlast a power cut.
 pub(crate) fn replace(
     file: &Path,
     format: &Format,
@@ -44,7 +45,8 @@ pub(crate) fn replace(
     to.write_all(&digest.finalize())?;
     to.into_inner()?.sync_all()?;
     fs::rename(&scratch, file)?;
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 struct Digested {

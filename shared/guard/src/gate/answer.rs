@@ -41,8 +41,9 @@ pub(super) fn finish(gate: &Gate, mut response: Response, context: &RequestConte
     let next = response.extensions_mut().remove::<NextPage>();
     let headers = response.headers_mut();
     headers.reserve(MOST_ADDED);
-    // What is left was found out when the request came.
-    let counted = context.share().map(|share| share.headers(context.at()));
+    let counted = context
+        .share()
+        .map(|share| share.headers(gate.0.clock.now().for_expiry()));
     headers.extend(counted.into_iter().flatten());
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);

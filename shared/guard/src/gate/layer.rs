@@ -105,12 +105,11 @@ impl Gate {
     /// Names the request. Without the peer's address nothing can be judged, so then there is a problem, too.
     fn context(&self, request: &Request) -> (RequestContext, Result<(), Problem>) {
         let headers = request.headers();
-        let at = self.0.clock.now().for_expiry();
-        let id = asked_id(headers).unwrap_or_else(|| RequestId::new(at, &*self.0.entropy));
+        let id = asked_id(headers).unwrap_or_else(|| RequestId::new(self.0.clock.now().for_expiry(), &*self.0.entropy));
         let peer = peer(request.extensions());
         let client = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| self.0.proxies.client(peer, headers));
         let route = request.extensions().get::<MatchedPath>().cloned();
-        let context = RequestContext::new(id, at, client, request.method().clone(), route);
+        let context = RequestContext::new(id, client, request.method().clone(), route);
         let known = peer
             .map(|_| ())
             .ok_or_else(|| Problem::internal("the peer's address is not known"));

@@ -88,7 +88,7 @@ impl Remembered {
     /// Keeps it, in place of what was kept before, and so that it outlasts a power cut.
     ///
     /// # Errors
-    /// What the file system says; what was kept before is then still there.
+    /// Those of [`whole::replace`].
     pub(crate) fn keep(&self, file: &Path) -> io::Result<()> {
         if matches!(Self::read(file), Ok(Some(kept)) if kept == *self) {
             return Ok(());

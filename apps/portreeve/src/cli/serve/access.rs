@@ -101,13 +101,14 @@ impl Visit for Fields<'_, '_> {
         let is_plain = value.bytes().fold(true, |all, byte| {
             all & matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
         });
-        if !is_plain || field.name() == "message" {
+        if !is_plain {
             return self.record_debug(field, &value);
         }
         if self.written.is_ok() {
-            self.written = self
-                .name(field.name())
-                .and_then(|()| write!(self.writer, "\"{value}\""));
+            self.written = match field.name() {
+                "message" => write!(self.writer, " {value}"),
+                name => self.name(name).and_then(|()| write!(self.writer, "\"{value}\"")),
+            };
         }
     }
 
@@ -179,6 +180,7 @@ mod tests {
             "answered"
         );
         tracing::warn!(target: "access", { credential.id = Some(tracing::field::display("key_1")) }, "said");
+        tracing::info!(target: "access", message = "a text");
         tracing::info!(target: "other", a = 1, "else");
         let span = tracing::info_span!("within", b = 2);
         let _within = span.enter();
