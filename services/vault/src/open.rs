@@ -316,6 +316,19 @@ fn bring_up(notes: &Vault, text: &Text, state: &Path, snapshot: Arc<Snapshot>) -
 mod tests {
     use {super::*, portreeve_notes::testing::Plan, std::cell::RefCell};
 
+    /// A vault of some notes.
+    fn place(home: &Path) -> Place {
+        let plan = Plan {
+            entities: 20,
+            ..Plan::default()
+        };
+        plan.write(home).unwrap();
+        Place {
+            root: Root::at(&home.join("notes")).unwrap(),
+            state: home.join("state"),
+        }
+    }
+
     #[test]
     fn what_failed_is_tried_again_though_nothing_changes_and_of_many_changes_the_newest_is_followed() {
         let (tell, changes) = mpsc::channel();
@@ -338,13 +351,7 @@ mod tests {
     #[test]
     fn what_was_read_is_kept_also_when_the_full_text_never_comes() {
         let home = tempfile::tempdir().unwrap();
-        let plan = Plan {
-            entities: 20,
-            ..Plan::default()
-        };
-        plan.write(home.path()).unwrap();
-        let root = Root::at(&home.path().join("notes")).unwrap();
-        let state = home.path().join("state");
+        let Place { root, state } = place(home.path());
         fs::create_dir(&state).unwrap();
         let notes = Vault::open_kept(&root, Limits::keeping_private(), &kept(&state), &|_| {}).unwrap();
         let folder = home.path().join("text");
@@ -397,14 +404,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn no_more_look_at_once_than_there_are_processors_and_a_panic_gives_its_turn_back() {
         let home = tempfile::tempdir().unwrap();
-        let plan = Plan {
-            entities: 20,
-            ..Plan::default()
-        };
-        plan.write(home.path()).unwrap();
-        let root = Root::at(&home.path().join("notes")).unwrap();
-        let state = home.path().join("state");
-        let open = Arc::new(Open::at(Place { root, state }, Seal::default(), &|_| {}).unwrap());
+        let open = Arc::new(Open::at(place(home.path()), Seal::default(), &|_| {}).unwrap());
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let looks: Vec<_> = (0..40)
             .map(|number| {
