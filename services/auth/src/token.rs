@@ -63,14 +63,19 @@ pub(crate) fn session(entropy: &dyn Entropy) -> Secret {
     secret_text::generate(SESSION, entropy)
 }
 
+/// The environments that keys are of.
+const ENVIRONMENTS: [Environment; 2] = [Environment::Live, Environment::Test];
+
 /// True when `text` begins as keys do, and as nothing else does that is ever shown.
 pub(crate) fn is_key(text: &str) -> bool {
-    text.starts_with("wai_")
+    ENVIRONMENTS
+        .into_iter()
+        .any(|environment| text.starts_with(secret_text::key_prefix(environment)))
 }
 
 /// True when `text` is a key as [`generate`] makes them. Says nothing about whether it exists.
 pub(crate) fn is_well_formed(text: &str) -> bool {
-    [Environment::Live, Environment::Test]
+    ENVIRONMENTS
         .into_iter()
         .any(|environment| secret_text::is_well_formed(text, secret_text::key_prefix(environment)))
 }

@@ -1,7 +1,7 @@
 //! A vault that is open: its notes, kept up with the disk, and the full text that follows them.
 //!
-//! Lists and reads are there when [`Open::at`] answers. The full text comes afterwards, in the background; until then a
-//! search says so.
+//! Lists and reads are there when [`Open::at`] answers. What was read is kept for the next start then, and the full text comes
+//! afterwards, both in the background; until then a search says so.
 
 use {
     crate::judge::{Judge, Judged},

@@ -7,7 +7,8 @@ mod together;
 
 use {
     super::*,
-    portreeve_kernel::{Credential, Now, control::Boxed, entropy::Seeded, time::ManualClock},
+    crate::served::Check,
+    portreeve_kernel::{entropy::Seeded, time::ManualClock},
     portreeve_notes::{Root, Seal},
     portreeve_store::{audit, testing::TestDatabase},
     serde_json::{Value as Json, json},
@@ -53,21 +54,6 @@ const PROGRAM: &str = "50_Projects/hiring/_PROGRAM.md";
 const TASK_TEXT: &str = "\u{feff}---\r\nentity_type: Task\r\nentity_id: tsk-000001-1700000000000\r\n# who knows\r\nentity_name: \"Gate - 첫 빛\"\r\n\
 created: 2025-12-01\r\nupdated: '2025-12-02'\r\nstatus: todo # for now\r\nproject_id: prj-001\r\nparent_id: prj-001\r\n\
 assignee: member-01\r\naliases: [tsk-000001-1700000000000, gate]\r\nodd field: {x: [1, 2]}\r\nsalary: 12\r\n_path: old.md\r\n---\r\nThe text.\r\n---\r\nmore\r\n";
-
-/// Who may write, until somebody says otherwise.
-struct Check(Arc<AtomicBool>);
-
-impl CredentialCheck<Tx, StoreError> for Check {
-    fn good_among<'a>(
-        &'a self,
-        _: &'a mut Tx,
-        credentials: &'a BTreeSet<Credential>,
-        _: Now,
-    ) -> Boxed<'a, Result<BTreeSet<Credential>, StoreError>> {
-        let good = self.0.load(Ordering::SeqCst);
-        Box::pin(async move { Ok(if good { credentials.clone() } else { BTreeSet::new() }) })
-    }
-}
 
 struct House {
     home: TempDir,
