@@ -32,7 +32,7 @@ use {
     },
     portreeve_chain::Programs,
     portreeve_guard::{
-        Gate, GateParts, Limiter, Limits, Origin, Origins, limit,
+        AnswerSink, Gate, GateParts, Limiter, Limits, Origin, Origins, limit,
         serve::{self as guard, Listener},
     },
     portreeve_jobs::Runner,
@@ -109,10 +109,12 @@ pub(crate) enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// Serves until it is told to stop. `listening` is called once, with the address, when requests are answered.
+/// Serves until it is told to stop, and tells `log` of every answer. `listening` is called once, with the address, when requests
+/// are answered.
 pub(crate) async fn serve(
     home: &Home,
     config: Config,
+    log: Arc<dyn AnswerSink>,
     listening: impl FnOnce(SocketAddr) -> io::Result<()>,
 ) -> Result<(), ServeError> {
     let mut asked_to_stop = pin!(signals()?);
@@ -128,7 +130,7 @@ pub(crate) async fn serve(
         biased;
         // Nothing is served yet, so there is nothing to finish.
         () = &mut asked_to_stop => Ok(()),
-        outcome = begin(home, config, listener.local_addr()?, &mut child) => Err(outcome),
+        outcome = begin(home, config, log, listener.local_addr()?, &mut child) => Err(outcome),
     };
     let outcome = match outcome {
         Ok(()) => Ok(()),
@@ -154,6 +156,7 @@ struct Begun {
 async fn begin(
     home: &Home,
     config: Config,
+    log: Arc<dyn AnswerSink>,
     address: SocketAddr,
     child: &mut Option<SignerChild>,
 ) -> Result<Begun, ServeError> {
@@ -183,6 +186,7 @@ async fn begin(
     let signer = client(&database, socket.clone()).await?;
     let vault = vault::open(&config.vault, home, &seal, time.wall().now().for_release()).await?;
     let parts = HouseParts {
+        log,
         strangers,
         git: config.vault.git.then(|| config.vault.root.clone()).flatten(),
         vault,
@@ -257,6 +261,7 @@ async fn go_on(
 
 /// What the house is built of.
 struct HouseParts {
+    log: Arc<dyn AnswerSink>,
     database: Database,
     chain: Arc<portreeve_wallet::rpc::RpcChain>,
     signer: Arc<dyn Signer>,
@@ -289,6 +294,7 @@ struct House {
 impl House {
     async fn build(parts: HouseParts) -> Result<Self, ServeError> {
         let HouseParts {
+            log,
             database,
             chain,
             signer,
@@ -326,7 +332,7 @@ impl House {
                 tokens: Tokens::new(&keys, Arc::clone(&signing)),
             }),
             audit: Arc::clone(&audit_log) as _,
-            answers: Some(metrics.counts() as _),
+            answers: vec![metrics.counts() as _, log],
             limiter: Arc::clone(&limiter),
             clock: time.clock(),
             // For request ids.

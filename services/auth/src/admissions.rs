@@ -69,13 +69,15 @@ impl Admissions {
     pub(crate) fn note(&self, admission: &Admission<'_>, now: impl FnOnce() -> Timestamp) {
         let (holder, address) = (admission.holder, admission.address);
         let whose = match &holder.credential {
-            Credential::Token(id) => self.hasher.hash_one(id.grant()),
-            other => self.hasher.hash_one(other),
+            Credential::ApiKey(id) => id.as_str(),
+            Credential::Token(id) => id.grant().as_str(),
+            Credential::Session(id) => id.as_str(),
         };
         let name = self.hasher.hash_one((whose, address, admission.user_agent));
         if self.count(name) {
             return;
         }
+        let whose = self.hasher.hash_one(whose);
         let is_told_apart = {
             let mut share = self.shares.entry(whose).or_insert(0);
             *share = share.saturating_add(1);

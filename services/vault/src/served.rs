@@ -194,7 +194,7 @@ impl Served {
         let gate = Gate::new(GateParts {
             authenticator: Arc::new(Tokens(Arc::clone(&is_revoked))),
             audit: Arc::new(Nobody),
-            answers: None,
+            answers: Vec::new(),
             clock: Arc::new(ManualClock::at(AT)),
             entropy: Arc::new(Seeded::new(7)),
             limiter: Arc::new(Limiter::new(Limits {

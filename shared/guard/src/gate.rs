@@ -6,7 +6,7 @@
 mod answer;
 mod layer;
 
-pub(crate) use answer::failed;
+pub(crate) use answer::{MOST_ADDED, failed};
 
 use {
     crate::{
@@ -43,10 +43,63 @@ pub trait AuditSink: Send + Sync {
     fn bypassed(&self, bypass: &Bypass<'_>);
 }
 
-/// Who counts answers. Called on the request's own task, so it must not block or wait.
+/// Who is told of answers: to count them, and to write them down in the access log. Called on the request's own task, so it
+/// must not block or wait.
 pub trait AnswerSink: Send + Sync {
-    /// A request was answered with this status, which took so long.
-    fn answered(&self, status: StatusCode, took: Duration);
+    /// A request was answered.
+    fn answered(&self, answer: &Answer<'_>);
+}
+
+/// A request that was answered, as the access log knows it. Neither token nor query, and no path but the route's template, so that
+/// no parameter stands in it.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// Which request.
+    pub context: &'a RequestContext,
+    /// With what.
+    pub status: StatusCode,
+    /// How long that took.
+    pub took: Duration,
+}
+
+impl Answer<'_> {
+    /// What kind of line it is in the log.
+    pub const TARGET: &'static str = "access";
+
+    /// How long it took, in microseconds.
+    #[must_use]
+    pub fn micros(&self) -> u64 {
+        u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// The route's template; `-` when no route fits.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        self.context.route().unwrap_or("-")
+    }
+}
+
+/// Writes the access log through `tracing`.
+#[derive(Debug, Clone, Copy)]
+pub struct Traced;
+
+impl AnswerSink for Traced {
+    fn answered(&self, answer: &Answer<'_>) {
+        let context = answer.context;
+        tracing::info!(
+            target: Answer::TARGET,
+            {
+                request.id = %context.id(),
+                http.method = %context.method(),
+                http.route = answer.route(),
+                http.status = answer.status.as_u16(),
+                duration_us = answer.micros(),
+                credential.id = context.principal().map(|principal| tracing::field::display(&principal.credential)),
+                client.ip = %context.client(),
+            },
+            "answered"
+        );
+    }
 }
 
 /// Somebody was let in.
@@ -196,8 +249,8 @@ pub struct GateParts {
     pub authenticator: Arc<dyn Authenticate>,
     /// Where refusals go.
     pub audit: Arc<dyn AuditSink>,
-    /// Who counts answers, when somebody does.
-    pub answers: Option<Arc<dyn AnswerSink>>,
+    /// Who is told of answers.
+    pub answers: Vec<Arc<dyn AnswerSink>>,
     /// For request ids.
     pub clock: Arc<dyn Clock>,
     /// For request ids.
@@ -317,9 +370,9 @@ impl Gate {
         &self.0.limiter
     }
 
-    pub(crate) fn answered(&self, status: StatusCode, took: Duration) {
-        if let Some(answers) = &self.0.answers {
-            answers.answered(status, took);
+    pub(crate) fn answered(&self, answer: &Answer<'_>) {
+        for sink in &self.0.answers {
+            sink.answered(answer);
         }
     }
 

@@ -39,7 +39,7 @@ pub use body::MAX_BODY_BYTES;
 pub use caller::{AuthFailure, Authenticate, Caller, Unlimited, insufficient_scope};
 pub use client::{Proxies, ProxyHeader};
 pub use context::RequestContext;
-pub use gate::{Admission, AnswerSink, AuditSink, Bypass, Face, Gate, GateParts, Reason, Refusal};
+pub use gate::{Admission, Answer, AnswerSink, AuditSink, Bypass, Face, Gate, GateParts, Reason, Refusal, Traced};
 pub use health::Health;
 pub use json::Json;
 pub use limit::{Limiter, Limits};

@@ -8,6 +8,7 @@ mod strikes;
 use {
     crate::problem::Problem,
     axum::http::{HeaderName, HeaderValue, Method, header},
+    foldhash::quality::RandomState,
     governor::{
         Quota, RateLimiter,
         clock::{Clock as GovernorClock, ReasonablyRealtime},
@@ -15,7 +16,7 @@ use {
         nanos::Nanos,
         state::keyed::DashMapStateStore,
     },
-    portreeve_kernel::{AgentId, Code, Credential, GrantId, KeyId, SessionId, Tier, Timestamp},
+    portreeve_kernel::{AgentId, Code, Credential, Tier, Timestamp},
     serde::Deserialize,
     std::{
         fmt,
@@ -144,11 +145,17 @@ impl Share {
         let millis = i64::try_from(self.refills_in().as_millis()).unwrap_or(i64::MAX);
         let reset = now.plus_millis(millis).millis().saturating_add(999).div_euclid(1_000);
         [
-            (LIMIT, self.limit.get().into()),
-            (REMAINING, self.remaining.into()),
-            (RESET, reset.into()),
+            (LIMIT, number(self.limit.get())),
+            (REMAINING, number(self.remaining)),
+            (RESET, number(reset)),
         ]
     }
+}
+
+/// A number as a header's value. What the library offers for that asks for memory twice.
+fn number(value: impl itoa::Integer + Into<HeaderValue> + Copy) -> HeaderValue {
+    let mut digits = itoa::Buffer::new();
+    HeaderValue::from_str(digits.format(value)).unwrap_or_else(|_| value.into())
 }
 
 /// Why a request has to wait.
@@ -210,7 +217,7 @@ impl ReasonablyRealtime for Uptime {}
 struct Each<K: Hash + Eq + Clone> {
     limit: NonZeroU32,
     per: Per,
-    cells: RateLimiter<K, DashMapStateStore<K>, Uptime, StateInformationMiddleware>,
+    cells: RateLimiter<K, DashMapStateStore<K, RandomState>, Uptime, StateInformationMiddleware>,
     layer: &'static str,
 }
 
@@ -219,7 +226,8 @@ impl<K: Hash + Eq + Clone> Each<K> {
         Self {
             limit,
             per,
-            cells: RateLimiter::dashmap_with_clock(per.quota(limit), clock).with_middleware(),
+            cells: RateLimiter::dashmap_with_clock_and_hasher(per.quota(limit), clock, RandomState::default())
+                .with_middleware(),
             layer,
         }
     }
@@ -245,25 +253,35 @@ impl<K: Hash + Eq + Clone> Each<K> {
     }
 }
 
-/// Whose requests count together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Holder {
-    Key(KeyId),
-    /// All tokens of one grant: whoever has it makes as many as they like.
-    Grant(GrantId),
-    Session(SessionId),
+/// Whose requests count together. Every request has one made, so it takes no memory of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Holder {
+    /// An id, whose prefix says of what. All tokens of one grant are one: whoever has it makes as many as they like.
+    id: [u8; LONGEST_ID],
     /// What somebody is told without asking again. It has a share of its own, as large as that of what they ask, so that
     /// who watches can still ask.
-    Watching(Box<Self>),
+    watching: bool,
 }
+
+/// More than any id has, in bytes.
+const LONGEST_ID: usize = 32;
 
 impl Holder {
     fn of(credential: &Credential) -> Self {
-        match credential {
-            Credential::ApiKey(id) => Self::Key(id.clone()),
-            Credential::Token(id) => Self::Grant(id.grant().clone()),
-            Credential::Session(id) => Self::Session(id.clone()),
+        let text = match credential {
+            Credential::ApiKey(id) => id.as_str(),
+            Credential::Token(id) => id.grant().as_str(),
+            Credential::Session(id) => id.as_str(),
+        };
+        let mut id = [0; LONGEST_ID];
+        for (to, from) in id.iter_mut().zip(text.bytes()) {
+            *to = from;
         }
+        Self { id, watching: false }
+    }
+
+    const fn watching(self) -> Self {
+        Self { watching: true, ..self }
     }
 }
 
@@ -335,9 +353,7 @@ impl Limiter {
         if let Some(left) = self.beyond.blocked(&holder) {
             return Err(limit.blocked(left));
         }
-        limit
-            .take(&Holder::Watching(Box::new(holder)), NonZeroU32::MIN)
-            .map(drop)
+        limit.take(&holder.watching(), NonZeroU32::MIN).map(drop)
     }
 
     /// Once it is known who it is.
@@ -433,7 +449,7 @@ impl<K: Hash + Eq + Clone> Each<K> {
 mod tests {
     use {
         super::*,
-        portreeve_kernel::{TokenId, entropy::Seeded},
+        portreeve_kernel::{GrantId, KeyId, TokenId, entropy::Seeded},
         std::net::Ipv4Addr,
         tokio::time::advance,
     };

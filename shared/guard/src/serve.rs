@@ -3,6 +3,7 @@
 //! Our own loop, because `axum::serve` has no time limit on headers. Plain HTTP is for loopback only, and [`bind`] is the
 //! one way to a [`Listener`].
 
+mod patience;
 mod rest;
 
 use {
@@ -14,9 +15,10 @@ use {
     },
     hyper::{body::Incoming, server::conn::http1, service::service_fn},
     hyper_util::{
-        rt::{TokioIo, TokioTimer},
+        rt::TokioIo,
         server::graceful::{GracefulShutdown, Watcher},
     },
+    patience::Patience,
     std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, time::Duration},
     tokio::{
         io::{AsyncRead, AsyncWrite},
@@ -147,15 +149,14 @@ where
 {
     let service = service_fn(move |request: Request<Incoming>| {
         let (parts, body) = request.into_parts();
-        let waits_to_be_told = parts.headers.contains_key(header::EXPECT);
-        let (body, rest) = rest::lend(body);
+        let (body, rest) = rest::lend(body, &parts.headers);
         let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(ConnectInfo(peer));
         // A router is always ready.
         let answering = router.clone().call(request);
         async move {
             let mut response = answering.await?;
-            if !rest.read_up(waits_to_be_told).await {
+            if !rest.read_up().await {
                 let headers = response.headers_mut();
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -163,7 +164,7 @@ where
         }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Patience::default())
         .header_read_timeout(HEADER_READ)
         .max_buf_size(MAX_HEAD_BYTES)
         // Answers are small: to put one together costs less than to have the system gather its parts.

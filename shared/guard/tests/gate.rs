@@ -224,7 +224,7 @@ impl Server {
     fn behind(proxies: Proxies, peer: Option<&str>) -> Self {
         let notes = Arc::new(Notes::default());
         let gate = Gate::new(GateParts {
-            answers: None,
+            answers: Vec::new(),
             limiter: Arc::new(Limiter::new(Limits::default())),
             authenticator: Arc::new(Tokens),
             audit: notes.clone(),
@@ -330,6 +330,7 @@ async fn unknown_malformed_and_wrong_credentials_are_told_apart_by_nobody() {
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:?}");
 }
 
+/// AUTH_CHECKLIST 1.4, 1.5
 #[tokio::test]
 async fn without_a_credential_the_challenge_names_no_error() {
     let server = Server::new();
@@ -412,6 +413,7 @@ async fn an_address_that_is_not_allowed_gets_403() {
     assert_eq!(notes, ["address_not_allowed key_000000000001 203.0.113.9"]);
 }
 
+/// AUTH_CHECKLIST 1.4
 #[tokio::test]
 async fn a_token_without_the_scope_is_told_which_scope_it_lacks() {
     let server = Server::new();
@@ -557,6 +559,7 @@ async fn too_many_headers_and_too_long_uris_are_refused() {
     server.say(&uri(4097)).await.is(Code::RequestUriTooLong);
 }
 
+/// AUTH_CHECKLIST 8.8
 #[tokio::test]
 async fn every_answer_has_the_security_headers_and_a_handler_may_set_its_own() {
     let server = Server::new();
@@ -674,7 +677,7 @@ async fn a_stream_is_passed_on_piece_by_piece() {
 #[tokio::test]
 async fn a_caller_on_a_router_without_a_gate_gets_nowhere() {
     let gate = Gate::new(GateParts {
-        answers: None,
+        answers: Vec::new(),
         limiter: Arc::new(Limiter::new(Limits::default())),
         authenticator: Arc::new(Tokens),
         audit: Arc::new(Notes::default()),

@@ -16,7 +16,7 @@ use {
     },
     portreeve_guard::{
         Admission, AuditSink, AuthFailure, Authenticate, Bypass, Caller, Gate, GateParts, Limiter, Limits, Problem,
-        Proxies, Refusal,
+        Proxies, Refusal, Traced,
     },
     portreeve_kernel::{Credential, ManualClock, Principal, Timestamp, entropy::Seeded},
     std::{
@@ -79,7 +79,7 @@ impl Write for Lines {
 
 fn router() -> Router {
     let gate = Gate::new(GateParts {
-        answers: None,
+        answers: vec![Arc::new(Traced)],
         limiter: Arc::new(Limiter::new(Limits::default())),
         authenticator: Arc::new(Everybody),
         audit: Arc::new(Nowhere),

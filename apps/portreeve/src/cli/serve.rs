@@ -1,6 +1,7 @@
 //! `portreeve serve`.
 
 mod access;
+mod lines;
 mod log;
 
 use {
@@ -60,7 +61,7 @@ pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), CliError> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime
-        .block_on(serve::serve(&context.home, config, listening))
+        .block_on(serve::serve(&context.home, config, log.access(), listening))
         .map_err(Box::new)?;
     log.end();
     Ok(())

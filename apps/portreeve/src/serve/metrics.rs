@@ -4,17 +4,16 @@ use {
     super::health::Needs,
     axum::{
         extract::State,
-        http::{StatusCode, header},
+        http::header,
         response::{IntoResponse, Response},
     },
-    portreeve_guard::{AnswerSink, health::Status},
+    portreeve_guard::{Answer, AnswerSink, health::Status},
     std::{
         fmt::Write,
         sync::{
             Arc,
             atomic::{AtomicU64, Ordering},
         },
-        time::Duration,
     },
 };
 
@@ -55,9 +54,8 @@ impl Metrics {
 }
 
 impl AnswerSink for Counts {
-    fn answered(&self, status: StatusCode, took: Duration) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.add(status.as_u16(), micros);
+    fn answered(&self, answer: &Answer<'_>) {
+        self.add(answer.status.as_u16(), answer.micros());
     }
 }
 

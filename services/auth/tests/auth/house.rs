@@ -269,7 +269,7 @@ impl House {
         let signing = Arc::new(signing.unwrap());
         let audit_log = Arc::new(AuthLog::new(seen.clone()));
         let gate = Gate::new(GateParts {
-            answers: None,
+            answers: Vec::new(),
             limiter: Arc::new(Limiter::new(Limits {
                 per_address: NonZeroU32::MAX,
                 per_credential: NonZeroU32::MAX,

@@ -7,8 +7,7 @@
 use {
     super::{row::AgentRow, view::AgentView},
     axum::{
-        body::{Body, Bytes},
-        http::{HeaderValue, header},
+        body::Bytes,
         response::{IntoResponse, Response},
     },
     portreeve_guard::Problem,
@@ -128,10 +127,7 @@ impl ToSchema for Rendered {
 
 impl IntoResponse for Rendered {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.0));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        response
+        portreeve_guard::json::answer(self.0)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every answer gets: its request id, security headers, a link to the next page; and a line in the access log.
+//! What every answer gets: its request id, security headers, a link to the next page.
 
 use {
     super::{Cause, Gate},
@@ -7,7 +7,7 @@ use {
         http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
         response::Response,
     },
-    std::time::Duration,
+    portreeve_kernel::Timestamp,
 };
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,13 +25,19 @@ const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
 ];
 
 /// How many headers an answer gets on its way out, so that there is room for them at once.
-const MOST_ADDED: usize = 11;
+pub(crate) const MOST_ADDED: usize = 11;
 
 /// A year (RFC 6797, 6.1). What lies below our name is not ours to decide.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Completes `response`. The body is touched only when it is a problem, so a stream stays a stream.
-pub(super) fn finish(gate: &Gate, mut response: Response, context: &RequestContext, uri: &Uri) -> Response {
+pub(super) fn finish(
+    gate: &Gate,
+    mut response: Response,
+    context: &RequestContext,
+    uri: &Uri,
+    now: Timestamp,
+) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = tell(problem, response.headers(), context, uri);
     }
@@ -41,9 +47,7 @@ pub(super) fn finish(gate: &Gate, mut response: Response, context: &RequestConte
     let next = response.extensions_mut().remove::<NextPage>();
     let headers = response.headers_mut();
     headers.reserve(MOST_ADDED);
-    let counted = context
-        .share()
-        .map(|share| share.headers(gate.0.clock.now().for_expiry()));
+    let counted = context.share().map(|share| share.headers(now));
     headers.extend(counted.into_iter().flatten());
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
@@ -103,22 +107,5 @@ pub(crate) fn failed(context: &RequestContext, code: &str, cause: &str) {
         code,
         cause = ?cause,
         "request failed"
-    );
-}
-
-/// One line per request. Neither token nor query; the route is a template, so no path parameter stands in it.
-pub(super) fn log(context: &RequestContext, response: &Response, took: Duration) {
-    tracing::info!(
-        target: "access",
-        {
-            request.id = %context.id(),
-            http.method = %context.method(),
-            http.route = context.route().unwrap_or("-"),
-            http.status = response.status().as_u16(),
-            duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            credential.id = context.principal().map(|principal| tracing::field::display(&principal.credential)),
-            client.ip = %context.client(),
-        },
-        "answered"
     );
 }

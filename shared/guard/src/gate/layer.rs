@@ -1,22 +1,23 @@
 //! The layer itself: admit, call, answer.
 
 use {
-    super::{Gate, answer},
+    super::{Answer, Gate, answer},
     crate::{body::MAX_BODY_BYTES, context::RequestContext, problem::Problem},
     axum::{
+        body::HttpBody,
         extract::{ConnectInfo, MatchedPath, Request, connect_info::MockConnectInfo},
         http::{Extensions, HeaderMap, Uri, header},
         response::{IntoResponse, Response},
     },
-    futures_util::FutureExt,
-    portreeve_kernel::{Code, RequestId},
+    pin_project_lite::pin_project,
+    portreeve_kernel::{Code, RequestId, Timestamp},
     std::{
         convert::Infallible,
         future::Future,
         net::{IpAddr, SocketAddr},
         panic::{AssertUnwindSafe, catch_unwind},
         pin::Pin,
-        task::{Context, Poll},
+        task::{Context, Poll, ready},
     },
     tokio::time::Instant,
     tower::{Layer, Service},
@@ -59,7 +60,7 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Answering<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -68,31 +69,89 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let start = Instant::now();
         let gate = self.gate.clone();
+        let came_at = gate.0.clock.now().for_expiry();
         let uri = request.uri().clone();
-        let (context, peer_known) = gate.context(&request);
+        let (context, peer_known) = gate.context(&mut request, came_at);
         let admitted = peer_known
             .and_then(|()| context.counted(gate.limiter().address(context.client())))
-            .and_then(|()| admit(&uri, request.headers()));
-        let work = admitted.map(|()| {
-            request.extensions_mut().insert(context.clone());
-            // Begun here, by the service that was polled ready, so that it need not be cloned.
-            catch_unwind(AssertUnwindSafe(|| self.inner.call(request)))
-        });
-        Box::pin(async move {
-            let response = match work {
-                Err(problem) => problem.into_response(),
-                Ok(Err(_)) => panicked(),
-                Ok(Ok(work)) => match AssertUnwindSafe(work).catch_unwind().await {
-                    Ok(Ok(response)) => response.into_response(),
-                    Err(_) => panicked(),
+            .and_then(|()| admit(&uri, request.headers(), !request.body().is_end_stream()));
+        let work = match admitted {
+            Ok(()) => {
+                request.extensions_mut().insert(context.clone());
+                // Begun here, by the service that was polled ready, so that it need not be cloned.
+                match catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) {
+                    Ok(work) => Work::UnderWay { work },
+                    Err(_) => Work::Done {
+                        response: Some(panicked()),
+                    },
+                }
+            }
+            Err(problem) => Work::Done {
+                response: Some(problem.into_response()),
+            },
+        };
+        Answering {
+            work,
+            gate,
+            context,
+            uri,
+            start,
+            came_at,
+        }
+    }
+}
+
+pin_project! {
+    /// An answer on its way.
+    pub(super) struct Answering<F> {
+        #[pin]
+        work: Work<F>,
+        gate: Gate,
+        context: RequestContext,
+        uri: Uri,
+        start: Instant,
+        came_at: Timestamp,
+    }
+}
+
+pin_project! {
+    #[project = WorkProjection]
+    enum Work<F> {
+        UnderWay { #[pin] work: F },
+        // Refused before it began; gone once it is told.
+        Done { response: Option<Response> },
+    }
+}
+
+impl<F, R> Future for Answering<F>
+where
+    F: Future<Output = Result<R, Infallible>>,
+    R: IntoResponse,
+{
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let parts = self.project();
+        let response = match parts.work.project() {
+            WorkProjection::UnderWay { work } => match catch_unwind(AssertUnwindSafe(|| work.poll(cx))) {
+                Ok(polled) => match ready!(polled) {
+                    Ok(response) => response.into_response(),
                 },
-            };
-            let response = answer::finish(&gate, response, &context, &uri);
-            let took = start.elapsed();
-            gate.answered(response.status(), took);
-            answer::log(&context, &response, took);
-            Ok(response)
-        })
+                Err(_) => panicked(),
+            },
+            WorkProjection::Done { response } => response.take().unwrap_or_else(panicked),
+        };
+        let (gate, context, took) = (parts.gate, parts.context, parts.start.elapsed());
+        let now = parts
+            .came_at
+            .plus_millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
+        let response = answer::finish(gate, response, context, parts.uri, now);
+        gate.answered(&Answer {
+            context,
+            status: response.status(),
+            took,
+        });
+        Poll::Ready(Ok(response))
     }
 }
 
@@ -103,10 +162,10 @@ fn panicked() -> Response {
 
 impl Gate {
     /// Names the request. Without the peer's address nothing can be judged, so then there is a problem, too.
-    fn context(&self, request: &Request) -> (RequestContext, Result<(), Problem>) {
+    fn context(&self, request: &mut Request, came_at: Timestamp) -> (RequestContext, Result<(), Problem>) {
+        let peer = peer(request.extensions_mut());
         let headers = request.headers();
-        let id = asked_id(headers).unwrap_or_else(|| RequestId::new(self.0.clock.now().for_expiry(), &*self.0.entropy));
-        let peer = peer(request.extensions());
+        let id = asked_id(headers).unwrap_or_else(|| RequestId::new(came_at, &*self.0.entropy));
         let client = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| self.0.proxies.client(peer, headers));
         let route = request.extensions().get::<MatchedPath>().cloned();
         let context = RequestContext::new(id, client, request.method().clone(), route);
@@ -122,14 +181,15 @@ fn asked_id(headers: &HeaderMap) -> Option<RequestId> {
     headers.get(&answer::X_REQUEST_ID)?.to_str().ok()?.parse().ok()
 }
 
-fn peer(extensions: &Extensions) -> Option<IpAddr> {
-    let real = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+/// Whom the connection is with; nobody else asks for it, and what takes its place needs no more memory.
+fn peer(extensions: &mut Extensions) -> Option<IpAddr> {
+    let real = extensions.remove::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let mocked = || extensions.get::<MockConnectInfo<SocketAddr>>().map(|info| info.0);
     real.or_else(mocked).map(|socket| socket.ip())
 }
 
 /// What no handler should have to look at.
-fn admit(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+fn admit(uri: &Uri, headers: &HeaderMap, has_body: bool) -> Result<(), Problem> {
     if headers.len() > MAX_HEADER_FIELDS {
         return Err(Problem::new(Code::RequestHeadersTooLarge));
     }
@@ -140,6 +200,9 @@ fn admit(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(Code::ValidationInvalidFormat)
             .detail("credentials belong in the `Authorization` header, never in the query")
             .param(parameter));
+    }
+    if !has_body {
+        return Ok(());
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Problem::new(Code::RequestMediaType).param("Content-Encoding"));

@@ -5,7 +5,10 @@
 //! left is read first, if it is little and comes soon; else the answer says that the connection ends.
 
 use {
-    axum::body::{Body, Bytes, HttpBody},
+    axum::{
+        body::{Body, Bytes, HttpBody},
+        http::{HeaderMap, header},
+    },
     hyper::body::{Frame, Incoming, SizeHint},
     std::{
         pin::Pin,
@@ -70,10 +73,16 @@ impl Drop for Lent {
 }
 
 /// What was not read of a body.
-pub(super) struct Rest(Option<Shelf>);
+pub(super) struct Rest(Option<Left>);
 
-/// Lends `body` to whoever answers.
-pub(super) fn lend(body: Incoming) -> (Body, Rest) {
+struct Left {
+    shelf: Shelf,
+    /// The client sends nothing before it is told to.
+    waits_to_be_told: bool,
+}
+
+/// Lends `body`, which came with `headers`, to whoever answers.
+pub(super) fn lend(body: Incoming, headers: &HeaderMap) -> (Body, Rest) {
     // As of most requests: there is none.
     if body.is_end_stream() {
         return (Body::empty(), Rest(None));
@@ -83,19 +92,26 @@ pub(super) fn lend(body: Incoming) -> (Body, Rest) {
         body: Some(body),
         shelf: Arc::clone(&shelf),
     };
-    (Body::new(lent), Rest(Some(shelf)))
+    let waits_to_be_told = headers.contains_key(header::EXPECT);
+    let left = Left {
+        shelf,
+        waits_to_be_told,
+    };
+    (Body::new(lent), Rest(Some(left)))
 }
 
 impl Rest {
     /// Reads what is left; false when the connection cannot go on. A client that waits to be told to send its body is not
     /// told so now.
-    pub(super) async fn read_up(self, waits_to_be_told: bool) -> bool {
-        let left = |shelf: Shelf| shelf.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(body) = self.0.and_then(left) else {
+    pub(super) async fn read_up(self) -> bool {
+        let Some(left) = self.0 else {
+            return true;
+        };
+        let Some(body) = left.shelf.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return true;
         };
         let too_much = u64::try_from(MOST).is_ok_and(|most| body.size_hint().lower() > most);
-        if waits_to_be_told || too_much {
+        if left.waits_to_be_told || too_much {
             return false;
         }
         timeout(PATIENCE, read(body)).await.unwrap_or(false)

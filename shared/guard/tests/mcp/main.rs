@@ -325,7 +325,7 @@ impl Server {
             audit: notes.clone(),
             clock: Arc::new(ManualClock::at(AT)),
             entropy: Arc::new(Seeded::new(7)),
-            answers: None,
+            answers: Vec::new(),
             faces: Vec::new(),
             https_only: false,
             limiter: Arc::new(Limiter::new(limits)),

@@ -1,44 +1,20 @@
-//! Where the log's lines go.
+//! Where the log's lines go, and which there are.
 
 use {
-    super::{super::CliError, access::Lines},
+    super::{super::CliError, access::AccessLog, lines::Lines},
     crate::config::Log,
+    portreeve_guard::{AnswerSink, Traced},
     std::{
-        io::{self, BufWriter, IsTerminal, Write},
-        thread,
-        time::Duration,
+        io::{self, IsTerminal},
+        sync::Arc,
     },
-    tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard},
     tracing_subscriber::EnvFilter,
 };
 
-/// How long a log line may wait for others to be written with it.
-const MOMENT: Duration = Duration::from_millis(5);
-
-/// Log lines that wait to be written at most.
-const LINES_WAITING: usize = 16_384;
-
-/// The log. Its lines are written by a thread of their own: whoever reads them, or no longer does, never holds up a request.
-/// What waits in vain is left out, and counted. The audit log is another thing and never leaves anything out.
+/// The log. The audit log is another thing and never leaves anything out.
 pub(super) struct LogLines {
-    left_out: ErrorCounter,
-    /// Writes what is left when it is dropped.
-    _rest: WorkerGuard,
-}
-
-/// Writes what comes within a moment at once. The thread flushes whenever nothing waits; waiting a little first saves a
-/// system call and a wake-up for each line.
-struct Gathering<W: Write>(BufWriter<W>);
-
-impl<W: Write> Write for Gathering<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        thread::sleep(MOMENT);
-        self.0.flush()
-    }
+    lines: Lines,
+    is_plain: bool,
 }
 
 impl LogLines {
@@ -48,27 +24,36 @@ impl LogLines {
         let filter = EnvFilter::builder().parse(filter).map_err(|error| {
             CliError::NotDone(format!("`log.filter` is no filter such as `info,access=warn`: {error}"))
         })?;
-        let (lines, rest) = NonBlockingBuilder::default()
-            .buffered_lines_limit(LINES_WAITING)
-            .finish(Gathering(BufWriter::with_capacity(64 * 1024, io::stderr())));
-        let left_out = lines.error_counter();
+        let lines = Lines::to(io::stderr())?;
+        let has_colours = io::stderr().is_terminal();
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(lines)
-            .with_ansi(io::stderr().is_terminal());
+            .with_writer(lines.clone())
+            .with_ansi(has_colours);
         if log.json {
             subscriber.json().init();
         } else {
-            subscriber.event_format(Lines::new()).init();
+            subscriber.init();
         }
-        Ok(Self { left_out, _rest: rest })
+        let is_plain = !log.json && !has_colours;
+        Ok(Self { lines, is_plain })
     }
 
-    /// Tells how many lines were left out, if any.
+    /// Who writes the access log: as plain text by ourselves, as JSON and for a terminal as all other lines.
+    pub(super) fn access(&self) -> Arc<dyn AnswerSink> {
+        if self.is_plain {
+            Arc::new(AccessLog(self.lines.clone()))
+        } else {
+            Arc::new(Traced)
+        }
+    }
+
+    /// Writes what waits, and tells how many lines were left out, if any.
     pub(super) fn end(self) {
-        let lines = self.left_out.dropped_lines();
+        let lines = self.lines.left_out();
         if lines > 0 {
             tracing::warn!(lines, "log lines were left out, because nobody read them in time");
         }
+        self.lines.end();
     }
 }

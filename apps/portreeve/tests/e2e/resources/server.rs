@@ -215,7 +215,7 @@ async fn serve_until(
     let gate = Gate::new(GateParts {
         authenticator: Arc::new(remote),
         audit: notes,
-        answers: None,
+        answers: Vec::new(),
         clock: Arc::new(Wall),
         entropy: Arc::new(Names),
         limiter,
