@@ -1,4 +1,5 @@
-//! Every line of `docs/checklist.md` names tests that are there, or says why it does not apply; and no line is missing.
+//! Every line of `docs/checklist.md` names tests that are there, or says why it does not apply; no line is missing; and above
+//! one of a line's tests at least stands its number.
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -7,7 +8,7 @@
 )]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -26,32 +27,89 @@ const PARTS: [(&str, usize); 10] = [
     ("8", 8),
 ];
 
+/// How a list begins of which a macro makes tests, one on each database of each function that is named in it.
+const LISTS: [&str; 3] = ["facts! {", "contract! {", "on_both_databases! {"];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The names of all functions of the sources that are tests, or facts that a macro makes tests of.
-fn functions(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && !matches!(name, "target" | "node_modules") && !name.starts_with('.') {
-            functions(&path, found);
-        } else if name.ends_with(".rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let after = text.split("fn ").skip(1);
-            let names = after.filter_map(|rest| rest.split(['(', '<']).next());
-            found.extend(names.map(str::to_owned));
+/// The name of the function that begins with `line`, if it may be a test.
+fn function(line: &str) -> Option<&str> {
+    let (before, rest) = line.split_once("fn ")?;
+    let mut words = before.split(' ');
+    let is_plain = words.all(|word| matches!(word, "" | "pub" | "pub(crate)" | "async"));
+    rest.split(['(', '<']).next().filter(|_| is_plain)
+}
+
+/// The functions of all sources.
+#[derive(Default)]
+struct Sources {
+    /// What stands above each of them: comments and attributes.
+    above: BTreeMap<String, Vec<String>>,
+    /// What stands in the lists.
+    listed: BTreeSet<String>,
+}
+
+impl Sources {
+    fn read(&mut self, folder: &Path) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && !matches!(name, "target" | "node_modules") && !name.starts_with('.') {
+                self.read(&path);
+            } else if name.ends_with(".rs") {
+                self.take(&fs::read_to_string(&path).unwrap());
+            }
         }
+    }
+
+    fn take(&mut self, text: &str) {
+        let (mut above, mut in_list) = (Vec::new(), false);
+        for line in text.lines().map(str::trim) {
+            let is_comment = line.starts_with("//");
+            let ends_something = line.is_empty() || line.ends_with('{') || line.ends_with('}') || line.ends_with(';');
+            if in_list {
+                in_list = line != "}";
+                let names = line.split([' ', ',', ';']).filter(|_| !is_comment);
+                self.listed.extend(names.map(str::to_owned));
+            } else if LISTS.contains(&line) {
+                in_list = true;
+            } else if let Some(name) = function(line) {
+                self.above.entry(name.to_owned()).or_default().append(&mut above);
+            } else if is_comment || !ends_something {
+                above.push(line.to_owned());
+            } else {
+                above.clear();
+            }
+        }
+    }
+
+    /// A helper is none: it has the attribute of a test, or stands in a list.
+    fn is_test(&self, name: &str) -> bool {
+        let is_mark = |line: &String| line == "#[test]" || line.starts_with("#[tokio::test");
+        let above = self.above.get(name);
+        above.is_some_and(|above| self.listed.contains(name) || above.iter().any(is_mark))
+    }
+
+    /// Whether the test says that it is about this line of the list: `/// AUTH_CHECKLIST 5.1, 5.2`, `/// 2.9: words`.
+    fn is_about(&self, name: &str, number: &str) -> bool {
+        let comments = self.above.get(name).into_iter().flatten();
+        let mut said = comments.filter_map(|line| line.strip_prefix("/// ")).flat_map(|text| {
+            let text = text.strip_prefix("AUTH_CHECKLIST ").unwrap_or(text);
+            let text = text.strip_prefix("Checklist ").unwrap_or(text);
+            text.split(':').next().unwrap_or_default().split(", ")
+        });
+        said.any(|one| one.trim_end_matches('.') == number)
     }
 }
 
 #[test]
 fn every_line_of_the_checklist_names_tests_that_are_there_or_why_it_does_not_apply() {
     let list = fs::read_to_string(root().join("docs/checklist.md")).unwrap();
-    let mut known = BTreeSet::new();
+    let mut sources = Sources::default();
     for folder in ["apps", "domain", "services", "shared"] {
-        functions(&root().join(folder), &mut known);
+        sources.read(&root().join(folder));
     }
     let mut lines = BTreeSet::new();
     for row in list.lines().filter(|line| line.starts_with("| ")) {
@@ -70,14 +128,16 @@ fn every_line_of_the_checklist_names_tests_that_are_there_or_why_it_does_not_app
             .step_by(2)
             .filter(|name| name.contains('_'))
             .collect();
-        let missing: Vec<&&str> = named
-            .iter()
-            .filter(|name| !known.contains(**name) && !tests.starts_with("does not apply"))
-            .collect();
-        assert!(missing.is_empty(), "{line}: no test is called {missing:?}");
+        for name in &named {
+            assert!(sources.is_test(name), "{line}: no test is called `{name}`");
+        }
         assert!(
             !named.is_empty() || tests.starts_with("does not apply"),
             "{line} has neither a test nor a reason"
+        );
+        assert!(
+            named.is_empty() || named.iter().any(|name| sources.is_about(name, line)),
+            "{line}: the number stands above none of {named:?}"
         );
     }
     for (part, count) in PARTS {
@@ -87,4 +147,29 @@ fn every_line_of_the_checklist_names_tests_that_are_there_or_why_it_does_not_app
         }
     }
     assert_eq!(lines.len(), PARTS.iter().map(|(_, count)| count).sum::<usize>());
+}
+
+#[test]
+fn a_helper_is_no_test_and_a_number_counts_above_its_own_test_alone() {
+    let mut sources = Sources::default();
+    sources.take(
+        "/// 1.1, 2a.3: words.\n#[test]\n#[ignore = \"needs it\"]\nfn one() {}\n/// Checklist 1.2.\nfn help() {}",
+    );
+    sources.take(
+        "facts! {\n    // Words.\n    two;\n}\n\n/// AUTH_CHECKLIST 4.1, 4.2\nasync fn two(\n    place: Place,\n) {\n}",
+    );
+    assert!(sources.is_test("one") && sources.is_test("two"));
+    for other in ["help", "Words.", "three", "place", ""] {
+        assert!(!sources.is_test(other), "`{other}`");
+    }
+    for (name, number, is_about) in [
+        ("one", "1.1", true),
+        ("one", "2a.3", true),
+        ("one", "1.2", false),
+        ("one", "1", false),
+        ("two", "4.2", true),
+        ("two", "2a.3", false),
+    ] {
+        assert_eq!(sources.is_about(name, number), is_about, "{name} {number}");
+    }
 }

@@ -74,6 +74,7 @@ async fn read_on(stream: &mut TcpStream, end: &str) -> String {
     }
 }
 
+/// Checklist 3.2.
 #[tokio::test]
 async fn only_loopback_is_bound_without_tls() {
     for address in [

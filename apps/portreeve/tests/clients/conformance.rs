@@ -133,6 +133,7 @@ fn checks(results: &Path, scenario: &str) -> Option<Vec<Value>> {
     serde_json::from_slice(&fs::read(found.join("checks.json")).ok()?).ok()
 }
 
+/// Checklist 3.2, 3b.2, 3b.3, 3b.4, 3b.5, 3b.6, 3b.7, 3b.8, 3b.10, 3b.11, 3b.12, 3b.13.
 #[test]
 fn the_suite_finds_nothing_wrong_with_the_stateless_revision() {
     let more = [
@@ -145,6 +146,7 @@ fn the_suite_finds_nothing_wrong_with_the_stateless_revision() {
     assert_eq!(all, 37 + more.len());
 }
 
+/// Checklist 3a.4.
 #[test]
 fn the_suite_finds_nothing_wrong_with_the_last_revision_that_shakes_hands() {
     let more = ["json-schema-2020-12", "server-session-lifecycle"];

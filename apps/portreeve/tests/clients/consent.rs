@@ -114,6 +114,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
+/// AUTH_CHECKLIST 5.10
 #[test]
 fn a_person_lets_a_program_act_for_one_agent_until_the_grant_is_ended() {
     let mut house = House::open();

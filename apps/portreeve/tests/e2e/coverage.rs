@@ -290,6 +290,7 @@ fn all_but(lacking: &Scope) -> ScopeSet {
     roles::grantable(&Role::Owner).iter().filter(holds).cloned().collect()
 }
 
+/// AUTH_CHECKLIST 1.1, 1.4
 #[test]
 fn nobody_calls_what_is_not_theirs_to_call() {
     let estate = Estate::open();

@@ -157,7 +157,7 @@ fn finds_its_way(estate: &Estate) {
     assert!(named(&lacking, "resource_metadata").is_some());
 }
 
-/// AUTH_CHECKLIST 1.1 to 1.6, 1.8, 1.9, 1.11, 6.2, 6.15
+/// AUTH_CHECKLIST 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 1.9, 1.11, 6.2, 6.15
 #[test]
 fn a_service_finds_its_way_from_a_bare_401_and_pays_as_its_agent() {
     finds_its_way(&Estate::open());

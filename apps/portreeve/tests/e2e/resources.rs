@@ -147,6 +147,7 @@ fn a_stranger_service_registers_like_the_wallet_and_gets_tokens_of_its_own() {
     assert_eq!(asks(&house, &both, &reports.url).is(400)["error"], "invalid_target");
 }
 
+/// AUTH_CHECKLIST 2.3
 #[test]
 fn a_wallet_token_is_refused_at_another_resource() {
     let house = House::open();
@@ -190,6 +191,7 @@ fn gets_in_for(reports: &Reports, credential: &str, code: &str) -> Duration {
     after
 }
 
+/// AUTH_CHECKLIST 2.8
 #[test]
 fn a_revoked_key_is_refused_by_a_remote_server_within_five_seconds() {
     let house = House::open();

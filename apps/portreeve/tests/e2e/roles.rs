@@ -187,6 +187,7 @@ impl Gate {
     }
 }
 
+/// AUTH_CHECKLIST 1.7
 #[test]
 fn a_role_with_a_scope_gets_in_where_the_table_says_and_nowhere_else_by_key_as_by_token() {
     let gate = Gate::open();

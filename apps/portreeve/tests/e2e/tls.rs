@@ -116,6 +116,7 @@ fn commands_reach_a_server_over_tls_with_nothing_configured() {
     assert_eq!(relay.hear()["result"], json!({}));
 }
 
+/// AUTH_CHECKLIST 8.8
 #[test]
 fn plain_http_is_refused_and_not_redirected() {
     let mut house = House::secured();
@@ -294,6 +295,7 @@ fn a_certificate_of_ones_own_is_shown_and_the_doctor_sees_when_it_ends_and_for_w
     assert!(error.contains("do not fit together"), "{error}");
 }
 
+/// AUTH_CHECKLIST 8.8
 #[test]
 fn a_server_with_a_name_is_to_be_called_over_tls_alone_and_this_machine_may_be_called_as_before() {
     let mut house = House::secured();
@@ -328,6 +330,7 @@ fn an_installation_that_is_older_than_its_authority_gets_one_and_a_lost_one_is_t
     assert_eq!(found["status"], "fail", "{found}");
 }
 
+/// AUTH_CHECKLIST 4.2
 #[test]
 fn settings_that_contradict_tls_stop_the_start() {
     let house = House::secured();

@@ -100,7 +100,7 @@ async fn a_redirect_that_differs_by_one_character_is_a_page_and_goes_nowhere() {
     );
 }
 
-/// AUTH_CHECKLIST 5.1
+/// AUTH_CHECKLIST 5.1, 5.10
 #[tokio::test]
 async fn only_the_port_of_a_loopback_address_may_be_another() {
     let database = database();
@@ -131,7 +131,7 @@ async fn only_the_port_of_a_loopback_address_may_be_another() {
     }
 }
 
-/// AUTH_CHECKLIST 5.3, 5.4, 5.6, 5.7, 5.12
+/// AUTH_CHECKLIST 4.6, 5.3, 5.4, 5.6, 5.7, 5.12, 8.3
 #[tokio::test]
 async fn every_other_mistake_goes_back_to_the_program_with_state_and_issuer() {
     let database = database();
@@ -227,7 +227,7 @@ async fn without_a_scope_the_one_that_the_resources_document_names_is_asked() {
     assert!(!page.contains("admin:all") && page.contains("https://portreeve.test/mcp"));
 }
 
-/// AUTH_CHECKLIST 5.9
+/// AUTH_CHECKLIST 4.9, 5.9
 #[tokio::test]
 async fn no_page_of_these_can_be_framed_read_by_another_origin_or_kept() {
     let database = database();

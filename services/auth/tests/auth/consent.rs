@@ -217,6 +217,7 @@ pub(crate) fn refused(answer: Answer, error: &str) {
     assert_eq!(body["error"], error, "{body}");
 }
 
+/// AUTH_CHECKLIST 4.6, 5.10
 async fn a_click_becomes_a_code_and_the_code_tokens_that_speak_for_the_person(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;
@@ -322,6 +323,7 @@ async fn a_program_acts_for_the_one_agent_that_was_chosen(database: &TestDatabas
         .is(Code::AgentSuspended);
 }
 
+/// AUTH_CHECKLIST 5.9
 async fn nothing_is_granted_without_the_click_of_who_was_shown_this_very_request(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;
@@ -422,6 +424,7 @@ async fn nothing_is_granted_without_the_click_of_who_was_shown_this_very_request
         .is(Code::AuthSessionOver);
 }
 
+/// AUTH_CHECKLIST 6.10
 async fn of_fifty_who_redeem_one_code_at_once_one_gets_tokens_and_the_rest_end_them(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;
@@ -444,6 +447,7 @@ async fn of_fifty_who_redeem_one_code_at_once_one_gets_tokens_and_the_rest_end_t
     assert_eq!(town.count("SELECT COUNT(*) AS n FROM oauth_refresh_tokens").await, 1);
 }
 
+/// AUTH_CHECKLIST 5.13, 6.8, 6.9
 async fn a_code_that_comes_back_ends_its_tokens_and_a_stranger_with_it_ends_nothing(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;
@@ -503,6 +507,7 @@ async fn a_code_that_comes_back_ends_its_tokens_and_a_stranger_with_it_ends_noth
     }
 }
 
+/// AUTH_CHECKLIST 5.13, 6.8
 async fn a_code_is_bound_to_client_verifier_address_resource_and_its_minute(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;
@@ -577,6 +582,7 @@ async fn whatever_ends_person_client_agent_or_grant_ends_code_and_tokens_with_th
     }
 }
 
+/// AUTH_CHECKLIST 8.8
 async fn codes_and_refresh_tokens_are_nowhere_in_the_database(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;

@@ -32,6 +32,7 @@ facts! {
 
 const ADMIN: &str = "admin:all";
 
+/// AUTH_CHECKLIST 2.12
 async fn a_key_is_shown_once_and_gets_in(database: &TestDatabase) {
     let house = House::new(database, 1).await;
     let (owner, first) = house.owner(10, Cluster::Local).await;

@@ -21,6 +21,7 @@ facts! {
     giving_a_refresh_token_back_ends_its_access_tokens_and_nobody_elses;
 }
 
+/// AUTH_CHECKLIST 6.11
 async fn a_refresh_token_is_exchanged_and_within_the_grace_the_same_successor_comes_again(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;
@@ -39,6 +40,7 @@ async fn a_refresh_token_is_exchanged_and_within_the_grace_the_same_successor_co
     refused(square.refresh(&fourth, &[]).await, "invalid_grant");
 }
 
+/// AUTH_CHECKLIST 6.11, 6.13
 async fn a_refresh_token_that_comes_back_after_the_grace_ends_the_family_and_a_stranger_ends_nothing(
     database: &TestDatabase,
 ) {
@@ -84,6 +86,7 @@ async fn of_fifty_who_refresh_at_once_all_get_the_same_successor(database: &Test
     assert_eq!(town.count("SELECT COUNT(*) AS n FROM oauth_refresh_tokens").await, 2);
 }
 
+/// AUTH_CHECKLIST 6.12
 async fn a_refresh_never_widens_and_narrowing_does_not_shrink_the_grant(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;
@@ -135,6 +138,7 @@ async fn a_refresh_token_that_cannot_be_served_is_not_used_up(database: &TestDat
     square.refresh(&refresh, &[]).await.expect(200);
 }
 
+/// AUTH_CHECKLIST 8.1
 async fn giving_a_refresh_token_back_ends_its_access_tokens_and_nobody_elses(database: &TestDatabase) {
     let town = Town::new(database).await;
     let mut square = Square::new(&town).await;

@@ -399,6 +399,7 @@ async fn nobody_registers_what_is_ours_or_anothers(database: &TestDatabase) {
     assert_eq!(refused.is(format)["param"], "serverId");
 }
 
+/// AUTH_CHECKLIST 8.2
 async fn a_server_is_told_what_is_for_it_and_nothing_of_anything_else(database: &TestDatabase) {
     let town = Town::new(database).await;
     let reports = register(&town, &reports()).await;

@@ -142,6 +142,7 @@ async fn a_key_is_changed_after_thirty_days_by_one_of_the_nodes_that_look(databa
     );
 }
 
+/// AUTH_CHECKLIST 4.8
 async fn an_old_key_stays_published_until_its_last_token_is_over(database: &TestDatabase) {
     let estate = Estate::new(database).await;
     let (one, other) = (&estate.one, &estate.other);

@@ -148,6 +148,7 @@ async fn a_body_that_is_wrong_is_told_where() {
     house.make(first.text.expose(), longest).await.expect(201);
 }
 
+/// AUTH_CHECKLIST 2.12
 #[tokio::test]
 async fn garbage_and_typos_are_refused_without_asking_the_database() {
     let database = database();
@@ -196,6 +197,7 @@ async fn a_lost_database_ends_reads_after_five_seconds_and_never_before() {
     ));
 }
 
+/// AUTH_CHECKLIST 2.12, 8.8
 #[tokio::test]
 async fn the_key_itself_is_nowhere_on_disk() {
     let database = database();

@@ -44,7 +44,7 @@ async fn refresh(town: &Town, client: &str, token: &str) -> Answer {
     .await
 }
 
-/// AUTH_CHECKLIST 7.1, 7.5
+/// AUTH_CHECKLIST 5.10, 7.1, 7.5
 async fn whoever_registered_is_let_in_by_a_person_and_may_ask_for_more_later(database: &TestDatabase) {
     let town = Town::new(database).await;
     let (_, _, mut browser) = town.person(1, "owner").await;
@@ -177,6 +177,7 @@ async fn a_client_that_was_shown_under_another_name_or_address_gets_nothing(data
     browser.ask("/oauth/consent", &body).await.expect(200);
 }
 
+/// AUTH_CHECKLIST 7.5
 async fn a_stranger_is_given_nothing_that_the_document_does_not_name(database: &TestDatabase) {
     let town = Town::new(database).await;
     let (_, _, mut browser) = town.person(1, "owner").await;

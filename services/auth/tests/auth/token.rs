@@ -339,7 +339,7 @@ async fn an_error_description_never_repeats_what_was_sent() {
     }
 }
 
-/// AUTH_CHECKLIST 1.9, 1.10, 1.11, 4.1, 4.2, 4.3, 4.4, 4.5
+/// AUTH_CHECKLIST 1.3, 1.8, 1.9, 1.10, 1.11, 1.12, 4.1, 4.2, 4.3, 4.4
 #[tokio::test]
 async fn the_documents_name_what_is_served_and_one_issuer() {
     let database = database();

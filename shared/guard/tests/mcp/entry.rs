@@ -57,7 +57,7 @@ async fn nothing_is_read_before_it_is_known_who_sends_it() {
     refused.is_problem(Code::RequestMediaType);
 }
 
-/// 1.6, 2.10: all scopes of the operation are named at once, and nothing was done.
+/// 1.4, 1.6, 2.10: all scopes of the operation are named at once, and nothing was done.
 #[tokio::test]
 async fn who_lacks_the_scope_is_told_which_before_anything_is_done() {
     let server = Server::new();

@@ -186,7 +186,7 @@ async fn an_unknown_method_is_not_found() {
     assert_eq!(server.send(legacy("ping", json!({}))).await.result(), json!({}));
 }
 
-/// 3b.12: no retired code, and none of the reserved ones that the specification does not define.
+/// 3b.12: what is not there has the code of its revision; the one that was retired is in the older ones alone.
 #[tokio::test]
 async fn what_is_not_there_is_told_in_the_codes_of_the_revision() {
     let server = Server::new();

@@ -227,6 +227,7 @@ fn a_program_without_a_browser_waits_until_a_person_has_decided_elsewhere() {
     assert_eq!(asks().is(400)["error"], "invalid_grant");
 }
 
+/// AUTH_CHECKLIST 4.3, 4.5, 4.6
 #[test]
 fn the_metadata_names_the_code_flow_and_it_is_there() {
     let house = House::open();
