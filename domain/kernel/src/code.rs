@@ -176,6 +176,7 @@ codes! {
     SystemSignerUnavailable "SYSTEM_SIGNER_UNAVAILABLE" 503 true Critical "Signer not available", "Try again later with the same Idempotency-Key.";
     SystemRpcUnavailable "SYSTEM_RPC_UNAVAILABLE" 503 true High "Chain not reachable", "Try again later with the same Idempotency-Key.";
     SystemDatabaseError "SYSTEM_DATABASE_ERROR" 503 true High "Database not available", "Try again later with the same Idempotency-Key.";
+    SystemIssuerUnavailable "SYSTEM_ISSUER_UNAVAILABLE" 503 true High "Issuer of credentials not reachable", "Try again later: this server asks another one what a credential is good for, and got no answer.";
     SystemRecovering "SYSTEM_RECOVERING" 503 true - "Settling what was in flight", "Try again in a few seconds with the same Idempotency-Key.";
     SystemRateLimited "SYSTEM_RATE_LIMITED" 429 true - "Too many requests", "Try again after the `Retry-After` seconds; the `X-RateLimit-*` headers tell how much is left.";
     SystemOverloaded "SYSTEM_OVERLOADED" 503 true - "Too much at once", "Try again after the `Retry-After` seconds with the same Idempotency-Key.";

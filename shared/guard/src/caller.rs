@@ -50,8 +50,12 @@ pub enum AuthFailure {
         /// When the next of them begins; `None` when none will.
         opens_at: Option<Timestamp>,
     },
+    /// It was right a while ago, and whoever knows says that it is good for nothing now, and not why.
+    NoLonger(Arc<Principal>),
     /// We could not find out; the text is for the log. Nobody gets in.
     Unavailable(String),
+    /// We could not find out from its issuer, which is another process. Nobody gets in.
+    IssuerUnavailable(String),
 }
 
 /// Somebody who holds the scope `S`. The first argument of a handler, so that nothing is read or answered before.
@@ -199,11 +203,13 @@ fn refuse(
 ) -> Problem {
     let (reason, holder) = match &failure {
         AuthFailure::Invalid => (Reason::Invalid, None),
+        AuthFailure::NoLonger(holder) => (Reason::Invalid, Some(holder)),
         AuthFailure::Expired(holder) => (Reason::Expired, Some(holder)),
         AuthFailure::Revoked(holder) => (Reason::Revoked, Some(holder)),
         AuthFailure::AddressNotAllowed(holder) => (Reason::AddressNotAllowed, Some(holder)),
         AuthFailure::OutsideHours { holder, .. } => (Reason::OutsideHours, Some(holder)),
         AuthFailure::Unavailable(cause) => return Problem::because(Code::SystemDatabaseError, cause),
+        AuthFailure::IssuerUnavailable(cause) => return Problem::because(Code::SystemIssuerUnavailable, cause),
     };
     let refusal = Refusal::new(context, headers, reason);
     gate.refused(&match holder {
@@ -224,7 +230,10 @@ fn refuse(
         AuthFailure::Revoked(holder) => unauthorized(revoked_code(&holder.credential), &challenge),
         AuthFailure::AddressNotAllowed(_) => Problem::new(Code::AuthIpBlocked),
         AuthFailure::OutsideHours { hours, opens_at, .. } => outside_hours(&hours, opens_at),
-        AuthFailure::Invalid | AuthFailure::Unavailable(_) => unauthorized(Code::AuthKeyInvalid, &challenge),
+        AuthFailure::Invalid
+        | AuthFailure::NoLonger(_)
+        | AuthFailure::Unavailable(_)
+        | AuthFailure::IssuerUnavailable(_) => unauthorized(Code::AuthKeyInvalid, &challenge),
     }
 }
 

@@ -13,7 +13,7 @@ use {
         caller::{Authenticate, count},
         client::Proxies,
         context::RequestContext,
-        limit::Limiter,
+        limit::{Exceeded, Limiter, Share},
         problem::Problem,
     },
     axum::{
@@ -42,6 +42,9 @@ pub trait AuditSink: Send + Sync {
     /// Somebody passed a scope check because of their role.
     fn bypassed(&self, bypass: &Bypass<'_>);
 }
+
+/// Where resource servers of others ask what a credential is good for.
+const INTROSPECTION: &str = "/oauth/introspect";
 
 /// Who is told of answers: to count them, and to write them down in the access log. Called on the request's own task, so it
 /// must not block or wait.
@@ -364,6 +367,21 @@ impl Gate {
         visitor: &Principal,
     ) -> Result<(), Problem> {
         count(self, context, headers, visitor, context.method())
+    }
+
+    /// Counts a request before anybody looks whose it is.
+    pub(crate) fn arrived(&self, context: &RequestContext) -> Result<Share, Exceeded> {
+        if context.route() == Some(INTROSPECTION) {
+            self.0.limiter.introspection(context.client())
+        } else {
+            self.0.limiter.address(context.client())
+        }
+    }
+
+    /// A resource server of somebody else asked about a credential, and proved to be itself: from where it did, it has a share
+    /// of its own for that.
+    pub fn server_asked(&self, context: &RequestContext) {
+        self.0.limiter.server_asked(context.client());
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {

@@ -3,6 +3,7 @@
 //! What must stay true: no limit can be switched off, only set; what is refused is told when it passes; and nobody is
 //! locked out by what somebody else does.
 
+mod servers;
 mod strikes;
 
 use {
@@ -18,6 +19,7 @@ use {
     },
     portreeve_kernel::{AgentId, Code, Credential, Tier, Timestamp},
     serde::Deserialize,
+    servers::Servers,
     std::{
         fmt,
         future::Future,
@@ -43,6 +45,10 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 /// What a request weighs that changes something. One that only reads weighs 1.
 const WRITE: NonZeroU32 = many(5);
 
+/// How many keys of which nothing is known a resource server asks its issuer about in a minute. Anybody can make up what has the
+/// form of a key, and whoever comes from many addresses must not use up what those have who are known.
+const UNKNOWN_KEYS: NonZeroU32 = many(6_000);
+
 /// Who gets so many credentials wrong is not listened to for a while, unless with a right one.
 const WRONG_CREDENTIALS: &[Rule] = &[Rule::new(10, 10 * 60, 15 * 60)];
 
@@ -65,6 +71,8 @@ pub struct Limits {
     pub agent_payments: NonZeroU32,
     /// OAuth clients that may be registered from one address without a credential, in an hour.
     pub registrations: NonZeroU32,
+    /// What resource servers of others may ask about credentials from one address, once one of them proved itself there.
+    pub introspections: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -76,6 +84,7 @@ impl Default for Limits {
             enterprise: many(5_000),
             agent_payments: many(10),
             registrations: many(10),
+            introspections: many(30_000),
         }
     }
 }
@@ -293,6 +302,9 @@ pub struct Limiter {
     enterprise: Each<Holder>,
     payments: Each<AgentId>,
     registrations: Each<Network>,
+    introspections: Each<Network>,
+    servers: Servers,
+    unknown_keys: Each<()>,
     wrong: Strikes<Network>,
     beyond: Strikes<Holder>,
 }
@@ -328,6 +340,9 @@ impl Limiter {
             enterprise: Each::new(limits.enterprise, Per::Minute, "this credential", clock),
             payments: Each::new(limits.agent_payments, Per::Minute, "this agent's payments", clock),
             registrations: Each::new(limits.registrations, Per::Hour, "this address", clock),
+            introspections: Each::new(limits.introspections, Per::Minute, "this address", clock),
+            servers: Servers::default(),
+            unknown_keys: Each::new(UNKNOWN_KEYS, Per::Minute, "this server", clock),
             wrong: Strikes::new(WRONG_CREDENTIALS),
             beyond: Strikes::new(BEYOND_LIMITS),
         }
@@ -336,6 +351,26 @@ impl Limiter {
     /// Before anybody looks who it is.
     pub(crate) fn address(&self, address: IpAddr) -> Result<Share, Exceeded> {
         self.addresses.take(&address.into(), NonZeroU32::MIN)
+    }
+
+    /// The same, before a credential is asked about.
+    pub(crate) fn introspection(&self, address: IpAddr) -> Result<Share, Exceeded> {
+        let network = address.into();
+        if self.servers.are_at(network) {
+            self.introspections.take(&network, NonZeroU32::MIN)
+        } else {
+            self.addresses.take(&network, NonZeroU32::MIN)
+        }
+    }
+
+    /// A resource server proved to be itself at this address.
+    pub(crate) fn server_asked(&self, address: IpAddr) {
+        self.servers.note(address.into());
+    }
+
+    /// Before the issuer is asked about a key of which nothing is known.
+    pub(crate) fn unknown_key(&self) -> Result<Share, Exceeded> {
+        self.unknown_keys.take(&(), NonZeroU32::MIN)
     }
 
     const fn of_tier(&self, tier: Tier) -> &Each<Holder> {
@@ -409,6 +444,8 @@ impl Limiter {
         }
         self.payments.cells.retain_recent();
         self.registrations.cells.retain_recent();
+        self.introspections.cells.retain_recent();
+        self.servers.forget_old();
         self.wrong.forget_old();
         self.beyond.forget_old();
     }
@@ -450,7 +487,7 @@ mod tests {
     use {
         super::*,
         portreeve_kernel::{GrantId, KeyId, TokenId, entropy::Seeded},
-        std::net::Ipv4Addr,
+        std::{iter, net::Ipv4Addr},
         tokio::time::advance,
     };
 
@@ -467,6 +504,31 @@ mod tests {
 
     fn seconds(exceeded: Exceeded) -> u128 {
         exceeded.retry_after.as_millis().div_ceil(1_000)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_a_server_proved_itself_it_asks_beside_what_the_address_has() {
+        let limiter = Limiter::new(Limits {
+            per_address: NonZeroU32::new(2).unwrap(),
+            introspections: NonZeroU32::new(5).unwrap(),
+            ..Limits::default()
+        });
+        let (here, there) = (Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::new(192, 0, 2, 2).into());
+        let asks = |address| {
+            iter::repeat_with(|| limiter.introspection(address))
+                .take_while(Result::is_ok)
+                .count()
+        };
+        assert_eq!(asks(here), 2, "nobody proved anything");
+        limiter.server_asked(here);
+        assert!(limiter.address(here).is_err());
+        assert_eq!(asks(here), 5, "the address has nothing left, and that is none of it");
+        advance(MINUTE).await;
+        assert_eq!((asks(here), asks(there)), (5, 2), "and nobody else has it");
+        assert!(limiter.address(here).is_ok());
+        advance(HOUR).await;
+        limiter.forget_idle();
+        assert_eq!(asks(here), 2, "it is remembered for an hour");
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,8 @@
 //! - when it cannot be found out, nobody gets in: no answer of the issuer is used for longer than [`TOLD`] and no key for
 //!   longer than [`STALE`],
 //! - whoever shows garbage costs the issuer nothing; unknown keys of signatures cost it one look in [`PAUSE`], whoever shows
-//!   them; and from an address that showed too many wrong credentials only what was good lately is asked about.
+//!   them; from an address that showed too many wrong credentials only what was good lately is asked about; and keys that
+//!   were not are bounded in number, whoever shows them.
 //!
 //! By default the issuer is asked about tokens, too, once their signature was found right: so a revocation holds within
 //! [`TOLD`]. With [`TokenCheck::Signed`] it is not, and a token that was revoked is good until it is over, 15 minutes at most.
@@ -29,7 +30,7 @@ use {
         limit::Limiter,
         secret_text,
     },
-    introspection::Introspection,
+    introspection::{Asked, Introspection},
     keys::IssuerKeys,
     portreeve_kernel::{AuthMethod, Clock, Credential, Environment, Principal, Role, Tier, TokenId},
     portreeve_oauth::{AccessClaims, AccessToken, Expected, Told},
@@ -91,7 +92,7 @@ impl Remote {
     pub fn new(trust: Trust, issuer: Arc<dyn Trusted>, clock: Arc<dyn Clock>, limiter: Arc<Limiter>) -> Self {
         let keys = Arc::new(IssuerKeys::new(Arc::clone(&issuer), trust.issuer.clone()));
         Self {
-            introspection: Introspection::new(issuer, Arc::clone(&keys)),
+            introspection: Introspection::new(issuer, Arc::clone(&keys), Arc::clone(&limiter)),
             keys,
             trust,
             clock,
@@ -99,19 +100,23 @@ impl Remote {
         }
     }
 
-    async fn told(&self, credential: &str) -> Result<Option<Arc<Told>>, AuthFailure> {
-        let told = self.introspection.ask(credential, self.trust.expected()).await;
-        told.map_err(AuthFailure::Unavailable)
+    async fn told(&self, asked: Asked<'_>) -> Result<Option<Arc<Told>>, AuthFailure> {
+        let told = self.introspection.ask(asked, self.trust.expected()).await;
+        told.map_err(AuthFailure::IssuerUnavailable)
     }
 
     async fn api_key(&self, key: &str, client: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
+        let lately = self.introspection.was_good(key);
         // The form can be made up by anybody. The gate answers that the address has to pause.
-        if self.limiter.is_distrusted(client) && !self.introspection.was_good(key) {
+        if self.limiter.is_distrusted(client) && lately.is_none() {
             return Err(AuthFailure::Invalid);
         }
-        let told = self.told(key).await?.ok_or(AuthFailure::Invalid)?;
-        let id = told.key_id.clone().ok_or(AuthFailure::Invalid)?;
-        let principal = Arc::new(self.principal(&told, Credential::ApiKey(id), AuthMethod::ApiKey));
+        let Some(told) = self.told(Asked::Key(key)).await? else {
+            // Whoever holds what was right has guessed nothing: revoked, over, or outside its hours.
+            let holder = lately.and_then(|told| self.holder(&told));
+            return Err(holder.map_or(AuthFailure::Invalid, AuthFailure::NoLonger));
+        };
+        let principal = self.holder(&told).ok_or(AuthFailure::Invalid)?;
         if told.is_expired(self.clock.now()) {
             return Err(AuthFailure::Expired(principal));
         }
@@ -123,7 +128,8 @@ impl Remote {
     }
 
     async fn token(&self, bearer: &str, token: &AccessToken<'_>) -> Result<Arc<Principal>, AuthFailure> {
-        let key = self.keys.find(&token.key).await.map_err(AuthFailure::Unavailable)?;
+        let key = self.keys.find(&token.key).await;
+        let key = key.map_err(AuthFailure::IssuerUnavailable)?;
         let key = key.filter(|key| key.has_signed(token)).ok_or(AuthFailure::Invalid)?;
         drop(key);
         let (now, payload) = (self.clock.now(), token.payload().ok_or(AuthFailure::Invalid)?);
@@ -138,16 +144,28 @@ impl Remote {
             return Ok(Arc::new(said));
         }
         // We know that it was good once, so its holder is told.
-        let Some(told) = self.told(bearer).await? else {
+        let Some(told) = self.told(Asked::Token(bearer)).await? else {
             return Err(AuthFailure::Revoked(Arc::new(said)));
         };
         if told.jti.as_ref() != Some(&id) || told.owner_id != claims.owner_id {
-            return Err(AuthFailure::Unavailable("the issuer told of another token".to_owned()));
+            return Err(AuthFailure::IssuerUnavailable(
+                "the issuer told of another token".to_owned(),
+            ));
         }
         Ok(Arc::new(self.principal(
             &told,
             Credential::Token(id),
             AuthMethod::AccessToken,
+        )))
+    }
+
+    /// Whose key it is; `None` when it was told of as none.
+    fn holder(&self, told: &Told) -> Option<Arc<Principal>> {
+        let id = told.key_id.clone()?;
+        Some(Arc::new(self.principal(
+            told,
+            Credential::ApiKey(id),
+            AuthMethod::ApiKey,
         )))
     }
 

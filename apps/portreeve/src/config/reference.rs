@@ -100,6 +100,14 @@ const SETTINGS: &[Setting] = &[
         about: "OAuth clients an hour that may be registered from one address without a credential",
     },
     Setting {
+        key: "limits.introspections",
+        default: Some("30000"),
+        example: "100000",
+        flag: None,
+        about: "Questions a minute about credentials (`/oauth/introspect`) from one address, once a resource server proved to \
+                be itself there",
+    },
+    Setting {
         key: "oauth.anonymous_registration",
         default: Some("true"),
         example: "false",

@@ -22,6 +22,11 @@ const KEEPS_NO_SECRET: OAuthError = OAuthError::new(
 );
 
 impl Issuer {
+    /// Whether `client` is the one by which a resource server asks.
+    pub(crate) fn is_of_a_server(&self, client: &Registered) -> bool {
+        self.servers().of_client(client.client.id.as_str()).is_some()
+    }
+
     /// What `credential`, an access token or an API key, is good for, as far as `client` may know.
     ///
     /// # Errors
@@ -154,9 +159,12 @@ fn may_know(client: &Registered, of: &Principal) -> bool {
 fn good<T>(found: Result<T, AuthFailure>) -> Result<Option<T>, IssueError> {
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(AuthFailure::Unavailable(cause)) => Err(IssueError::Unavailable(cause)),
+        Err(AuthFailure::Unavailable(cause) | AuthFailure::IssuerUnavailable(cause)) => {
+            Err(IssueError::Unavailable(cause))
+        }
         Err(
             AuthFailure::Invalid
+            | AuthFailure::NoLonger(_)
             | AuthFailure::Expired(_)
             | AuthFailure::Revoked(_)
             | AuthFailure::AddressNotAllowed(_)

@@ -277,6 +277,7 @@ impl House {
                 enterprise: NonZeroU32::MAX,
                 agent_payments: NonZeroU32::MAX,
                 registrations: NonZeroU32::MAX,
+                introspections: NonZeroU32::MAX,
             })),
             authenticator: Arc::new(Bearers {
                 keys: keys.clone(),

@@ -73,7 +73,7 @@ where
         let uri = request.uri().clone();
         let (context, peer_known) = gate.context(&mut request, came_at);
         let admitted = peer_known
-            .and_then(|()| context.counted(gate.limiter().address(context.client())))
+            .and_then(|()| context.counted(gate.arrived(&context)))
             .and_then(|()| admit(&uri, request.headers(), !request.body().is_end_stream()));
         let work = match admitted {
             Ok(()) => {

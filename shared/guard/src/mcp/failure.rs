@@ -79,7 +79,10 @@ pub const fn advice(code: Code) -> &'static str {
         }
         Code::ValidationOutOfRange => "Correct the argument named in `param`; `message` gives the bounds.",
         Code::SystemInternalError => "Try again; report the requestId to the owner if it stays.",
-        Code::SystemSignerUnavailable | Code::SystemRpcUnavailable | Code::SystemDatabaseError => "Try again later.",
+        Code::SystemSignerUnavailable
+        | Code::SystemRpcUnavailable
+        | Code::SystemDatabaseError
+        | Code::SystemIssuerUnavailable => "Try again later.",
         Code::SystemRecovering => "Try again in a few seconds.",
         Code::SystemRateLimited | Code::SystemOverloaded => "Try again after `retryAfter` seconds.",
         Code::AuthKeyInvalid | Code::AuthKeyExpired | Code::AuthKeyRevoked => {

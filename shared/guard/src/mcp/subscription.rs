@@ -210,7 +210,7 @@ impl Asked {
                 .await;
             let caller = match authenticated {
                 Ok(caller) => caller,
-                Err(crate::AuthFailure::Unavailable(_)) => {
+                Err(crate::AuthFailure::Unavailable(_) | crate::AuthFailure::IssuerUnavailable(_)) => {
                     rests_until = after(now, LOOK);
                     continue;
                 }

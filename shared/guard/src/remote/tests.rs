@@ -199,7 +199,11 @@ fn made(prefix: &str, seed: u64) -> String {
 }
 
 fn is_unavailable(outcome: Result<Arc<Principal>, AuthFailure>) -> bool {
-    matches!(outcome, Err(AuthFailure::Unavailable(_)))
+    matches!(outcome, Err(AuthFailure::IssuerUnavailable(_)))
+}
+
+fn is_no_longer(outcome: Result<Arc<Principal>, AuthFailure>) -> bool {
+    matches!(outcome, Err(AuthFailure::NoLonger(holder)) if about_key()["key_id"] == json!(holder.credential.to_string()))
 }
 
 fn is_invalid(outcome: Result<Arc<Principal>, AuthFailure>) -> bool {
@@ -407,13 +411,55 @@ async fn from_where_too_many_wrong_keys_came_only_what_was_good_lately_is_asked_
     let elsewhere = "203.0.113.9".parse().unwrap();
     let unknown = made("wai_test_", 11);
     assert!(server.remote.authenticate(&unknown, elsewhere).await.is_ok());
-    // What the issuer took back is as good as what never was.
+}
+
+/// Whoever holds a key that was revoked, or is used outside its hours, tries again, and the next key from there must be good.
+#[tokio::test(start_paused = true)]
+async fn who_shows_a_key_that_was_good_lately_has_guessed_nothing() {
+    let server = server(TokenCheck::Asked);
+    server.issuer.says(about_key());
+    assert!(server.takes(&api_key()).await.is_ok());
     server.issuer.says(json!({"active": false}));
-    for asked in [14, 14] {
+    for asked in 2..5 {
         advance(TOLD).await;
-        assert!(is_invalid(server.takes(&api_key()).await));
+        for _ in 0..3 {
+            assert!(is_no_longer(server.takes(&api_key()).await));
+        }
         assert_eq!(server.issuer.asked().1, asked);
     }
+    // It may be good again.
+    server.issuer.says(about_key());
+    advance(TOLD).await;
+    assert!(server.takes(&api_key()).await.is_ok());
+    server.issuer.says(json!({"active": false}));
+    advance(TOLD).await;
+    assert!(is_no_longer(server.takes(&api_key()).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_made_up_keys_leaves_alone_whose_keys_are_known() {
+    let server = server(TokenCheck::Asked);
+    server.issuer.says(about_key());
+    assert!(server.takes(&api_key()).await.is_ok());
+    server.issuer.says(json!({"active": false}));
+    let mut asked = 1;
+    // Each from somewhere else.
+    for seed in 1..=7_000 {
+        let from = IpAddr::from(u32::try_from(seed).unwrap().to_be_bytes());
+        match server.remote.authenticate(&made("wai_test_", seed), from).await {
+            Err(AuthFailure::Invalid) => asked += 1,
+            other => assert!(is_unavailable(other)),
+        }
+    }
+    assert_eq!((asked, server.issuer.asked().1), (6_000, 6_000));
+    server.issuer.says(about_key());
+    advance(TOLD).await;
+    assert!(server.takes(&api_key()).await.is_ok(), "it is known");
+    advance(Duration::from_secs(60)).await;
+    assert!(
+        server.takes(&made("wai_test_", 8_000)).await.is_ok(),
+        "and so are others, a minute later"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -474,7 +520,7 @@ async fn when_the_issuer_does_not_answer_nobody_gets_in_and_that_is_not_remember
     server.issuer.says(elsewhere);
     assert!(is_unavailable(server.takes(&api_key()).await));
     server.issuer.says(json!({"active": false}));
-    assert!(is_invalid(server.takes(&api_key()).await));
+    assert!(is_no_longer(server.takes(&api_key()).await));
 }
 
 #[tokio::test(start_paused = true)]

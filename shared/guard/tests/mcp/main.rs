@@ -61,6 +61,7 @@ const MANY: Limits = Limits {
     enterprise: NonZeroU32::MAX,
     agent_payments: NonZeroU32::MAX,
     registrations: NonZeroU32::MAX,
+    introspections: NonZeroU32::MAX,
 };
 const MODERN: &str = "2026-07-28";
 const LEGACY: &str = "2025-11-25";

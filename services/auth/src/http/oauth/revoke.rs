@@ -86,6 +86,9 @@ pub(crate) async fn introspect(
     Form(params): Form,
 ) -> Result<Response, OAuthRefusal> {
     let client = client(&auth, &context, &headers, &params).await?;
+    if auth.issuer.is_of_a_server(&client) {
+        auth.gate.server_asked(&context);
+    }
     let token = params.need("token", NO_TOKEN)?;
     let about = auth.issuer.introspect(&auth.keys, &client, token).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(about)).into_response())
