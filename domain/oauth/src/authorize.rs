@@ -36,8 +36,6 @@ const NO_GRANT: OAuthError = OAuthError::new(
 pub struct Asked {
     /// Where the answer goes, exactly as the client asked: on loopback with the port of today.
     pub redirect_uri: String,
-    /// False when the client left it out, and may leave it out at the token endpoint, too.
-    pub redirect_uri_sent: bool,
     /// Returned as it came.
     pub state: Option<String>,
     /// What the verifier has to hash to.
@@ -94,7 +92,6 @@ pub fn asked(
         .map_err(refuse)
         .map(|(challenge, resource, scopes)| Asked {
             redirect_uri: to.clone(),
-            redirect_uri_sent: sent.is_some(),
             state: state.clone(),
             challenge,
             resource,
@@ -229,13 +226,9 @@ mod tests {
         let asked = ask(&[]).unwrap();
         assert_eq!(asked.scopes.to_string(), "agents:read");
         assert_eq!(asked.resource.as_str(), "https://p.example/mcp");
-        assert!(asked.redirect_uri_sent);
         let defaults = ask(&[("scope", ""), ("redirect_uri", "")]).unwrap();
         assert_eq!(defaults.scopes.to_string(), "agents:read");
-        assert_eq!(
-            (defaults.redirect_uri.as_str(), defaults.redirect_uri_sent),
-            ("https://a.example/cb", false)
-        );
+        assert_eq!(defaults.redirect_uri.as_str(), "https://a.example/cb");
     }
 
     #[test]

@@ -37,8 +37,6 @@ pub struct Code {
     pub client: ClientId,
     /// Where the code was sent.
     pub redirect_uri: String,
-    /// False when the client had left it out, and may again.
-    pub redirect_uri_sent: bool,
     /// What the verifier has to hash to.
     pub challenge: Challenge,
     /// For which resource server.
@@ -84,10 +82,9 @@ fn shown(code: &Code, client: &ClientId, params: &Params) -> Result<(), OAuthErr
         return Err(UNKNOWN_CODE);
     }
     Verifier::read(params)?.proves(&code.challenge)?;
-    match params.get("redirect_uri") {
-        Some(sent) if sent != code.redirect_uri => return Err(REDIRECT),
-        None if code.redirect_uri_sent => return Err(REDIRECT),
-        _ => {}
+    // OAuth 2.0 asked for it again, to bind the code to where it went; the verifier does, so OAuth 2.1 lets it be left out.
+    if params.get("redirect_uri").is_some_and(|sent| sent != code.redirect_uri) {
+        return Err(REDIRECT);
     }
     code.resource.stays(params)
 }
@@ -107,7 +104,6 @@ mod tests {
         Code {
             client: id("cli_1"),
             redirect_uri: "https://a.example/cb".to_owned(),
-            redirect_uri_sent: true,
             challenge: Challenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap(),
             resource: Resource::configured("https://p.example/mcp"),
             scopes: "agents:read".parse().unwrap(),
@@ -172,7 +168,6 @@ mod tests {
             (("code_verifier", ""), ErrorCode::InvalidGrant),
             (("code_verifier", "short"), ErrorCode::InvalidGrant),
             (("redirect_uri", "https://a.example/cb2"), ErrorCode::InvalidGrant),
-            (("redirect_uri", ""), ErrorCode::InvalidGrant),
             (("resource", "https://p.example/vault/mcp"), ErrorCode::InvalidTarget),
         ] {
             assert!(
@@ -180,14 +175,8 @@ mod tests {
                 "{change:?}"
             );
         }
-        let left_out = Code {
-            redirect_uri_sent: false,
-            ..code()
-        };
-        assert_eq!(
-            redeem(&left_out, &id("cli_1"), &params(&[("redirect_uri", "")]), at(1)),
-            Redeemed::Grant
-        );
+        let left_out = params(&[("redirect_uri", "")]);
+        assert_eq!(redeem(&code(), &id("cli_1"), &left_out, at(1)), Redeemed::Grant);
     }
 
     #[test]

@@ -65,6 +65,11 @@ pub const SCHEMA: Schema = Schema {
             name: "resource servers",
             sql: include_str!("resources.sql"),
         },
+        Migration {
+            id: 11,
+            name: "oauth codes without addresses sent",
+            sql: include_str!("addresses.sql"),
+        },
     ],
 };
 

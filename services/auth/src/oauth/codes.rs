@@ -29,12 +29,10 @@ struct Kept {
 impl Kept {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let used: Option<Timestamp> = row.get_optional("used_at")?;
-        let sent: i64 = row.get("redirect_uri_sent")?;
         Ok(Self {
             code: Code {
                 client: row.text_as("client_id", ClientId::parse)?,
                 redirect_uri: row.get("redirect_uri")?,
-                redirect_uri_sent: sent != 0,
                 challenge: Challenge::from_bytes(row.get("challenge")?),
                 resource: Resource::configured(&row.get::<String>("resource")?),
                 scopes: row.json("scopes")?,
@@ -56,14 +54,13 @@ pub(crate) async fn insert(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let insert = Sql::new(
-        "INSERT INTO oauth_codes (hash, grant_id, client_id, redirect_uri, redirect_uri_sent, challenge, resource, scopes, \
-         issued_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO oauth_codes (hash, grant_id, client_id, redirect_uri, challenge, resource, scopes, issued_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(&token::hash(code.expose()))
     .bind(grant)
     .bind(client.as_str())
     .bind(asked.redirect_uri.as_str())
-    .bind(i64::from(asked.redirect_uri_sent))
     .bind(asked.challenge.as_bytes())
     .bind(asked.resource.as_str())
     .bind_json(scopes)
