@@ -17,11 +17,10 @@ use {
     },
     portreeve_guard::{Page, Paging},
     portreeve_kernel::{
-        AgentId, Clock, Credential, Entropy, EventId, KeyId, Now, OwnerId, Principal, ProjectId, Role, Seconds,
-        Timestamp,
+        Clock, Credential, Entropy, KeyId, Now, OwnerId, Principal, ProjectId, Role, Seconds, Timestamp,
         control::{AgentControl, CredentialCheck},
     },
-    portreeve_store::{AuditEntry, Database, OutboxEvent, StoreError, Tx},
+    portreeve_store::{AuditEntry, Database, StoreError, Tx},
     serde_json::json,
     std::{collections::BTreeSet, fmt, sync::Arc},
 };
@@ -46,15 +45,6 @@ impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keys")
     }
-}
-
-/// What ended with a key that leaked.
-#[derive(Debug, Clone)]
-pub(crate) struct Leak {
-    /// The agent it spoke for.
-    pub(crate) agent: Option<AgentId>,
-    /// True when that was stopped just now.
-    pub(crate) is_suspended: bool,
 }
 
 /// Whether an agent is the owner's, as the wallet knows.
@@ -234,73 +224,6 @@ impl Keys {
         let (created, hash) = self.db.write(unit).await?;
         self.cache.forget(Shard::of(&hash));
         Ok(created)
-    }
-
-    /// Ends a key that somebody else knows, and stops the agent it speaks for, with its clients and their tokens: all of it
-    /// or nothing. When this returns, none of them gets in on this node. Whoever listens is told.
-    ///
-    /// # Errors
-    /// [`KeyError::NoSuchKey`], also for somebody else's; [`KeyError::CallerRevoked`], [`KeyError::Store`].
-    pub(crate) async fn report_leak(
-        self: &Arc<Self>,
-        by: &Principal,
-        id: &KeyId,
-        agents: Arc<Agents>,
-    ) -> Result<Leak, KeyError> {
-        let now = self.clock.now();
-        let (keys, by, id) = (Arc::clone(self), by.clone(), id.clone());
-        let unit = async move |tx: &mut Tx| {
-            let actor = by.credential.to_string();
-            let agent = rows::agent_of(tx, &id, &by).await?.ok_or(KeyError::NoSuchKey)?;
-            // Agents are locked before keys, and those before what an agent's suspension locks.
-            if let Some(agent) = &agent {
-                agents.lock(tx, agent, &by.owner).await?;
-            }
-            keys.still_good(tx, &by.credential, now).await?;
-            let life = rows::life_of(tx, &id, &by).await?.ok_or(KeyError::NoSuchKey)?;
-            if life.revoked_at.is_some() {
-                // It has ended before; its agent may have been resumed since, and is not stopped by it again.
-                let leak = Leak {
-                    agent,
-                    is_suspended: false,
-                };
-                return Ok((leak, life.hash));
-            }
-            let whose = (by.owner.clone(), by.project.clone());
-            keys.end(tx, &id, &life.hash, now, actor.clone(), whose).await?;
-            let is_suspended = match &agent {
-                Some(agent) => agents.suspend(tx, agent, &by.owner, &actor).await?,
-                None => false,
-            };
-            let (at, data) = (
-                now.for_expiry(),
-                json!({"agentId": agent, "agentSuspended": is_suspended}),
-            );
-            tx.audit(AuditEntry {
-                at,
-                kind: "api_key.leaked".into(),
-                actor,
-                owner: Some(by.owner.clone()),
-                project: Some(by.project.clone()),
-                subject: id.to_string(),
-                data: data.clone(),
-            });
-            tx.emit(OutboxEvent {
-                id: EventId::new(at, &*keys.entropy),
-                kind: "credential.leaked".into(),
-                project: by.project.clone(),
-                owner: by.owner.clone(),
-                agent: agent.clone(),
-                subject: id.to_string(),
-                data,
-                at,
-            });
-            let leak = Leak { agent, is_suspended };
-            Ok::<_, KeyError>((leak, life.hash))
-        };
-        let (leak, hash) = self.db.write(unit).await?;
-        self.cache.forget(Shard::of(&hash));
-        Ok(leak)
     }
 
     /// Writes down when keys were last used; [`crate::upkeep()`] does so every half minute.

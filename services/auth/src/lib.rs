@@ -20,6 +20,7 @@ mod error;
 mod http;
 mod issue;
 mod keys;
+mod leak;
 mod oauth;
 mod origin;
 mod people;

@@ -11,8 +11,8 @@ mod value;
 use {
     crate::{body, gate::MOST_ADDED, problem::Problem},
     axum::{
-        body::{Body, Bytes},
-        extract::{FromRequest, Request},
+        body::{Body, Bytes, HttpBody},
+        extract::{FromRequest, OptionalFromRequest, Request},
         http::{HeaderMap, HeaderValue, header},
         response::{IntoResponse, Response},
     },
@@ -43,6 +43,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let bytes = body::read(request.into_body()).await?;
         strict::from_slice(&bytes).map(Self)
+    }
+}
+
+/// A body that may be left out: then there is neither a body nor a `Content-Type`.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        if request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
     }
 }
 

@@ -69,10 +69,19 @@ Examples:
         grace: Option<u32>,
     },
     /// Say that somebody else knows a key: it is revoked, and its agent suspended with its clients
-    #[command(after_help = "Example:\n  portreeve key leaked key_0123456789AB")]
+    #[command(after_help = "\
+Examples:
+  portreeve key leaked key_0123456789AB
+  portreeve key leaked key_0123456789AB --with-what-it-made
+
+What was made with it and is still good is told: whoever knew the key may have done that.")]
     Leaked {
         /// Its id, as `key list` shows it
         id: String,
+
+        /// End the keys and clients, too, that were made with it and with those, but for the key that this command uses
+        #[arg(long)]
+        with_what_it_made: bool,
     },
     /// Revoke a key, at once and for good
     #[command(after_help = "Example:\n  portreeve key revoke key_0123456789AB")]
@@ -107,6 +116,18 @@ struct Key {
 struct Leak {
     agent_id: Option<String>,
     agent_suspended: bool,
+    made: Vec<Made>,
+    made_in_all: usize,
+}
+
+/// Something that was made with a key that leaked.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Made {
+    kind: String,
+    id: String,
+    created_at: String,
+    ended: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,20 +189,11 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
                 list(header, rows, page.view.cursor.as_deref())
             })?;
         }
-        KeyCommand::Leaked { id } => {
+        KeyCommand::Leaked { id, with_what_it_made } => {
             let path = format!("/auth/keys/{}/report-leak", encoded(&id));
-            let done = client.post::<Leak>(&path, &json!({})).await?;
-            context
-                .out
-                .result(&done.raw, || match (&done.view.agent_id, done.view.agent_suspended) {
-                    (Some(agent), true) => {
-                        format!(
-                            "{id} is revoked, and {agent} suspended; `portreeve agent resume {agent}` lets it go on"
-                        )
-                    }
-                    (Some(agent), false) => format!("{id} is revoked; {agent} was not running"),
-                    (None, _) => format!("{id} is revoked"),
-                })?;
+            let body = json!({"withWhatItMade": with_what_it_made});
+            let done = client.post::<Leak>(&path, &body).await?;
+            context.out.result(&done.raw, || leaked(&id, &done.view))?;
         }
         KeyCommand::Revoke { id } => {
             client.delete(&format!("/auth/keys/{}", encoded(&id))).await?;
@@ -190,6 +202,36 @@ pub(super) async fn run(context: &Context, command: KeyCommand) -> Result<(), Cl
         }
     }
     Ok(())
+}
+
+/// What ended with the key, and what goes on that was made with it.
+fn leaked(id: &str, leak: &Leak) -> String {
+    let mut lines = vec![match (&leak.agent_id, leak.agent_suspended) {
+        (Some(agent), true) => {
+            format!("{id} is revoked, and {agent} suspended; `portreeve agent resume {agent}` lets it go on")
+        }
+        (Some(agent), false) => format!("{id} is revoked; {agent} was not running"),
+        (None, _) => format!("{id} is revoked"),
+    }];
+    let made = |made: &Made| format!("  {} ({}, made {})", made.id, made.kind, made.created_at);
+    let (ended, good): (Vec<_>, Vec<_>) = leak.made.iter().partition(|made| made.ended);
+    if !ended.is_empty() {
+        lines.push("what was made with it ended, too:".to_owned());
+        lines.extend(ended.into_iter().map(made));
+    }
+    if !good.is_empty() {
+        lines.push("made with it, and still good:".to_owned());
+        lines.extend(good.into_iter().map(made));
+        lines.push(
+            "end what you did not make: `key revoke`, `client revoke`, `user remove`, `resource remove`; or all of its keys and \
+             clients with `--with-what-it-made`"
+                .to_owned(),
+        );
+    }
+    if leak.made_in_all > leak.made.len() {
+        lines.push(format!("these are {} of {}", leak.made.len(), leak.made_in_all));
+    }
+    lines.join("\n")
 }
 
 /// Reads `8-18`. Whether there are such hours the server says.

@@ -165,7 +165,8 @@ fn every_command_takes_what_every_command_takes_and_answers_in_json() {
     assert_eq!(rest["items"][0]["name"], "first key");
     let rotated = told(&house, &["key", "rotate", key["id"].as_str().unwrap(), "--grace", "60"]);
     assert_eq!(rotated["name"], "reader");
-    let leaked = told(&house, &["key", "leaked", rotated["id"].as_str().unwrap()]);
+    let leaked = ["key", "leaked", rotated["id"].as_str().unwrap(), "--with-what-it-made"];
+    let leaked = told(&house, &leaked);
     assert_eq!(leaked["agentSuspended"], false);
     let revoked = told(&house, &["key", "revoke", key["id"].as_str().unwrap()]);
     assert_eq!(revoked["status"], "revoked");

@@ -189,6 +189,7 @@ impl Names {
             "createClient" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             "createKey" => json!({"name": "new", "agentId": self.agent, "scopes": ["agents:read"]}),
             "rotateKey" => json!({"graceSeconds": 60}),
+            "reportLeak" => json!({"withWhatItMade": true}),
             "registerResourceServer" => json!({
                 "name": "new", "resource": "https://new.example/mcp", "scopes": [{"scope": "new:read", "words": "x"}],
             }),

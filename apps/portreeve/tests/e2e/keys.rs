@@ -260,3 +260,39 @@ fn a_rotated_key_works_beside_its_successor_and_a_leaked_one_stops_its_agent() {
     let again = house.cli(&["key", "leaked", id]).ok().to_owned();
     assert!(again.contains("was not running"), "{again}");
 }
+
+/// What somebody may have made with an owner's key before it was noticed.
+#[test]
+fn a_leaked_owners_key_names_what_it_made_and_takes_it_along_when_asked() {
+    let house = House::open();
+    let make = |by: &str, scope: &str| {
+        let body = json!({"name": "k", "scopes": [scope]});
+        let made = house.api(by).post("/api/v1/auth/keys", &body).is(201).clone();
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        (text("key"), text("id"))
+    };
+    let (leaked, id) = make(&house.owner_key(), "admin:all");
+    let (theirs, their_id) = make(&leaked, "admin:all");
+    let (last, last_id) = make(&theirs, "agents:read");
+    let text = house.cli(&["key", "leaked", &id]).ok().to_owned();
+    assert!(
+        text.contains("still good") && text.contains(&their_id) && text.contains(&last_id),
+        "{text}"
+    );
+    house.api(&last).get("/api/v1/agents").is(200);
+    let text = house
+        .cli(&["key", "leaked", &id, "--with-what-it-made"])
+        .ok()
+        .to_owned();
+    assert!(text.contains("ended, too") && !text.contains("still good"), "{text}");
+    for key in [&leaked, &theirs, &last] {
+        house.api(key).get("/api/v1/agents").is_problem(401, "AUTH_KEY_REVOKED");
+    }
+    house.api(&house.owner_key()).get("/api/v1/agents").is(200);
+    // A body that is none of ours is refused, and none at all is taken.
+    let line = format!("/api/v1/auth/keys/{id}/report-leak");
+    house
+        .api(&house.owner_key())
+        .post(&line, &json!({"withwhatitmade": true}))
+        .is_problem(400, "VALIDATION_INVALID_FORMAT");
+}

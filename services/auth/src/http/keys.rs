@@ -4,6 +4,7 @@ use {
     crate::{
         Auth,
         issue::{CreatedKey, NewKey},
+        leak::{Made, What},
         rows::ApiKey,
         scopes::AdminAll,
     },
@@ -377,7 +378,16 @@ pub(crate) async fn rotate(
     ))
 }
 
-/// What ended with a key that leaked.
+/// What else ends with a key that leaked.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct LeakBody {
+    /// End the keys and clients, too, that were made with it, and with those, but for the one that asks. Left out: no.
+    #[serde(default)]
+    with_what_it_made: bool,
+}
+
+/// What ended with a key that leaked, and what came of it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LeakAnswer {
@@ -390,28 +400,63 @@ pub(crate) struct LeakAnswer {
     agent_id: Option<AgentId>,
     /// True when that agent was stopped by this; false when it was stopped before, is not made yet, or there is none.
     agent_suspended: bool,
+    /// What was made with it, or with what was made with it, and was still good: whoever knew the key may have done that. The
+    /// oldest first, a thousand at most.
+    made: Vec<LeakMade>,
+    /// How many there are in all.
+    made_in_all: usize,
 }
 
+/// Something that was made with a key that leaked.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LeakMade {
+    /// What it is.
+    kind: What,
+    /// Its id.
+    #[schema(example = "key_5T9J4N1PX6RB")]
+    id: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Whether it ended with this.
+    ended: bool,
+}
+
+/// Most that are told of.
+const MOST_TOLD: usize = 1_000;
+
 /// Say that somebody else knows a key: it is revoked, and the agent it speaks for is suspended with its clients and their
-/// tokens, all at once or not at all.
+/// tokens, all at once or not at all. The answer names what was made with it.
 #[utoipa::path(
     post, path = "/auth/keys/{keyId}/report-leak", tag = "keys", operation_id = "reportLeak",
     security(("bearer" = ["admin:all"])),
     params(("keyId" = String, Path, description = "The key's id", example = "key_3V8K2M0QZ7TD")),
-    responses((status = 200, description = "Ended", body = LeakAnswer), Refusals, NoKey),
+    request_body = Option<LeakBody>,
+    responses((status = 200, description = "Ended", body = LeakAnswer), Refusals, BodyRefusals, NoKey),
 )]
 pub(crate) async fn report_leak(
     caller: Caller<AdminAll>,
     State(auth): State<Auth>,
     Id(key): Id<KeyId>,
+    body: Option<Json<LeakBody>>,
 ) -> Result<Json<LeakAnswer>, Problem> {
+    let Json(body) = body.unwrap_or_default();
     let leak = auth
         .keys
-        .report_leak(&caller.principal, &key, auth.agents.clone())
+        .report_leak(&caller.principal, &key, body.with_what_it_made, auth.agents.clone())
         .await?;
+    let told = |made: Made| LeakMade {
+        kind: made.what,
+        id: made.id,
+        created_at: made.created_at,
+        ended: made.has_ended,
+    };
     Ok(Json(LeakAnswer {
         key_id: key,
         agent_id: leak.agent,
         agent_suspended: leak.is_suspended,
+        made_in_all: leak.made.len(),
+        made: leak.made.into_iter().take(MOST_TOLD).map(told).collect(),
     }))
 }

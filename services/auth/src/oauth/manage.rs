@@ -246,13 +246,7 @@ impl Keys {
                     tx.execute(update.bind(&hash.0).bind(row.id.as_str())).await?;
                     tx.audit(row.told(&by, at, "oauth_client.secret_changed"));
                 }
-                Change::End if row.revoked_at.is_some() => {}
-                Change::End => {
-                    grants::end_of_client(tx, &keys.recent_oauth, &row.id, at, Ended::ClientRevoked).await?;
-                    let update = Sql::new("UPDATE oauth_clients SET revoked_at = $1 WHERE id = $2");
-                    tx.execute(update.bind(at).bind(row.id.as_str())).await?;
-                    tx.audit(row.told(&by, at, "oauth_client.revoked"));
-                }
+                Change::End => end_row(&keys, tx, &row, &by, at).await?,
             }
             Ok::<_, KeyError>(row)
         };
@@ -260,6 +254,31 @@ impl Keys {
         self.recent_oauth.clients.forget(Shard::named(&row.id));
         Ok(row)
     }
+}
+
+/// Ends a client of the owner whom `by` speaks for, with every grant it has.
+pub(crate) async fn end(
+    keys: &Keys,
+    tx: &mut Tx,
+    id: &ClientId,
+    by: &Principal,
+    at: Timestamp,
+) -> Result<(), KeyError> {
+    let row = find(tx, one(id, by).for_update()).await?;
+    keys.recent_oauth.distrust_client(&row.id);
+    end_row(keys, tx, &row, by, at).await
+}
+
+/// The same of one that is locked. Doing it again changes nothing.
+async fn end_row(keys: &Keys, tx: &mut Tx, row: &ClientRow, by: &Principal, at: Timestamp) -> Result<(), KeyError> {
+    if row.revoked_at.is_some() {
+        return Ok(());
+    }
+    grants::end_of_client(tx, &keys.recent_oauth, &row.id, at, Ended::ClientRevoked).await?;
+    let update = Sql::new("UPDATE oauth_clients SET revoked_at = $1 WHERE id = $2");
+    tx.execute(update.bind(at).bind(row.id.as_str())).await?;
+    tx.audit(row.told(by, at, "oauth_client.revoked"));
+    Ok(())
 }
 
 /// What is done about a client.

@@ -5,6 +5,7 @@ use {
     portreeve_kernel::{AgentId, Cluster, Code, entropy::Seeded},
     portreeve_store::{Fetch, Sql, testing::TestDatabase},
     serde_json::{Value, json},
+    std::collections::BTreeMap,
 };
 
 facts! {
@@ -12,7 +13,8 @@ facts! {
     a_key_is_rotated_once_and_never_past_its_own_end;
     nobody_rotates_what_is_wider_than_themselves_over_or_somebody_elses;
     a_revoked_key_ends_at_once_though_its_grace_goes_on;
-    a_reported_key_takes_its_agent_with_it_and_an_owners_key_only_itself;
+    a_reported_key_takes_its_agent_with_it_and_an_owners_key_tells_what_it_made;
+    what_was_made_with_a_leaked_key_is_told_and_ends_with_it_when_asked;
 }
 
 async fn rotate(house: &House, by: &str, id: &str, body: Value) -> crate::house::Answer {
@@ -118,7 +120,7 @@ async fn a_revoked_key_ends_at_once_though_its_grace_goes_on(database: &TestData
         .is(Code::AuthScopeInsufficient);
 }
 
-async fn a_reported_key_takes_its_agent_with_it_and_an_owners_key_only_itself(database: &TestDatabase) {
+async fn a_reported_key_takes_its_agent_with_it_and_an_owners_key_tells_what_it_made(database: &TestDatabase) {
     let house = House::new(database, 1).await;
     let (who, first) = house.owner(10, Cluster::Local).await;
     let (_, stranger) = house.owner(77, Cluster::Local).await;
@@ -133,7 +135,10 @@ async fn a_reported_key_takes_its_agent_with_it_and_an_owners_key_only_itself(da
     foreign.is(Code::AuthKeyNotFound);
     house.look(&bound).await.is(Code::AuthScopeInsufficient);
     let told = house.call(&line, owner, "198.51.100.7", None).await.expect(200);
-    assert_eq!(told, json!({"keyId": id, "agentId": agent, "agentSuspended": true}));
+    assert_eq!(
+        told,
+        json!({"keyId": id, "agentId": agent, "agentSuspended": true, "made": [], "madeInAll": 0})
+    );
     house.look(&bound).await.is(Code::AuthKeyRevoked);
     let again = house.call(&line, owner, "198.51.100.7", None).await.expect(200);
     assert_eq!(again["agentSuspended"], false, "it ended before");
@@ -142,11 +147,63 @@ async fn a_reported_key_takes_its_agent_with_it_and_an_owners_key_only_itself(da
     let (own, own_id) = house.made(owner, json!({"name": "o", "scopes": ["admin:all"]})).await;
     let line = format!("POST /auth/keys/{own_id}/report-leak");
     let told = house.call(&line, &own, "198.51.100.7", None).await.expect(200);
-    assert_eq!(told, json!({"keyId": own_id, "agentSuspended": false}));
+    assert_eq!(
+        told,
+        json!({"keyId": own_id, "agentSuspended": false, "made": [], "madeInAll": 0})
+    );
     house.look(&own).await.is(Code::AuthKeyRevoked);
     let kinds: Vec<String> = house.audit().await.into_iter().map(|row| row.kind).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "api_key.leaked").count(), 2);
     let sql = Sql::new("SELECT COUNT(*) AS n FROM outbox WHERE kind = 'credential.leaked'");
     let row = house.db.read().fetch_one(sql).await.unwrap();
     assert_eq!(row.get::<i64>("n").unwrap(), 2);
+}
+
+/// Whoever knew an owner's key made others with it first.
+async fn what_was_made_with_a_leaked_key_is_told_and_ends_with_it_when_asked(database: &TestDatabase) {
+    let house = House::new(database, 1).await;
+    let (_, first) = house.owner(10, Cluster::Local).await;
+    let owner = first.text.expose();
+    let admin = json!({"name": "a", "scopes": ["admin:all"]});
+    let (leaked, id) = house.made(owner, admin.clone()).await;
+    let (second, second_id) = house.made(&leaked, admin.clone()).await;
+    let (third, third_id) = house
+        .made(&second, json!({"name": "t", "scopes": ["agents:read"]}))
+        .await;
+    let (beside, _) = house.made(owner, json!({"name": "b", "scopes": ["agents:read"]})).await;
+    let body = json!({"name": "service", "scopes": ["agents:read"]});
+    let client = house
+        .call("POST /auth/clients", &second, "198.51.100.7", Some(&body))
+        .await;
+    let client = client.expect(201)["id"].as_str().unwrap().to_owned();
+    let line = format!("POST /auth/keys/{id}/report-leak");
+    let all = json!({"withWhatItMade": true});
+    let told = async |by: &str, body: Option<&Value>| {
+        let told = house.call(&line, by, "198.51.100.7", body).await.expect(200);
+        let made = told["made"].as_array().unwrap();
+        assert_eq!(told["madeInAll"], made.len());
+        let of = |one: &Value| (one["id"].as_str().unwrap().to_owned(), one["ended"].as_bool().unwrap());
+        made.iter().map(of).collect::<BTreeMap<String, bool>>()
+    };
+    let expected = |ended: &[(&String, bool)]| -> BTreeMap<String, bool> {
+        ended.iter().map(|(id, ended)| ((*id).clone(), *ended)).collect()
+    };
+    let made = expected(&[(&second_id, false), (&third_id, false), (&client, false)]);
+    assert_eq!(told(owner, None).await, made);
+    house.look(&third).await.is(Code::AuthScopeInsufficient);
+
+    // Asked with one that it made: everything else ends, also now that it is over itself.
+    let made = expected(&[(&second_id, false), (&third_id, true), (&client, true)]);
+    assert_eq!(told(&second, Some(&all)).await, made);
+    house.look(&third).await.is(Code::AuthKeyRevoked);
+    let shown = house.get(&format!("/auth/clients/{client}"), owner).await.expect(200);
+    assert_eq!(shown["status"], "revoked");
+    assert_eq!(
+        told(owner, Some(&all)).await,
+        expected(&[(&second_id, true)]),
+        "what was left"
+    );
+    house.look(&second).await.is(Code::AuthKeyRevoked);
+    assert_eq!(told(owner, Some(&all)).await, expected(&[]));
+    house.look(&beside).await.is(Code::AuthScopeInsufficient);
 }

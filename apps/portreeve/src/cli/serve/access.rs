@@ -182,6 +182,9 @@ mod tests {
         }
     }
 
+    const AGENT: &str = "/agents/{agentId}";
+    const OPEN: &str = "/open";
+
     /// Answers one request, of which `sinks` are told.
     async fn answer(sinks: Vec<Arc<dyn AnswerSink>>, method: &str, path: &str, client: [u16; 8]) {
         let gate = Gate::new(GateParts {
@@ -196,8 +199,8 @@ mod tests {
             https_only: false,
         });
         let router = Router::new()
-            .route("/agents/{agentId}", any(|_: Caller<Read>| async { "x" }))
-            .route("/open", any(|| async { "x" }))
+            .route(AGENT, any(|_: Caller<Read>| async { "x" }))
+            .route(OPEN, any(|| async { "x" }))
             .with_state(App(gate.clone()));
         let router = gate
             .protect(router)
@@ -220,9 +223,9 @@ mod tests {
         for (method, path, client) in [
             ("GET", "/agents/agt_1?x=y", here),
             ("POST", "/agents/a", there),
-            ("GET", "/open", here),
+            ("GET", OPEN, here),
             ("GET", "/nowhere/at/all", there),
-            ("QU!#$%&'*+.^_`|~", "/open", here),
+            ("QU!#$%&'*+.^_`|~", OPEN, here),
         ] {
             let sinks: Vec<Arc<dyn AnswerSink>> = vec![Arc::new(Traced), Arc::new(AccessLog(lines.clone()))];
             answer(sinks, method, path, client).await;
@@ -247,7 +250,7 @@ mod tests {
         let lines = Lines::to(ours.clone()).unwrap();
         let subscriber = tracing_subscriber::fmt().with_env_filter("info,access=warn").finish();
         let _guard = tracing::subscriber::set_default(subscriber);
-        answer(vec![Arc::new(AccessLog(lines.clone()))], "GET", "/open", [0; 8]).await;
+        answer(vec![Arc::new(AccessLog(lines.clone()))], "GET", OPEN, [0; 8]).await;
         lines.end();
         assert_eq!(ours.text(), "");
     }
