@@ -527,8 +527,17 @@ mod tests {
         assert_eq!((asks(here), asks(there)), (5, 2), "and nobody else has it");
         assert!(limiter.address(here).is_ok());
         advance(HOUR).await;
-        limiter.forget_idle();
         assert_eq!(asks(here), 2, "it is remembered for an hour");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_watches_can_still_ask() {
+        let (limiter, key) = (limiter(3), key("key_0123456789AB"));
+        while limiter.watch(&key, Tier::Default).is_ok() {}
+        for left in (0..3).rev() {
+            let share = limiter.credential(&key, Tier::Default, &Method::GET).unwrap();
+            assert_eq!(share.remaining, left);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -227,7 +227,61 @@ fn token_parameter(query: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use {
+        super::*,
+        crate::{
+            caller::{AuthFailure, Authenticate},
+            client::Proxies,
+            gate::{Admission, AuditSink, Bypass, GateParts, Refusal},
+            limit::{Limiter, Limits},
+        },
+        axum::{Router, body::Body, routing::get},
+        portreeve_kernel::{ManualClock, Principal, entropy::Seeded},
+        std::{sync::Arc, time::Duration},
+        tokio::time::sleep,
+        tower::ServiceExt,
+    };
+
+    struct Nobody;
+
+    #[async_trait::async_trait]
+    impl Authenticate for Nobody {
+        async fn authenticate(&self, _: &str, _: IpAddr) -> Result<Arc<Principal>, AuthFailure> {
+            Err(AuthFailure::Invalid)
+        }
+    }
+
+    impl AuditSink for Nobody {
+        fn refused(&self, _: &Refusal<'_>) {}
+
+        fn admitted(&self, _: &Admission<'_>) {}
+
+        fn bypassed(&self, _: &Bypass<'_>) {}
+    }
+
+    /// A client that counts from the answer must not come back too early.
+    #[tokio::test(start_paused = true)]
+    async fn when_a_limit_is_whole_again_is_told_as_of_the_answer() {
+        let gate = Gate::new(GateParts {
+            authenticator: Arc::new(Nobody),
+            audit: Arc::new(Nobody),
+            answers: Vec::new(),
+            clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_000))),
+            entropy: Arc::new(Seeded::new(1)),
+            limiter: Arc::new(Limiter::new(Limits::default())),
+            proxies: Proxies::default(),
+            faces: Vec::new(),
+            https_only: false,
+        });
+        let slow = || async {
+            sleep(Duration::from_secs(30)).await;
+        };
+        let router = gate.protect(Router::new().route("/slow", get(slow)));
+        let router = router.layer(MockConnectInfo(SocketAddr::from(([192, 0, 2, 1], 1))));
+        let answer = router.oneshot(Request::get("/slow").body(Body::empty()).unwrap()).await;
+        // One of 1,000 a minute comes back in 60 ms, which is told as the next second.
+        assert_eq!(answer.unwrap().headers()["x-ratelimit-reset"], "1031");
+    }
 
     #[test]
     fn a_token_in_the_query_is_noticed_however_it_is_written() {

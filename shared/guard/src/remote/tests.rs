@@ -452,8 +452,11 @@ async fn a_flood_of_made_up_keys_leaves_alone_whose_keys_are_known() {
         }
     }
     assert_eq!((asked, server.issuer.asked().1), (6_000, 6_000));
-    server.issuer.says(about_key());
     advance(TOLD).await;
+    let elsewhere = "203.0.113.9".parse().unwrap();
+    let mut more = (10_001..).map(|seed| made("wai_test_", seed));
+    while is_invalid(server.remote.authenticate(&more.next().unwrap(), elsewhere).await) {}
+    server.issuer.says(about_key());
     assert!(server.takes(&api_key()).await.is_ok(), "it is known");
     advance(Duration::from_secs(60)).await;
     assert!(

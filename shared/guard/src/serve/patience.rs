@@ -114,8 +114,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_waits_as_long_as_it_was_told_whatever_was_waited_for_before() {
         let patience = Patience::default();
-        for seconds in [10, 10, 3, 20, 2, 10] {
-            interrupted(patience.sleep(SECOND * seconds)).await;
+        for (before, seconds) in [(10, 10), (10, 3), (20, 2), (2, 20), (30, 10)] {
+            interrupted(patience.sleep(SECOND * before)).await;
             // The runtime's own timers are exact to a millisecond.
             let waited = took(patience.sleep(SECOND * seconds)).await.as_millis();
             let told = u128::from(seconds) * 1_000;
