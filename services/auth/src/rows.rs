@@ -70,6 +70,11 @@ pub const SCHEMA: Schema = Schema {
             name: "oauth codes without addresses sent",
             sql: include_str!("addresses.sql"),
         },
+        Migration {
+            id: 12,
+            name: "revisions of our own resource servers",
+            sql: include_str!("revisions.sql"),
+        },
     ],
 };
 

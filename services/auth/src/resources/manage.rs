@@ -8,8 +8,9 @@ use {
         oauth::make::{Holder, NewRow},
         resources::{
             new::NewServer,
+            ours::{self, Settled},
             registry::Servers,
-            rows::{self, Registered, Registrant},
+            rows::{self, Registered, Why},
             server::{ResourceServer, Tenant},
         },
         token,
@@ -35,15 +36,17 @@ impl Keys {
     }
 
     /// Registers the resource servers of this process, as it is called today, and reads which there are: the wallet, and
-    /// the vault where there is one. Until this was done nobody gets a token.
+    /// the vault where there is one. Until this was done nobody gets a token. A node without a vault leaves the row of one
+    /// to the nodes that serve it, and to its own next start.
     ///
     /// # Errors
     /// The store's.
     pub async fn open_registry(self: &Arc<Self>, has_vault: bool) -> Result<(), StoreError> {
         self.register_own(rows::DEFAULT, NewServer::wallet(&self.origin))
             .await?;
+        self.registry.serve_vault(has_vault);
         if has_vault {
-            self.register_own("vault", NewServer::vault(&self.origin)).await?;
+            self.register_own(rows::VAULT, NewServer::vault(&self.origin)).await?;
         }
         self.registry.look().await.map(|_| ())
     }
@@ -51,11 +54,11 @@ impl Keys {
     async fn register_own(self: &Arc<Self>, name: &'static str, new: NewServer) -> Result<(), StoreError> {
         let (keys, at) = (Arc::clone(self), self.now());
         let id = ResourceServerId::new(at, &*self.entropy);
-        let unit = async move |tx: &mut Tx| {
-            let ours = Registrant::Ours(name);
-            rows::register(tx, (&id, &new), ours, &keys.recent_oauth, &*keys.clock).await
-        };
-        self.db.write::<_, StoreError, _>(unit).await.map(|_| ())
+        let unit =
+            async move |tx: &mut Tx| ours::register(tx, (&id, &new), name, &keys.recent_oauth, &*keys.clock).await;
+        let settled: Settled = self.db.write::<_, StoreError, _>(unit).await?;
+        settled.tell(name);
+        Ok(())
     }
 
     /// Looks every few seconds which servers there are, until `shutdown`. One task per process.
@@ -109,6 +112,7 @@ impl Keys {
             scopes: new.scopes.clone(),
             roles: new.roles.clone(),
             client: Some(client.id.to_string()),
+            own: None,
             created_at: at,
             created_by: by.credential.to_string(),
         };
@@ -119,12 +123,9 @@ impl Keys {
             // each other.
             rows::lock_project(tx, &tenant).await?;
             client.insert(tx, &*keys.entropy, at).await?;
-            let registrant = Registrant::Theirs {
-                tenant: &tenant,
-                client: client.id.as_str(),
-                actor: &by.credential.to_string(),
-            };
-            match rows::register(tx, (&id, &new), registrant, &keys.recent_oauth, &*keys.clock).await? {
+            let actor = by.credential.to_string();
+            let holder = (&tenant, client.id.as_str(), actor.as_str());
+            match rows::register(tx, (&id, &new), holder, &*keys.clock).await? {
                 Registered::There(since) => Ok(since),
                 Registered::Not(taken) => Err(KeyError::ServerTaken(taken)),
             }
@@ -173,7 +174,7 @@ impl Keys {
             let (at, actor) = (now.for_expiry(), by.credential.to_string());
             // Whoever asked may be gone when this has been committed.
             keys.registry.distrust(&server.id);
-            if !rows::remove(tx, &server, &keys.recent_oauth, at, &actor).await? {
+            if !rows::remove(tx, &server, &keys.recent_oauth, at, (&Why::Asked, &actor)).await? {
                 return Err(KeyError::NoSuchServer);
             }
             Ok::<_, KeyError>(server)

@@ -1,11 +1,15 @@
 //! The servers that are registered, as this node knows them: read when it starts, after each change of its own, and every
 //! few seconds for the sake of other nodes.
 //!
-//! What must stay true: a server that was removed on this node is not known here any more when that is answered.
+//! What must stay true: a server that was removed on this node is not known here any more when that is answered; and of ours
+//! a node knows what it serves itself, whatever other nodes wrote.
 
 use {
     crate::{
-        resources::{rows, server::ResourceServer},
+        resources::{
+            rows::{self, VAULT},
+            server::ResourceServer,
+        },
         upkeep::every,
     },
     portreeve_kernel::{Principal, ResourceServerId, Role, Scope, ScopeSet},
@@ -14,7 +18,10 @@ use {
     portreeve_store::{Database, StoreError},
     std::{
         future::Future,
-        sync::{Arc, PoisonError, RwLock},
+        sync::{
+            Arc, PoisonError, RwLock,
+            atomic::{AtomicBool, Ordering::Relaxed},
+        },
         time::Duration,
     },
     tokio::sync::Mutex,
@@ -93,6 +100,8 @@ fn own(scopes: &ScopeSet) -> Vec<Scope> {
 pub(crate) struct Registry {
     db: Database,
     known: RwLock<Arc<Servers>>,
+    /// Whether this node serves a vault.
+    has_vault: AtomicBool,
     /// Held while the rows are read, so that what was read first is never believed last.
     looking: Mutex<()>,
 }
@@ -103,6 +112,7 @@ impl Registry {
         Self {
             db,
             known: RwLock::default(),
+            has_vault: AtomicBool::new(false),
             looking: Mutex::default(),
         }
     }
@@ -118,10 +128,28 @@ impl Registry {
     pub(crate) async fn look(&self) -> Result<Arc<Servers>, StoreError> {
         let looking = self.looking.lock().await;
         let read = rows::all(&mut self.db.read()).await;
-        let servers = read.map(|all| Arc::new(Servers::new(all.into_iter().map(Arc::new))))?;
+        let servers = read.map(|all| Arc::new(Servers::new(self.served(all).map(Arc::new))))?;
         self.put(Arc::clone(&servers));
         drop(looking);
         Ok(servers)
+    }
+
+    /// Says whether this node serves a vault: without it nobody gets a token for one here, whatever is registered.
+    pub(crate) fn serve_vault(&self, has_vault: bool) {
+        self.has_vault.store(has_vault, Relaxed);
+    }
+
+    /// What this node serves of `all`. Of ours, what it does not know itself was written by a newer program: nobody holds
+    /// that here.
+    fn served(&self, all: Vec<ResourceServer>) -> impl Iterator<Item = ResourceServer> {
+        let has_vault = self.has_vault.load(Relaxed);
+        let is_served = move |server: &ResourceServer| has_vault || server.own.as_deref() != Some(VAULT);
+        all.into_iter().filter(is_served).map(|mut server| {
+            if server.is_ours() {
+                server.scopes.retain(|scope, _| roles::words(scope).is_some());
+            }
+            server
+        })
     }
 
     /// To be called within the transaction that removes one: nobody may be there to [`Registry::look`] after its commit.

@@ -1,6 +1,6 @@
 //! Resource servers as the database has them: read, registered, removed.
 //!
-//! What must stay true: whoever registers one, ours or a third party's, does it by [`register`]; nodes that register the same
+//! What must stay true: whoever registers one, ours or a third party's, does it by [`insert`]; nodes that register the same
 //! at once meet at its indexes, and one of them wins; and what lives by a server ends in the commit that removes it.
 
 use {
@@ -22,27 +22,11 @@ use {
     std::collections::HashMap,
 };
 
-/// Who registers ours, for the audit log.
-const SERVE: &str = "serve";
-
 /// The one of ours that is meant when a request names none.
 pub(crate) const DEFAULT: &str = "wallet";
 
-/// Whose server is registered, and by whom.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Registrant<'a> {
-    /// One of ours, by this name: this process, when it starts.
-    Ours(&'static str),
-    /// A third party's.
-    Theirs {
-        /// Whom it serves; the project is locked ([`lock_project`]).
-        tenant: &'a Tenant,
-        /// The client that it asks by, which is in a row already.
-        client: &'a str,
-        /// By which credential it is registered.
-        actor: &'a str,
-    },
-}
+/// The one of ours that is there only where a vault is served.
+pub(crate) const VAULT: &str = "vault";
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +86,7 @@ fn read(row: &Row) -> Result<ResourceServer, StoreError> {
         scopes: [].into(),
         roles: [].into(),
         client: row.get_optional("client_id")?,
+        own: row.get_optional("own")?,
         created_at: row.get("created_at")?,
         created_by: row.get("created_by")?,
     })
@@ -121,50 +106,55 @@ fn own_role(row: &Row) -> Result<OwnRole, StoreError> {
     })
 }
 
-/// Registers `new`, unless it is there: a third party's at most once, ours as it is configured today.
+/// Registers a third party's server, unless it is there. The project of `tenant` is locked ([`lock_project`]), and the
+/// `client` that it asks by is in a row already.
 pub(crate) async fn register(
     tx: &mut Tx,
     (id, new): (&ResourceServerId, &NewServer),
-    registrant: Registrant<'_>,
-    recent: &RecentOauth,
+    (tenant, client, actor): (&Tenant, &str, &str),
     clock: &dyn Clock,
 ) -> Result<Registered, StoreError> {
-    let (own, tenant, client, actor) = match registrant {
-        Registrant::Ours(own) => (Some(own), None, None, SERVE),
-        Registrant::Theirs { tenant, client, actor } => (None, Some(tenant), Some(client), actor),
-    };
     let there = all(tx).await?;
     // After the look: what it did not find had its tokens until then.
     let at = clock.now().for_expiry();
-    if let Some(own) = own {
-        let registered = Sql::new("SELECT id FROM resource_servers WHERE own = $1 AND removed_at IS NULL").bind(own);
-        let registered = tx.fetch_optional(registered.for_update()).await?;
-        let registered: Option<ResourceServerId> = registered.map(|row| row.get("id")).transpose()?;
-        // Whoever is at our own address, or has a scope of ours, is us, whatever somebody registered before that was ours.
-        let claims = |server: &ResourceServer| {
-            let has_ours = || new.scopes.keys().any(|scope| server.scopes.contains_key(scope));
-            server.resource == new.resource || (!server.is_ours() && has_ours())
-        };
-        let is_other = |server: &&ResourceServer| registered.as_ref() != Some(&server.id);
-        for stranger in there.iter().filter(is_other).filter(|server| claims(server)) {
-            remove(tx, stranger, recent, at, SERVE).await?;
-        }
-        let old = there.iter().find(|server| registered.as_ref() == Some(&server.id));
-        if let Some(old) = old {
-            renew(tx, old, new, at).await?;
-            return Ok(Registered::There(old.created_at));
-        }
-    } else if let Some(tenant) = tenant
-        && let Some(taken) = taken::in_the_way(tx, tenant, new, &there).await?
-    {
+    if let Some(taken) = taken::in_the_way(tx, tenant, new, &there).await? {
         return Ok(Registered::Not(taken));
     }
+    let place = Place::Theirs(tenant, client);
+    Ok(match insert(tx, (id, new), place, at, actor).await? {
+        Some(since) => Registered::There(since),
+        None => Registered::Not(Taken::Resource),
+    })
+}
+
+/// What stands in a new row beside what is registered.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// Which one of ours, and by which revision of the table.
+    Ours(&'static str, i64),
+    /// Whom it serves, and the client that it asks by.
+    Theirs(&'a Tenant, &'a str),
+}
+
+/// Writes the row of `new`; from which moment on it is there. `None` when another node was faster: with the same one of
+/// ours, or with one at the same address.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    (id, new): (&ResourceServerId, &NewServer),
+    place: Place<'_>,
+    at: Timestamp,
+    actor: &str,
+) -> Result<Option<Timestamp>, StoreError> {
+    let (own, revision, tenant, client) = match place {
+        Place::Ours(own, revision) => (Some(own), revision, None, None),
+        Place::Theirs(tenant, client) => (None, 0, Some(tenant), Some(client)),
+    };
     let since = taken::since(tx, new, at).await?;
     let last = Sql::new("SELECT COALESCE(MAX(position), 0) AS last FROM resource_servers");
     let last: i64 = tx.fetch_one(last).await?.get("last")?;
     let insert = Sql::new(
         "INSERT INTO resource_servers (id, project_id, owner_id, own, name, resource, position, client_id, created_at, \
-         created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+         created_by, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
     )
     .bind(id)
     .bind(tenant.map(|of| &of.project))
@@ -180,13 +170,10 @@ pub(crate) async fn register(
     })
     .bind(client)
     .bind(since)
-    .bind(actor);
+    .bind(actor)
+    .bind(revision);
     if tx.execute(insert).await? == 0 {
-        // Another node was faster.
-        return Ok(match own {
-            Some(_) => Registered::There(since),
-            None => Registered::Not(Taken::Resource),
-        });
+        return Ok(None);
     }
     bring_along(tx, id, new).await?;
     let data = json!({
@@ -194,31 +181,11 @@ pub(crate) async fn register(
         "scopes": new.scopes.keys().collect::<Vec<_>>(), "roles": told_roles(new),
     });
     tx.audit(told(id, tenant, at, ("resource_server.registered", actor), data));
-    Ok(Registered::There(since))
+    Ok(Some(since))
 }
 
-/// Has one of ours be what it is configured to be today. What was granted for another address of it stays, and is good
-/// again when it is called so again.
-async fn renew(tx: &mut Tx, old: &ResourceServer, new: &NewServer, at: Timestamp) -> Result<(), StoreError> {
-    if (&old.resource, &old.name, &old.scopes, &old.roles) == (&new.resource, &new.name, &new.scopes, &new.roles) {
-        return Ok(());
-    }
-    let update = Sql::new("UPDATE resource_servers SET resource = $1, name = $2 WHERE id = $3");
-    let update = update.bind(new.resource.as_str()).bind(new.name.as_str());
-    tx.execute(update.bind(&old.id)).await?;
-    for table in [
-        "DELETE FROM resource_scopes WHERE server_id = $1",
-        "DELETE FROM resource_roles WHERE server_id = $1",
-    ] {
-        tx.execute(Sql::new(table).bind(&old.id)).await?;
-    }
-    bring_along(tx, &old.id, new).await?;
-    let data = json!({"from": old.resource, "to": new.resource, "scopes": new.scopes.keys().collect::<Vec<_>>()});
-    tx.audit(told(&old.id, None, at, ("resource_server.changed", SERVE), data));
-    Ok(())
-}
-
-async fn bring_along(tx: &mut Tx, id: &ResourceServerId, new: &NewServer) -> Result<(), StoreError> {
+/// Writes the scopes and roles of `new`.
+pub(super) async fn bring_along(tx: &mut Tx, id: &ResourceServerId, new: &NewServer) -> Result<(), StoreError> {
     let scopes = new.scopes.iter().map(|(scope, own)| {
         vec![
             id.value(),
@@ -237,6 +204,35 @@ async fn bring_along(tx: &mut Tx, id: &ResourceServerId, new: &NewServer) -> Res
     Ok(())
 }
 
+/// Why a server is removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Its owner said so.
+    Asked,
+    /// It is where one of ours is.
+    OurAddress,
+    /// It has scopes that are built in now.
+    OurScopes(Vec<Scope>),
+}
+
+impl Why {
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::OurAddress => "our_address",
+            Self::OurScopes(_) => "our_scopes",
+        }
+    }
+
+    /// Those that are ours.
+    pub(crate) fn scopes(&self) -> &[Scope] {
+        match self {
+            Self::OurScopes(scopes) => scopes,
+            Self::Asked | Self::OurAddress => &[],
+        }
+    }
+}
+
 /// Removes `server`: it gets no more tokens, those that it got are good for nothing that asks us, and neither is the client
 /// that it asked by. It is not one of ours, unless one of ours takes its place.
 pub(crate) async fn remove(
@@ -244,7 +240,7 @@ pub(crate) async fn remove(
     server: &ResourceServer,
     recent: &RecentOauth,
     at: Timestamp,
-    actor: &str,
+    (why, actor): (&Why, &str),
 ) -> Result<bool, StoreError> {
     // In the order in which everybody locks: clients, resource servers, grants.
     if let Some(client) = &server.client {
@@ -271,7 +267,10 @@ pub(crate) async fn remove(
     let update = Sql::new("UPDATE resource_servers SET removed_at = $1 WHERE id = $2");
     tx.execute(update.bind(at).bind(&server.id)).await?;
     grants::end_of_resource(tx, recent, &server.resource, at, Ended::ServerRemoved).await?;
-    let data = json!({"resource": server.resource, "name": server.name, "clientId": server.client});
+    let data = json!({
+        "resource": server.resource, "name": server.name, "clientId": server.client,
+        "why": why.as_str(), "scopes": why.scopes(),
+    });
     let tenant = server.tenant.as_ref();
     tx.audit(told(&server.id, tenant, at, ("resource_server.removed", actor), data));
     Ok(true)
@@ -294,7 +293,8 @@ fn told_roles(new: &NewServer) -> Value {
     new.roles.iter().map(told).collect()
 }
 
-fn told(
+/// What the audit log has of it.
+pub(super) fn told(
     id: &ResourceServerId,
     tenant: Option<&Tenant>,
     at: Timestamp,

@@ -49,6 +49,8 @@ pub struct ResourceServer {
     pub(crate) roles: BTreeMap<Role, OwnRole>,
     /// By which client it asks what a credential is good for.
     pub(crate) client: Option<String>,
+    /// Which one of ours it is.
+    pub(crate) own: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) created_by: String,
 }
@@ -161,6 +163,7 @@ pub(crate) mod tests {
             ]
             .into(),
             client: None,
+            own: None,
             created_at: Timestamp::EPOCH,
             created_by: "test".to_owned(),
         }
