@@ -195,6 +195,11 @@ async fn what_is_not_there_is_told_in_the_codes_of_the_revision() {
         assert_eq!(modern.is_error(200, -32602)["data"]["uri"], uri);
         let older = server.send(legacy("resources/read", json!({"uri": uri}))).await;
         assert_eq!(older.is_error(200, -32002)["data"]["uri"], uri);
+        assert_eq!(
+            codes::wrong(&older.body),
+            [-32002],
+            "what each modern answer is looked at for"
+        );
     }
     server
         .send(Wire::modern("tools/call", call("nothing", "x")))

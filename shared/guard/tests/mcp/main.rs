@@ -8,6 +8,7 @@
     reason = "a test that fails may panic"
 )]
 
+mod codes;
 mod collections;
 mod entry;
 mod eras;
@@ -373,12 +374,17 @@ impl Server {
     }
 
     async fn send_body(&self, body: Body, wire: Wire) -> Answer {
+        let is_modern = codes::is_modern(&wire.body);
         let (parts, body) = self.begin(body, wire).await.into_parts();
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes(),
+        };
+        if is_modern {
+            assert_eq!(codes::wrong(&answer.body), [0_i64; 0], "{:?}", answer.body);
         }
+        answer
     }
 
     /// The answer as it begins.

@@ -35,6 +35,7 @@ impl Stream {
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
+                assert_eq!(codes::wrong(event.as_bytes()), [0_i64; 0], "{event}");
                 let data = event.lines().find_map(|line| line.strip_prefix("data:"));
                 let message = data.map(|data| serde_json::from_str(data.trim()).unwrap());
                 self.read = rest.to_owned();
