@@ -15,7 +15,11 @@ use {
         tools,
     },
     clap::ValueEnum,
-    std::{fs, path::Path, process::Command},
+    std::{
+        fs,
+        path::{Path, PathBuf},
+        process::Command,
+    },
 };
 
 /// The test binary that drives the real programs.
@@ -160,23 +164,28 @@ fn deny(layout: &Layout) -> Result<(), ChoreError> {
 }
 
 fn diagrams(layout: &Layout) -> Result<(), ChoreError> {
-    let mut pages = Vec::new();
-    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"] {
-        pages.push(layout.root().join(name));
-    }
-    let mut folders = vec![layout.root().join("docs")];
-    while let Some(folder) = folders.pop() {
-        for path in entries(&folder)? {
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "md") {
-                pages.push(path);
-            }
-        }
-    }
-    // The pages of error codes are written by us, and have none.
-    pages.retain(|page| !page.starts_with(layout.root().join("docs").join("errors")));
-    command::run(tools::diagram_parser(layout)?.args(pages))
+    command::run(tools::diagram_parser(layout)?.args(pages(layout.root())?))
+}
+
+/// Every Markdown file below `root` that git knows, and those that are about to be added: whatever git is not told to ignore.
+fn pages(root: &Path) -> Result<Vec<PathBuf>, ChoreError> {
+    let mut list = Command::new("git");
+    list.args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--",
+        "*.md",
+    ]);
+    let known = command::output(list.current_dir(root))?;
+    let known = known
+        .split('\0')
+        .filter(|path| !path.is_empty())
+        .map(|path| root.join(path));
+    // One that was deleted is known until that is committed.
+    Ok(known.filter(|path| path.is_file()).collect())
 }
 
 fn unit(layout: &Layout, pass_on: &[String]) -> Result<(), ChoreError> {
@@ -240,7 +249,7 @@ fn test_name(path: &Path) -> Option<String> {
     is_test.then(|| name.to_owned())
 }
 
-fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>, ChoreError> {
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, ChoreError> {
     let fail = |cause| ChoreError::File {
         path: folder.to_owned(),
         cause,
@@ -254,6 +263,36 @@ fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>, ChoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_page_that_git_knows_is_looked_at_for_diagrams_wherever_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |args: &[&str]| {
+            let mut git = Command::new("git");
+            assert!(git.args(args).current_dir(folder.path()).status().unwrap().success());
+        };
+        git(&["init", "--quiet"]);
+        for path in [
+            "CHANGELOG.md",
+            "bench/history/NOTES.md",
+            "docs/a/b.md",
+            "new.md",
+            "target/made.md",
+            "bench/x.rs",
+        ] {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        fs::write(folder.path().join("gone.md"), "").unwrap();
+        fs::write(folder.path().join(".gitignore"), "/target/\n").unwrap();
+        git(&["add", "CHANGELOG.md", "bench", "docs", "gone.md"]);
+        fs::remove_file(folder.path().join("gone.md")).unwrap();
+        let mut found = pages(folder.path()).unwrap();
+        found.sort();
+        let expected = ["CHANGELOG.md", "bench/history/NOTES.md", "docs/a/b.md", "new.md"];
+        assert_eq!(found, expected.map(|path| folder.path().join(path)));
+    }
 
     #[test]
     fn the_integration_tests_are_found_and_those_with_a_stage_of_their_own_left_to_it() {
