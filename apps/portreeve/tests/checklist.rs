@@ -7,10 +7,16 @@
     reason = "a test that fails may panic"
 )]
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::{Path, PathBuf},
+#[path = "reading/sources.rs"]
+mod sources;
+
+use {
+    sources::Sources,
+    std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    },
 };
 
 /// How many lines each part has.
@@ -27,90 +33,25 @@ const PARTS: [(&str, usize); 10] = [
     ("8", 8),
 ];
 
-/// How a list begins of which a macro makes tests, one on each database of each function that is named in it.
-const LISTS: [&str; 3] = ["facts! {", "contract! {", "on_both_databases! {"];
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The name of the function that begins with `line`, if it may be a test.
-fn function(line: &str) -> Option<&str> {
-    let (before, rest) = line.split_once("fn ")?;
-    let mut words = before.split(' ');
-    let is_plain = words.all(|word| matches!(word, "" | "pub" | "pub(crate)" | "async"));
-    rest.split(['(', '<']).next().filter(|_| is_plain)
-}
-
-/// The functions of all sources.
-#[derive(Default)]
-struct Sources {
-    /// What stands above each of them: comments and attributes.
-    above: BTreeMap<String, Vec<String>>,
-    /// What stands in the lists.
-    listed: BTreeSet<String>,
-}
-
-impl Sources {
-    fn read(&mut self, folder: &Path) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            if path.is_dir() && !matches!(name, "target" | "node_modules") && !name.starts_with('.') {
-                self.read(&path);
-            } else if name.ends_with(".rs") {
-                self.take(&fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-
-    fn take(&mut self, text: &str) {
-        let (mut above, mut in_list) = (Vec::new(), false);
-        for line in text.lines().map(str::trim) {
-            let is_comment = line.starts_with("//");
-            let ends_something = line.is_empty() || line.ends_with('{') || line.ends_with('}') || line.ends_with(';');
-            if in_list {
-                in_list = line != "}";
-                let names = line.split([' ', ',', ';']).filter(|_| !is_comment);
-                self.listed.extend(names.map(str::to_owned));
-            } else if LISTS.contains(&line) {
-                in_list = true;
-            } else if let Some(name) = function(line) {
-                self.above.entry(name.to_owned()).or_default().append(&mut above);
-            } else if is_comment || !ends_something {
-                above.push(line.to_owned());
-            } else {
-                above.clear();
-            }
-        }
-    }
-
-    /// A helper is none: it has the attribute of a test, or stands in a list.
-    fn is_test(&self, name: &str) -> bool {
-        let is_mark = |line: &String| line == "#[test]" || line.starts_with("#[tokio::test");
-        let above = self.above.get(name);
-        above.is_some_and(|above| self.listed.contains(name) || above.iter().any(is_mark))
-    }
-
-    /// Whether the test says that it is about this line of the list: `/// AUTH_CHECKLIST 5.1, 5.2`, `/// 2.9: words`.
-    fn is_about(&self, name: &str, number: &str) -> bool {
-        let comments = self.above.get(name).into_iter().flatten();
-        let mut said = comments.filter_map(|line| line.strip_prefix("/// ")).flat_map(|text| {
-            let text = text.strip_prefix("AUTH_CHECKLIST ").unwrap_or(text);
-            let text = text.strip_prefix("Checklist ").unwrap_or(text);
-            text.split(':').next().unwrap_or_default().split(", ")
-        });
-        said.any(|one| one.trim_end_matches('.') == number)
-    }
+/// Whether the test says that it is about this line of the list: `/// AUTH_CHECKLIST 5.1, 5.2`, `/// 2.9: words`.
+fn is_about(sources: &Sources, name: &str, number: &str) -> bool {
+    let comments = sources.above.get(name).into_iter().flatten();
+    let mut said = comments.filter_map(|line| line.strip_prefix("/// ")).flat_map(|text| {
+        let text = text.strip_prefix("AUTH_CHECKLIST ").unwrap_or(text);
+        let text = text.strip_prefix("Checklist ").unwrap_or(text);
+        text.split(':').next().unwrap_or_default().split(", ")
+    });
+    said.any(|one| one.trim_end_matches('.') == number)
 }
 
 #[test]
 fn every_line_of_the_checklist_names_tests_that_are_there_or_why_it_does_not_apply() {
     let list = fs::read_to_string(root().join("docs/checklist.md")).unwrap();
-    let mut sources = Sources::default();
-    for folder in ["apps", "domain", "services", "shared"] {
-        sources.read(&root().join(folder));
-    }
+    let sources = Sources::of(&root());
     let mut lines = BTreeSet::new();
     for row in list.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<&str> = row.split(" | ").collect();
@@ -136,7 +77,7 @@ fn every_line_of_the_checklist_names_tests_that_are_there_or_why_it_does_not_app
             "{line} has neither a test nor a reason"
         );
         assert!(
-            named.is_empty() || named.iter().any(|name| sources.is_about(name, line)),
+            named.is_empty() || named.iter().any(|name| is_about(&sources, name, line)),
             "{line}: the number stands above none of {named:?}"
         );
     }
@@ -162,7 +103,7 @@ fn a_helper_is_no_test_and_a_number_counts_above_its_own_test_alone() {
     for other in ["help", "Words.", "three", "place", ""] {
         assert!(!sources.is_test(other), "`{other}`");
     }
-    for (name, number, is_about) in [
+    for (name, number, expected) in [
         ("one", "1.1", true),
         ("one", "2a.3", true),
         ("one", "1.2", false),
@@ -170,6 +111,6 @@ fn a_helper_is_no_test_and_a_number_counts_above_its_own_test_alone() {
         ("two", "4.2", true),
         ("two", "2a.3", false),
     ] {
-        assert_eq!(sources.is_about(name, number), is_about, "{name} {number}");
+        assert_eq!(is_about(&sources, name, number), expected, "{name} {number}");
     }
 }

@@ -8,8 +8,15 @@
     reason = "a test that fails may panic"
 )]
 
+#[path = "reading/blocks.rs"]
+mod blocks;
+#[path = "reading/sources.rs"]
+mod sources;
+
 use {
+    blocks::blocks,
     serde_json::{Value, json},
+    sources::Sources,
     std::{
         collections::BTreeSet,
         fs,
@@ -55,24 +62,6 @@ fn pages() -> Vec<PathBuf> {
 
 fn read(page: &Path) -> String {
     fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()))
-}
-
-/// What stands in the fenced blocks of a language.
-fn blocks(text: &str, language: &str) -> Vec<String> {
-    let (mut found, mut open) = (Vec::new(), None::<(bool, String)>);
-    for line in text.lines() {
-        match (&mut open, line.strip_prefix("```")) {
-            (None, Some(name)) => open = Some((name == language, String::new())),
-            (Some(_), Some(_)) => found.extend(open.take().filter(|(wanted, _)| *wanted).map(|(_, block)| block)),
-            (Some((_, block)), None) => {
-                block.push_str(line);
-                block.push('\n');
-            }
-            (None, None) => {}
-        }
-    }
-    assert!(open.is_none(), "a block does not end");
-    found
 }
 
 /// The words of every call of `portreeve` in a script.
@@ -214,28 +203,27 @@ fn every_configuration_in_a_guide_is_json_and_starts() {
     }
 }
 
-/// The names of all functions in the sources.
-fn functions(folder: &Path, found: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
-        if path.is_dir() && !path.ends_with("target") {
-            functions(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            let text = read(&path);
-            let names = text
-                .lines()
-                .filter_map(|line| line.trim_start().split_once("fn ")?.1.split('(').next());
-            found.extend(names.map(str::to_owned));
+#[test]
+fn every_program_in_python_in_a_guide_is_one() {
+    let mut seen = 0;
+    for guide in guides() {
+        for block in blocks(&read(&guide), "python") {
+            let mut python = Command::new("python3");
+            python.args(["-c", "import ast, sys; ast.parse(sys.stdin.read())"]);
+            let mut python = python.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            python.stdin.take().unwrap().write_all(block.as_bytes()).unwrap();
+            let said = python.wait_with_output().unwrap();
+            let why = String::from_utf8_lossy(&said.stderr);
+            assert!(said.status.success(), "{}: {why}", guide.display());
+            seen += 1;
         }
     }
+    assert!(seen > 0, "no program was found");
 }
 
 #[test]
 fn every_promise_about_credentials_names_tests_that_there_are() {
-    let mut known = BTreeSet::new();
-    for floor in ["domain", "shared", "services", "apps"] {
-        functions(&root().join(floor), &mut known);
-    }
+    let sources = Sources::of(root());
     let page = read(&root().join("docs/authentication.md"));
     let (_, table) = page.split_once("| promise | test |\n").unwrap();
     let mut promises = 0;
@@ -244,7 +232,7 @@ fn every_promise_about_credentials_names_tests_that_there_are() {
         let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "{row}");
         for test in tests {
-            assert!(known.contains(test), "there is no test `{test}`");
+            assert!(sources.is_test(test), "there is no test `{test}`");
         }
         promises += 1;
     }
