@@ -1,5 +1,6 @@
 //! The wallet for models, on the raw wire of both eras: what a tool does is what the API does.
 
+mod progress;
 mod stdio;
 
 use {
@@ -492,42 +493,6 @@ fn an_argument_that_is_wrong_is_named() {
         (&json!("REQUEST_IDEMPOTENCY_MISMATCH"), &json!("idempotency_key"))
     );
     assert_eq!(estate.used_today(&agent.id), 1_000_000);
-}
-
-#[test]
-fn who_asked_to_be_told_sees_the_payment_move() {
-    let estate = Estate::open();
-    let agent = estate.agent("model", &policy());
-    for era in ERAS {
-        let model = Mcp::of(&estate, &agent.key, era);
-        let order = json!({"to": estate.house.somebody(), "amount": "2000000"});
-        let params = json!({"name": "execute_transaction", "arguments": order, "_meta": {"progressToken": 3}});
-        let answer = model.ask("tools/call", params);
-        assert_eq!(answer.header("content-type"), Some("text/event-stream"));
-        let text = answer.is(200).as_str().unwrap().to_owned();
-        let data = text.lines().filter_map(|line| line.strip_prefix("data:"));
-        let messages: Vec<Value> = data.map(|data| serde_json::from_str(data.trim()).unwrap()).collect();
-        let (last, before) = messages.split_last().unwrap();
-        assert_eq!(
-            last["result"]["structuredContent"]["transaction"]["status"], "CONFIRMED",
-            "{last}"
-        );
-        let steps: Vec<f64> = before
-            .iter()
-            .map(|message| {
-                assert_eq!(
-                    (&message["method"], &message["params"]["progressToken"]),
-                    (&json!("notifications/progress"), &json!(3))
-                );
-                message["params"]["progress"].as_f64().unwrap()
-            })
-            .collect();
-        assert!(
-            !steps.is_empty() && steps.is_sorted_by(|one, next| one < next),
-            "{steps:?}"
-        );
-        assert_eq!(steps.last(), Some(&4.0));
-    }
 }
 
 #[test]
