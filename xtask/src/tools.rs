@@ -22,8 +22,8 @@ const DIAGRAMS: &str = "xtask/diagrams";
 /// What the measurements compare with, from the clone's root.
 const PEERS: &str = "bench/peers";
 
-/// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, strace, Graphviz, and what npm and pip
-/// provide for the tests with foreign clients, for parsing diagrams and for measuring.
+/// Finds or installs PostgreSQL, cargo-deny, Chromium and what tells it whom to believe, strace, Graphviz, what the guide for curl
+/// calls, and what npm and pip provide for the tests with foreign clients, for parsing diagrams and for measuring.
 pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
     if postgres::binaries().is_none() {
         let missing = ChoreError::Missing {
@@ -65,13 +65,23 @@ pub(crate) fn install(layout: &Layout) -> Result<(), ChoreError> {
         };
         debian("graphviz", missing, || in_path("dot").is_some())?;
     }
+    for (program, package, fix) in [
+        ("curl", "curl", "install it with: sudo apt-get install -y curl"),
+        ("jq", "jq", "install it with: sudo apt-get install -y jq"),
+        ("openssl", "openssl", "install it with: sudo apt-get install -y openssl"),
+    ] {
+        if in_path(program).is_none() {
+            let missing = ChoreError::Missing { what: program, fix };
+            debian(package, missing, || in_path(program).is_some())?;
+        }
+    }
     npm(layout, CLIENTS, &clients(layout))?;
     let requirements = layout.root().join(CLIENTS);
     python(&requirements.join("requirements.txt"), &clients(layout).join("python"))?;
-    python(
-        &requirements.join("requirements-v1.txt"),
-        &clients(layout).join("python-v1"),
-    )?;
+    for kind in ["v1", "langchain"] {
+        let list = requirements.join(format!("requirements-{kind}.txt"));
+        python(&list, &clients(layout).join(format!("python-{kind}")))?;
+    }
     npm(layout, DIAGRAMS, &diagrams(layout))?;
     install_peers(layout)
 }

@@ -122,8 +122,8 @@ impl Street {
     }
 }
 
-/// Where `cargo xtask test --stage tools` has put what pip provides; for the older packages elsewhere.
-fn python(kind: Option<&str>) -> PathBuf {
+/// Where `cargo xtask test --stage tools` has put what pip provides; for the older packages and the adapter of LangChain elsewhere.
+pub(crate) fn python(kind: Option<&str>) -> PathBuf {
     let folder = kind.map_or_else(|| "python".to_owned(), |kind| format!("python-{kind}"));
     modules().join(folder).join("bin/python")
 }

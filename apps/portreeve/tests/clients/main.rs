@@ -12,12 +12,16 @@
 
 use portreeve_house::house;
 
+#[path = "../reading/blocks.rs"]
+mod blocks;
+
 mod approve;
 mod browser;
 mod conformance;
 mod consent;
 mod doorman;
 mod foreign;
+mod guides;
 mod people;
 mod vault;
 mod vault_graph;
