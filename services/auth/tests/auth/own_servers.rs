@@ -228,7 +228,7 @@ async fn a_server_that_has_to_go_for_ours_is_told_of_with_the_reason(database: &
             .find(|row| row.kind == "resource_server.removed" && row.subject == *id);
         let told = data(told.unwrap());
         assert_eq!((&told["why"], &told["scopes"]), (&json!(why), &scopes));
-        let line = logged.lines().find(|line| line.contains(id.as_str())).expect(&logged);
+        let line = logged.lines().find(|line| line.contains(id.as_str())).unwrap();
         assert!(
             line.contains(" WARN ") && line.contains(why) && line.contains(resource),
             "{line}"

@@ -53,7 +53,7 @@ impl Stream {
         let mut data = self.0.by_ref().map(Result::unwrap);
         let data =
             data.find_map(|line| Some(line.strip_prefix("data:")?.trim().to_owned()).filter(|data| !data.is_empty()));
-        serde_json::from_str(&data.expect("it ended")).unwrap()
+        serde_json::from_str(&data.unwrap()).unwrap()
     }
 
     /// The step that is told next.
