@@ -122,6 +122,7 @@ pub fn pages_router() -> OpenApiRouter<Auth> {
         .routes(routes!(http::people::signin::begin))
         .routes(routes!(http::people::signin::finish))
         .routes(routes!(http::people::signin::sign_out))
+        .routes(routes!(http::people::grants::end))
         .routes(routes!(http::oauth::authorize::page))
         .routes(routes!(http::oauth::authorize::decide))
         .routes(routes!(http::oauth::device::page, http::oauth::device::decide))

@@ -1,4 +1,5 @@
-// Makes passkeys, signs in with them, signs out, approves policies with them, and decides what programs may do: the forms of our pages, each known by its id.
+// Makes passkeys, signs in with them, signs out, approves policies with them, decides what programs may do, and ends that: the forms of our
+// pages, each known by its id, or by its class where there are several of a kind.
 "use strict";
 
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
@@ -102,6 +103,11 @@ async function signout(form) {
   return { next: "/signin" };
 }
 
+async function end(form) {
+  await ask("/grants/end", { grantId: form.get("grantId"), formToken: form.get("formToken") });
+  return { next: "/signin" };
+}
+
 /** What a browser says is for programmers; the usual ones for people. */
 function words(error) {
   if (!window.PublicKeyCredential) return "This browser cannot use passkeys, or not on this page.";
@@ -117,23 +123,26 @@ function words(error) {
   }
 }
 
-for (const [id, act] of Object.entries({ enrol, signin, signout, consent, device, approve })) {
-  const form = document.getElementById(id);
-  form?.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const said = document.getElementById("said");
-    const buttons = form.querySelectorAll("button");
-    const enable = (yes) => buttons.forEach((button) => (button.disabled = !yes));
-    enable(false);
-    said.className = "";
-    said.textContent = "One moment …";
-    try {
-      const { next } = await act(new FormData(form), event.submitter);
-      location.assign(next);
-    } catch (error) {
-      said.className = "bad";
-      said.textContent = words(error);
-      enable(true);
-    }
-  });
+const acts = { enrol, signin, signout, consent, device, approve, end };
+
+for (const [name, act] of Object.entries(acts)) {
+  for (const form of document.querySelectorAll(`form#${name}, form.${name}`)) {
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const said = document.getElementById("said");
+      const buttons = form.querySelectorAll("button");
+      const enable = (yes) => buttons.forEach((button) => (button.disabled = !yes));
+      enable(false);
+      said.className = "";
+      said.textContent = "One moment …";
+      try {
+        const { next } = await act(new FormData(form), event.submitter);
+        location.assign(next);
+      } catch (error) {
+        said.className = "bad";
+        said.textContent = words(error);
+        enable(true);
+      }
+    });
+  }
 }

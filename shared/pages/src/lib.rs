@@ -26,8 +26,8 @@ mod visitor;
 pub use {
     own::OwnPage,
     page::{
-        AgentChoice, Approve, Approved, Back, Consent, Device, Enrol, Notice, Page, SignIn, SignedIn, Target, Wish,
-        notice, vault,
+        AgentChoice, Approve, Approved, Back, Consent, Device, Enrol, LetIn, Notice, Page, SignIn, SignedIn, Target,
+        Wish, notice, too_many, vault,
     },
     path::OwnPath,
     visitor::{Visitor, Visitors},

@@ -91,6 +91,37 @@ pub struct SignedIn<'a> {
     pub role: &'a str,
     /// The token of the form `signout`.
     pub token: &'a str,
+    /// What they let in that has not ended: the newest of it.
+    pub grants: &'a [LetIn],
+    /// How much of that there is.
+    pub count: u64,
+}
+
+impl SignedIn<'_> {
+    fn has_more(&self) -> bool {
+        u64::try_from(self.grants.len()).is_ok_and(|shown| shown < self.count)
+    }
+}
+
+/// A program that somebody let in.
+#[derive(Debug, Clone)]
+pub struct LetIn {
+    /// The grant.
+    pub id: String,
+    /// What the program calls itself.
+    pub client: String,
+    /// The hosts that its answers go to, or that it is described at; empty when neither is known.
+    pub hosts: String,
+    /// The resource server's name.
+    pub resource: String,
+    /// What it may do there: in words, and as a scope.
+    pub scopes: Vec<(String, String)>,
+    /// The one agent that it acts for: its name, and its id. The person itself without.
+    pub agent: Option<(String, String)>,
+    /// Since when.
+    pub since: String,
+    /// The token of the form that ends it.
+    pub token: String,
 }
 
 /// Where somebody decides what a program may do.
@@ -243,6 +274,18 @@ pub fn notice<'a>(status: StatusCode, title: &'a str, text: &'a str, request: &'
             request: request.as_str(),
         },
     }
+}
+
+/// What `problem` says, as a page, and when it passes: somebody has looked at too many of them.
+#[must_use]
+pub fn too_many(problem: Problem, request: &RequestId) -> Response {
+    let text = "You have looked at very many pages in a minute. Wait a moment, and open this one again.";
+    let page = notice(problem.status(), "Too many pages at once", text, request);
+    let (mut page, told) = (page.into_response(), problem.into_response());
+    let after = told.headers().get(header::RETRY_AFTER);
+    page.headers_mut()
+        .extend(after.map(|after| (header::RETRY_AFTER, after.clone())));
+    page
 }
 
 #[cfg(test)]

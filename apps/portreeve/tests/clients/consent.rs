@@ -225,6 +225,23 @@ fn a_person_says_no_and_a_program_without_a_right_address_gets_nothing() {
     let told = program.redeems(&house, of(&back, "code"));
     assert_eq!(told.is(200)["scope"], "agents:read");
 
+    // And ended by who let it in, whatever their role.
+    let seen = browser.go(&format!("{}/signin", house.origin()));
+    assert_eq!(seen["tooWide"], false, "{seen:#}");
+    says(&seen, "It acts for");
+    let seen = browser.press("End the access of");
+    assert_eq!(seen["heading"], "You are signed in", "{seen:#}");
+    says(&seen, "You have let no program in, or what you let in has ended.");
+    assert_eq!(browser.complaints(), json!([]));
+    let next = program.asks(
+        &house,
+        &[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", told.is(200)["refresh_token"].as_str().unwrap()),
+        ],
+    );
+    assert_eq!(next.is(400)["error"], "invalid_grant");
+
     let seen = browser.go(&url.replace("%2Fcb", "%2Fcc"));
     assert_eq!(seen["heading"], "The program's request cannot be answered", "{seen:#}");
     says(&seen, "Request req_");

@@ -204,6 +204,7 @@ impl Names {
                 "ceremony": "", "id": "", "userHandle": "", "authenticatorData": "", "clientData": "", "signature": "",
             }),
             "signOut" => json!({"formToken": ""}),
+            "endOwnGrant" => json!({"grantId": self.grant, "formToken": ""}),
             "decideDevice" => json!({"userCode": "", "formToken": "", "decision": "deny", "scopes": []}),
             id if id.contains("Vault") => crate::vault::writes::body(id),
             "consent" => json!({"request": "", "formToken": "", "decision": "deny", "scopes": []}),
@@ -570,7 +571,9 @@ fn what_is_for_pages_is_asked_by_a_page_of_ours_or_not_at_all() {
             "beginSignIn" => assert!(from_ours.is(200)["ceremony"].is_string()),
             "beginEnrolment" => drop(from_ours.is_problem(403, "AUTH_LINK_INVALID")),
             "signOut" => drop(from_ours.is(204)),
-            "consent" | "decideDevice" | "approveByPasskey" => drop(from_ours.is_problem(403, "AUTH_SESSION_OVER")),
+            "consent" | "decideDevice" | "approveByPasskey" | "endOwnGrant" => {
+                drop(from_ours.is_problem(403, "AUTH_SESSION_OVER"));
+            }
             _ => drop(from_ours.is_problem(403, "AUTH_PASSKEY_REFUSED")),
         }
     }

@@ -63,6 +63,32 @@ fn whoever_asks_too_much_is_told_how_much_is_left_and_when_it_passes() {
 }
 
 #[test]
+fn who_is_signed_in_looks_and_clicks_as_much_as_a_credential_asks() {
+    let mut house = House::built();
+    house.serve(&[("PORTREEVE__LIMITS__PER_CREDENTIAL", "20")]);
+    for (seed, path) in [(1, "/signin"), (2, "/grants/end")] {
+        let mut who = house.person(seed, "viewer");
+        let body = json!({"grantId": "grt_01ARYZ6S41TSV4RRFFQ69G5FAV", "formToken": ""});
+        let mut ask = || match path {
+            "/signin" => who.opens(&house, path),
+            _ => who.asks(&house, path, &body),
+        };
+        let refused = std::iter::repeat_with(&mut ask)
+            .skip(15)
+            .take(15)
+            .find(|answer| answer.status == 429)
+            .unwrap_or_else(|| panic!("{path}: no more than twenty at once"));
+        assert!((1..=3).contains(&number(&refused, "retry-after")), "{refused:?}");
+        if path == "/signin" {
+            let page = refused.is(429).as_str().unwrap().to_owned();
+            assert!(page.contains("<h1>Too many pages at once</h1>"), "{page}");
+        } else {
+            refused.is_problem(429, "SYSTEM_RATE_LIMITED");
+        }
+    }
+}
+
+#[test]
 fn a_key_may_ask_as_much_as_its_tier_says() {
     let mut house = House::built();
     house.serve(&[

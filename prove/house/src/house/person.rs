@@ -124,6 +124,23 @@ impl Person {
         self.asks(house, "/device", &body).is(200);
     }
 
+    /// What it let in, as the page of who is signed in shows it: a form for each, with the grant and what ends it.
+    pub fn let_in(&self, house: &House) -> Vec<(String, Value)> {
+        let page = self.opens(house, "/signin");
+        let page = page.is(200).as_str().unwrap().to_owned();
+        let field = |part: &str, name: &str| {
+            let (_, rest) = part.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
+            rest.split('"').next().unwrap().to_owned()
+        };
+        let forms = page.split("<form class=\"end\">").skip(1);
+        forms
+            .map(|part| {
+                let (grant, token) = (field(part, "grantId"), field(part, "formToken"));
+                (grant.clone(), json!({"grantId": grant, "formToken": token}))
+            })
+            .collect()
+    }
+
     /// What stands in the form of a page.
     fn form_token(&self, house: &House, path: &str) -> String {
         let page = self.opens(house, path);

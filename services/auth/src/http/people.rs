@@ -1,9 +1,11 @@
-//! The pages on which people make a passkey, sign in and sign out, and what their script asks for.
+//! The pages on which people make a passkey, sign in and sign out, and see and end what they let in; and what their script
+//! asks for.
 //!
 //! What must stay true: nothing here takes a bearer token, and nothing of the API takes the cookie; whatever changes
 //! something is asked by a page of ours; and who has no right link or passkey learns nothing but that.
 
 pub(crate) mod enrol;
+pub(crate) mod grants;
 pub(crate) mod signin;
 
 use {

@@ -75,7 +75,7 @@ pub(crate) enum Ended {
     RefreshReused,
     /// Its client gave it back.
     GivenBack,
-    /// Somebody of the owner's ended it.
+    /// Whoever gave it ended it, or somebody with the owner's rights.
     Revoked,
     /// Its resource server was removed.
     ServerRemoved,

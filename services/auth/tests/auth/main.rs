@@ -21,6 +21,7 @@ mod introspection;
 mod key_hours;
 mod key_rotation;
 mod oauth_contract;
+mod own_grants;
 mod own_servers;
 mod people;
 mod people_contract;

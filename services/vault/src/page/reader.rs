@@ -4,12 +4,12 @@ use {
     crate::{Vault, scopes},
     axum::{
         extract::{FromRef, FromRequestParts},
-        http::{StatusCode, Uri, header, request::Parts},
+        http::{StatusCode, Uri, request::Parts},
         response::{IntoResponse, Response},
     },
-    portreeve_guard::{Gate, Problem, RequestContext},
+    portreeve_guard::{Gate, RequestContext},
     portreeve_kernel::RequiredScope,
-    portreeve_pages::{OwnPath, Page, SignIn, notice},
+    portreeve_pages::{OwnPath, Page, SignIn, notice, too_many},
 };
 
 /// Somebody who is signed in and may read the vault. The first argument of every page: whoever is not gets another page.
@@ -28,7 +28,7 @@ impl FromRequestParts<Vault> for Reader {
         let context = RequestContext::from_request_parts(parts, vault).await;
         let context = context.map_err(IntoResponse::into_response)?;
         let counted = Gate::from_ref(vault).count_visit(&context, &parts.headers, &who.principal);
-        counted.map_err(|problem| too_many(problem, &context))?;
+        counted.map_err(|problem| too_many(problem, context.id()))?;
         if who.principal.scopes.holds(&scopes::Read::SCOPE) {
             return Ok(Self(()));
         }
@@ -36,17 +36,6 @@ impl FromRequestParts<Vault> for Reader {
         let page = notice(StatusCode::FORBIDDEN, "This is not yours to read", text, context.id());
         Err(page.into_response())
     }
-}
-
-/// What the problem says, as a page, and when it passes.
-fn too_many(problem: Problem, context: &RequestContext) -> Response {
-    let text = "You have looked at very many pages in a minute. Wait a moment, and open this one again.";
-    let page = notice(problem.status(), "Too many pages at once", text, context.id());
-    let (mut page, told) = (page.into_response(), problem.into_response());
-    let after = told.headers().get(header::RETRY_AFTER);
-    page.headers_mut()
-        .extend(after.map(|after| (header::RETRY_AFTER, after.clone())));
-    page
 }
 
 /// Where somebody goes on who has signed in: to what they asked for, as they asked for it.

@@ -77,8 +77,33 @@ const fn approved(text: &str) -> Approved<'_> {
     }
 }
 
+fn signed_in(text: &str) -> SignedIn<'_> {
+    let own = || text.to_owned();
+    let grant = |agent| LetIn {
+        id: own(),
+        client: own(),
+        hosts: own(),
+        resource: own(),
+        scopes: vec![(own(), own())],
+        agent,
+        since: own(),
+        token: own(),
+    };
+    SignedIn {
+        name: text,
+        role: text,
+        token: text,
+        grants: Box::leak(Box::new([grant(Some((own(), own()))), grant(None)])),
+        count: 3,
+    }
+}
+
 fn all() -> Vec<String> {
-    let (name, role, token) = ("Ada", "owner", "t");
+    let nothing = SignedIn {
+        grants: &[],
+        count: 0,
+        ..signed_in("x")
+    };
     let own = [
         text(consent("x")),
         text(on_device("x")),
@@ -89,7 +114,8 @@ fn all() -> Vec<String> {
         text(back("https://a.example/cb")),
         text(Enrol),
         text(SignIn { next: "/x" }),
-        text(SignedIn { name, role, token }),
+        text(signed_in("x")),
+        text(nothing),
         text(Notice {
             title: "No",
             text: "Because",
@@ -111,11 +137,7 @@ fn markup_in_what_is_not_ours_is_text() {
         text(approved(evil)),
         text(back(evil)),
         text(SignIn { next: evil }),
-        text(SignedIn {
-            name: evil,
-            role: evil,
-            token: evil,
-        }),
+        text(signed_in(evil)),
         text(Notice {
             title: evil,
             text: evil,

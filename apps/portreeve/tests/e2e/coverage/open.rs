@@ -34,12 +34,13 @@ pub(super) const PAGES: [&str; 10] = [
 ];
 
 /// What the script of pages asks for: asked by a page of ours, or not at all.
-pub(super) const FOR_PAGES: [&str; 8] = [
+pub(super) const FOR_PAGES: [&str; 9] = [
     "approveByPasskey",
     "beginEnrolment",
     "beginSignIn",
     "consent",
     "decideDevice",
+    "endOwnGrant",
     "finishEnrolment",
     "finishSignIn",
     "signOut",

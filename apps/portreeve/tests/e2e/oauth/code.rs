@@ -63,15 +63,19 @@ impl Program {
     }
 
     fn code(&self, house: &House, person: &mut Person, agent: Option<&str>) -> String {
+        self.code_for(house, person, &SCOPES, agent)
+    }
+
+    fn code_for(&self, house: &House, person: &mut Person, scopes: &[&str], agent: Option<&str>) -> String {
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
         let request = form(&[
             ("response_type", "code"),
             ("client_id", &self.id),
-            ("scope", &SCOPES.join(" ")),
+            ("scope", &scopes.join(" ")),
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ]);
-        let next = person.allows(house, &request, &SCOPES, agent);
+        let next = person.allows(house, &request, scopes, agent);
         let (back, query) = next.split_once('?').unwrap();
         assert_eq!(back, BACK);
         let mut pairs = form_urlencoded::parse(query.as_bytes());
@@ -122,6 +126,44 @@ fn a_program_pays_for_the_agent_that_a_person_chose_and_stops_with_it() {
     );
     house.cli(&["agent", "resume", agent.id.as_str()]).ok();
     pay(&tokens.access, "two").is_problem(401, "AUTH_TOKEN_REVOKED");
+}
+
+#[test]
+fn whoever_let_a_program_in_ends_that_themselves_and_nobody_else_does() {
+    let mut house = House::open();
+    let (program, mut vi) = (Program::known_to(&house), house.person(1, "viewer"));
+    let mut other = house.person(2, "owner");
+    let code = program.code_for(&house, &mut vi, &["agents:read"], None);
+    let tokens = Tokens::of(&program.redeems(&house, &code));
+    house.api(&tokens.access).get("/api/v1/agents").is(200);
+    let (grant, form) = vi.let_in(&house).remove(0);
+    assert_eq!(other.let_in(&house), []);
+    other
+        .asks(&house, "/grants/end", &form)
+        .is_problem(403, "REQUEST_ORIGIN_NOT_ALLOWED");
+    house.api(&tokens.access).get("/api/v1/agents").is(200);
+    vi.asks(&house, "/grants/end", &form).is(204);
+    house
+        .api(&tokens.access)
+        .get("/api/v1/agents")
+        .is_problem(401, "AUTH_TOKEN_REVOKED");
+    assert_eq!(
+        program.refreshes(&house, &tokens.refresh).is(400)["error"],
+        "invalid_grant"
+    );
+    assert_eq!(vi.let_in(&house), []);
+    let list = house.cli(&["grant", "list", "--json"]).json();
+    let ended = crate::house::item(&list, "id", &grant);
+    assert_eq!(ended["revokedWhy"], "revoked");
+
+    // Again changes nothing, and it has ended for good.
+    vi.asks(&house, "/grants/end", &form).is(204);
+    house.kill();
+    house.serve(&[]);
+    house
+        .api(&tokens.access)
+        .get("/api/v1/agents")
+        .is_problem(401, "AUTH_TOKEN_REVOKED");
 }
 
 #[test]

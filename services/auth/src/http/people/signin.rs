@@ -1,7 +1,7 @@
 //! `/signin` and `/signout`.
 
 use {
-    super::{BegunAnswer, NextAnswer, PageRefusals, refuse, signed_in, who, with_cookie},
+    super::{BegunAnswer, NextAnswer, PageRefusals, grants, refuse, signed_in, who, with_cookie},
     crate::{Auth, people::passkeys::ShownPasskey},
     axum::{
         extract::State,
@@ -10,7 +10,7 @@ use {
     },
     portreeve_guard::{Json, Problem, Query, RequestContext, openapi::BodyRefusals},
     portreeve_kernel::Code,
-    portreeve_pages::{OwnPage, OwnPath, Page, SignIn, SignedIn, cookie, notice},
+    portreeve_pages::{OwnPage, OwnPath, Page, SignIn, SignedIn, Visitors, cookie, notice, too_many},
     serde::Deserialize,
     utoipa::{IntoParams, ToSchema},
 };
@@ -61,7 +61,7 @@ pub(crate) struct SignOutBody {
     form_token: String,
 }
 
-/// The page on which somebody signs in; to who is signed in it says so, or leads on.
+/// The page on which somebody signs in; to who is signed in it says so, and what they let in, or leads on.
 #[utoipa::path(
     get, path = "/signin", tag = "pages", operation_id = "signInPage", security(()),
     params(SignInQuery),
@@ -69,6 +69,7 @@ pub(crate) struct SignOutBody {
         (status = 200, description = "The page", content_type = "text/html"),
         (status = 303, description = "Signed in already: to `next`"),
         (status = 400, description = "`next` may lead to another server", content_type = "text/html"),
+        (status = 429, description = "Somebody who is signed in looks at too many pages", content_type = "text/html"),
         (status = 503, description = "It cannot be said who is signed in"),
     )
 )]
@@ -89,15 +90,23 @@ pub(crate) async fn page(
         );
         return Ok(page.into_response());
     };
-    let who = who(&auth, &headers).await?;
+    let who = auth.people.visitor(&headers).await?;
     Ok(match (who, next) {
         (Some(_), Some(next)) => Redirect::to(next.as_str()).into_response(),
-        (Some(who), None) => Page::new(SignedIn {
-            name: &who.user.name,
-            role: who.user.role.as_str(),
-            token: &who.form_token(SIGN_OUT),
-        })
-        .into_response(),
+        (Some(who), None) => {
+            if let Err(problem) = auth.gate.count_visit(&context, &headers, &who.principal) {
+                return Ok(too_many(problem, context.id()));
+            }
+            let (grants, count) = grants::own(&auth, &who).await?;
+            Page::new(SignedIn {
+                name: &who.name,
+                role: who.principal.role.as_str(),
+                token: &who.form_token(SIGN_OUT),
+                grants: &grants,
+                count,
+            })
+            .into_response()
+        }
         (None, next) => Page::new(SignIn {
             next: next.as_ref().map_or("/signin", OwnPath::as_str),
         })
