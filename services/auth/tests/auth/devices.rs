@@ -21,6 +21,7 @@ facts! {
     of_fifty_who_fetch_at_once_one_gets_tokens;
     a_device_code_is_its_clients_and_over_in_ten_minutes;
     user_codes_cannot_be_tried;
+    a_wrong_code_is_told_of_whether_it_was_opened_or_clicked;
     nothing_is_decided_without_the_click_of_who_was_shown_that_code;
     what_is_over_is_forgotten;
 }
@@ -234,6 +235,56 @@ async fn user_codes_cannot_be_tried(database: &TestDatabase) {
     let kept: [u8; 32] = rows.unwrap()[0].get("user_hash").unwrap();
     assert_ne!(kept.as_slice(), Sha256::digest(code).as_slice());
     assert_ne!(kept.as_slice(), Sha256::digest(code.replace('-', "")).as_slice());
+}
+
+async fn a_wrong_code_is_told_of_whether_it_was_opened_or_clicked(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let (_, _, mut browser) = town.person(1, "owner").await;
+    let cookie = Secret::new(browser.cookie.split_once('=').unwrap().1.to_owned());
+    // Whoever holds the session makes the form's token without the page, and tries codes by clicks.
+    let body = |code: &str, decision: &str| {
+        json!({
+            "userCode": code, "formToken": portreeve_pages::form_token::of(&cookie, &format!("device {code}")),
+            "decision": decision, "scopes": ["agents:read"], "agentId": null,
+        })
+    };
+    browser.page("/device?user_code=BBBB-BBBB").await.expect(404);
+    for (code, decision) in [
+        ("BBBB-BBBB", "allow"),
+        ("BBBB-BBBC", "deny"),
+        ("no code at all", "allow"),
+    ] {
+        let refused = browser.ask("/device", &body(code, decision)).await;
+        refused.is(Code::AuthDeviceNotFound);
+    }
+    let log = town.house.audit().await;
+    let told = log
+        .iter()
+        .filter(|row| row.kind == "auth.failed" && row.data.contains("/device"));
+    let mut told: Vec<(String, u64)> = told
+        .map(|row| {
+            let data: Value = serde_json::from_str(&row.data).unwrap();
+            assert!(!row.data.contains("BBBB"), "{}", row.data);
+            (
+                data["method"].as_str().unwrap().to_owned(),
+                data["count"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    told.sort();
+    assert_eq!(told, [("GET".to_owned(), 1), ("POST".to_owned(), 3)]);
+    // And each was a strike.
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(
+            browser
+                .ask("/device", &body("no code at all", "allow"))
+                .await
+                .status
+                .as_u16(),
+        );
+    }
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
 }
 
 async fn nothing_is_decided_without_the_click_of_who_was_shown_that_code(database: &TestDatabase) {

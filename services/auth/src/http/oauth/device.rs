@@ -109,6 +109,12 @@ fn form(code: &str) -> String {
     format!("device {code}")
 }
 
+/// Somebody tries a code with which no program waits: that is told, and who tries many is not listened to for a while.
+fn wrong_code(auth: &Auth, context: &RequestContext, headers: &HeaderMap) -> Result<(), Problem> {
+    auth.gate.refused(&Refusal::new(context, headers, Reason::Invalid));
+    auth.gate.wrong_credential(context)
+}
+
 /// Begin to ask a person who is at another device.
 #[utoipa::path(
     post, path = "/oauth/device_authorization", tag = "oauth", operation_id = "authorizeDevice", security(()),
@@ -182,9 +188,7 @@ pub(crate) async fn page(
         None => None,
     };
     let (Some(code), Some(waiting)) = (typed, waiting) else {
-        // Who tries codes is not listened to for a while.
-        auth.gate.refused(&Refusal::new(&context, &headers, Reason::Invalid));
-        auth.gate.wrong_credential(&context)?;
+        wrong_code(&auth, &context, &headers)?;
         let again = Device {
             code: user_code.as_deref().unwrap_or_default(),
             is_wrong: true,
@@ -217,10 +221,10 @@ pub(crate) async fn decide(
     if !who.filled_in(&form(&body.user_code), &body.form_token) {
         return Err(Problem::new(Code::RequestOriginNotAllowed).param("formToken"));
     }
-    let code = UserCode::typed(&body.user_code).ok_or(ConsentError::NoDevice)?;
-    let decided = match body.decision {
-        Decision::Deny => auth.issuer.deny_device(&who, &code).await,
-        Decision::Allow => {
+    let decided = match (UserCode::typed(&body.user_code), body.decision) {
+        (None, _) => Err(ConsentError::NoDevice),
+        (Some(code), Decision::Deny) => auth.issuer.deny_device(&who, &code).await,
+        (Some(code), Decision::Allow) => {
             let choice = Choice {
                 scopes: body.scopes,
                 agent: body.agent_id,
@@ -230,7 +234,7 @@ pub(crate) async fn decide(
         }
     };
     if let Err(ConsentError::NoDevice) = &decided {
-        auth.gate.wrong_credential(&context)?;
+        wrong_code(&auth, &context, &headers)?;
     }
     decided?;
     Ok(Json(NextAnswer::to("/device/done".to_owned())))
