@@ -1,9 +1,12 @@
-//! Failed authentication in the audit log, bounded: a flood of failures must fill neither memory nor disk.
+//! Failed authentication in the audit log, and scope checks that a role passed, bounded: a flood must fill neither memory
+//! nor disk.
 //!
 //! What is alike (same reason, address, credential, route) within a second is one entry with a count, at most
-//! [`MOST`] different ones wait, and beyond that they are only counted. Never the token.
+//! [`MOST`] different ones wait, and beyond that they are only counted. Failures and passes have a share each, so that a
+//! flood of the one hides nothing of the other. Never the token.
 
 use {
+    crate::auth_log::too_many,
     portreeve_guard::{Bypass, Reason, Refusal, RequestContext},
     portreeve_kernel::{OwnerId, Principal, ProjectId, Timestamp},
     portreeve_store::{AuditEntry, Database, StoreError},
@@ -16,7 +19,7 @@ use {
     },
 };
 
-/// How many different failures may wait to be written.
+/// How many different ones of either may wait to be written.
 pub(crate) const MOST: usize = 256;
 
 /// What is kept of what a client calls itself, in characters.
@@ -29,7 +32,6 @@ const BYPASSED: &str = "auth.scope_bypassed";
 /// Failures that are alike, and passes by role.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Kind {
-    told_as: &'static str,
     reason: &'static str,
     client: IpAddr,
     /// Whose secret was right.
@@ -52,14 +54,78 @@ struct Failures {
     count: u64,
 }
 
+/// Who did what, of a request.
+struct Seen<'a> {
+    context: &'a RequestContext,
+    holder: Option<&'a Principal>,
+    user_agent: Option<&'a str>,
+    at: Timestamp,
+}
+
+/// Those that are told as one thing.
 #[derive(Debug, Default)]
-struct Waiting {
+struct Share {
     different: HashMap<Kind, Failures>,
     /// How many did not fit.
     beyond: u64,
 }
 
+impl Share {
+    fn is_empty(&self) -> bool {
+        self.different.is_empty() && self.beyond == 0
+    }
+
+    fn count(&mut self, kind: Kind, seen: &Seen<'_>) {
+        if let Some(alike) = self.different.get_mut(&kind) {
+            alike.count = alike.count.saturating_add(1);
+        } else if self.different.len() < MOST {
+            let agent = seen.user_agent;
+            let failures = Failures {
+                first_at: seen.at,
+                first_request: seen.context.id().to_string(),
+                user_agent: agent.map(|text| text.chars().take(USER_AGENT_CHARACTERS).collect()),
+                owner: seen.holder.map(|holder| holder.owner.clone()),
+                project: seen.holder.map(|holder| holder.project.clone()),
+                count: 1,
+            };
+            self.different.insert(kind, failures);
+        } else {
+            self.beyond = self.beyond.saturating_add(1);
+        }
+    }
+
+    fn put_back(&mut self, old: &Self) {
+        self.beyond = self.beyond.saturating_add(old.beyond);
+        for (kind, failures) in &old.different {
+            if let Some(alike) = self.different.get_mut(kind) {
+                alike.count = alike.count.saturating_add(failures.count);
+                alike.first_at = failures.first_at;
+                alike.first_request.clone_from(&failures.first_request);
+            } else if self.different.len() < MOST {
+                self.different.insert(kind.clone(), failures.clone());
+            } else {
+                self.beyond = self.beyond.saturating_add(failures.count);
+            }
+        }
+    }
+
+    /// In the order in which they began; those that were only counted come last.
+    fn entries(&self, told_as: &'static str, now: Timestamp) -> impl Iterator<Item = AuditEntry> {
+        let mut all: Vec<(&Kind, &Failures)> = self.different.iter().collect();
+        all.sort_by_key(|(_, failures)| (failures.first_at, failures.first_request.clone()));
+        let beyond = (self.beyond > 0).then(|| too_many(told_as, now, self.beyond));
+        all.into_iter().map(move |one| entry(told_as, one)).chain(beyond)
+    }
+}
+
 /// What waits to be written.
+#[derive(Debug, Default)]
+struct Waiting {
+    failed: Share,
+    bypassed: Share,
+}
+
+/// The same, from several at once.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<Waiting>);
 
@@ -68,7 +134,6 @@ impl Refusals {
     pub(crate) fn note(&self, refusal: &Refusal<'_>, now: Timestamp) {
         let context = refusal.context;
         let kind = Kind {
-            told_as: FAILED,
             reason: refusal.reason.as_str(),
             client: context.client(),
             credential: refusal.holder.map(|holder| holder.credential.to_string()),
@@ -80,14 +145,19 @@ impl Refusals {
             },
             client_id: refusal.client.map(str::to_owned),
         };
-        self.count((kind, now), context, refusal.holder, refusal.user_agent);
+        let seen = Seen {
+            context,
+            holder: refusal.holder,
+            user_agent: refusal.user_agent,
+            at: now,
+        };
+        self.lock().failed.count(kind, &seen);
     }
 
     /// Somebody's role passed a scope check.
     pub(crate) fn note_bypass(&self, bypass: &Bypass<'_>, now: Timestamp) {
         let context = bypass.context;
         let kind = Kind {
-            told_as: BYPASSED,
             reason: "role",
             client: context.client(),
             credential: Some(bypass.holder.credential.to_string()),
@@ -96,32 +166,13 @@ impl Refusals {
             required_scope: Some(bypass.lacking.to_string()),
             client_id: bypass.holder.client.as_deref().map(str::to_owned),
         };
-        self.count((kind, now), context, Some(bypass.holder), bypass.user_agent);
-    }
-
-    fn count(
-        &self,
-        (kind, now): (Kind, Timestamp),
-        context: &RequestContext,
-        holder: Option<&Principal>,
-        user_agent: Option<&str>,
-    ) {
-        let mut waiting = self.lock();
-        if let Some(alike) = waiting.different.get_mut(&kind) {
-            alike.count = alike.count.saturating_add(1);
-        } else if waiting.different.len() < MOST {
-            let failures = Failures {
-                first_at: now,
-                first_request: context.id().to_string(),
-                user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_CHARACTERS).collect()),
-                owner: holder.map(|holder| holder.owner.clone()),
-                project: holder.map(|holder| holder.project.clone()),
-                count: 1,
-            };
-            waiting.different.insert(kind, failures);
-        } else {
-            waiting.beyond = waiting.beyond.saturating_add(1);
-        }
+        let seen = Seen {
+            context,
+            holder: Some(bypass.holder),
+            user_agent: bypass.user_agent,
+            at: now,
+        };
+        self.lock().bypassed.count(kind, &seen);
     }
 
     /// Writes down what waits. What could not be written is kept, as far as there is room.
@@ -130,39 +181,26 @@ impl Refusals {
     /// Why it could not be written.
     pub(crate) async fn flush(&self, db: &Database, now: Timestamp) -> Result<(), StoreError> {
         let waiting = mem::take(&mut *self.lock());
-        if waiting.different.is_empty() && waiting.beyond == 0 {
+        if waiting.failed.is_empty() && waiting.bypassed.is_empty() {
             return Ok(());
         }
         let waiting = Arc::new(waiting);
         let written = Arc::clone(&waiting);
         let done = db
             .write(async move |tx| {
-                for entry in entries(&written, now) {
+                let failed = written.failed.entries(FAILED, now);
+                for entry in failed.chain(written.bypassed.entries(BYPASSED, now)) {
                     tx.audit(entry);
                 }
                 Ok(())
             })
             .await;
         if done.is_err() {
-            self.put_back(&waiting);
+            let mut now_waiting = self.lock();
+            now_waiting.failed.put_back(&waiting.failed);
+            now_waiting.bypassed.put_back(&waiting.bypassed);
         }
         done
-    }
-
-    fn put_back(&self, old: &Waiting) {
-        let mut waiting = self.lock();
-        waiting.beyond = waiting.beyond.saturating_add(old.beyond);
-        for (kind, failures) in &old.different {
-            if let Some(alike) = waiting.different.get_mut(kind) {
-                alike.count = alike.count.saturating_add(failures.count);
-                alike.first_at = failures.first_at;
-                alike.first_request.clone_from(&failures.first_request);
-            } else if waiting.different.len() < MOST {
-                waiting.different.insert(kind.clone(), failures.clone());
-            } else {
-                waiting.beyond = waiting.beyond.saturating_add(failures.count);
-            }
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -170,29 +208,10 @@ impl Refusals {
     }
 }
 
-/// In the order in which they began.
-fn entries(waiting: &Waiting, now: Timestamp) -> Vec<AuditEntry> {
-    let mut all: Vec<(&Kind, &Failures)> = waiting.different.iter().collect();
-    all.sort_by_key(|(_, failures)| (failures.first_at, failures.first_request.clone()));
-    let mut entries: Vec<AuditEntry> = all.into_iter().map(entry).collect();
-    if waiting.beyond > 0 {
-        entries.push(AuditEntry {
-            at: now,
-            kind: FAILED.into(),
-            actor: "anonymous".to_owned(),
-            owner: None,
-            project: None,
-            subject: "several".to_owned(),
-            data: json!({ "reason": "too_many_to_tell_apart", "count": waiting.beyond }),
-        });
-    }
-    entries
-}
-
-fn entry((kind, failures): (&Kind, &Failures)) -> AuditEntry {
+fn entry(told_as: &'static str, (kind, failures): (&Kind, &Failures)) -> AuditEntry {
     AuditEntry {
         at: failures.first_at,
-        kind: kind.told_as.into(),
+        kind: told_as.into(),
         actor: kind
             .credential
             .as_ref()
