@@ -234,8 +234,8 @@ async fn granted(town: &Town, user: &str) -> TokenId {
         );
         tx.execute(client).await?;
         let grant = Sql::new(
-            "INSERT INTO oauth_grants (id, client_id, kind, project_id, owner_id, user_id, role, scopes, created_at) \
-             SELECT $1, 'clt_1', 'person', project_id, owner_id, id, role, '[]', 0 FROM users WHERE id = $2",
+            "INSERT INTO oauth_grants (id, client_id, kind, project_id, owner_id, user_id, role, resource, scopes, created_at) \
+             SELECT $1, 'clt_1', 'person', project_id, owner_id, id, role, 'https://portreeve.test/mcp', '[]', 0 FROM users WHERE id = $2",
         );
         tx.execute(grant.bind(&id).bind(user.as_str())).await
     };
