@@ -127,6 +127,10 @@ impl Shown {
         if given.is_revoked {
             return Ok(Exchanged::Refused(UNKNOWN_CODE));
         }
+        // What cannot be given costs the code nothing: its tokens would never be seen.
+        if let Err(error) = issuer.left_of(&given, &kept.code.scopes) {
+            return Ok(Exchanged::Refused(error));
+        }
         let used = Sql::new("UPDATE oauth_codes SET used_at = $1 WHERE hash = $2 AND used_at IS NULL");
         tx.execute(used.bind(at).bind(&self.hash)).await?;
         if let Some(first) = &self.first {

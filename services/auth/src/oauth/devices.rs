@@ -178,19 +178,20 @@ impl Issuer {
         client.client.grants.allow(Grant::DeviceCode)?;
         let (hash, of) = (token::hash(code.expose()), client.client.id.clone());
         let first = self.first_refresh(client);
-        let now = self.clock.now();
-        let unit = async move |tx: &mut Tx| poll(tx, &hash, &of, first.as_ref(), now).await;
+        let issuer = Arc::clone(self);
+        let unit = async move |tx: &mut Tx| poll(tx, &issuer, &hash, &of, first.as_ref()).await;
         self.settle(self.db.write::<_, StoreError, _>(unit).await?, address)
     }
 }
 
 async fn poll(
     tx: &mut Tx,
+    issuer: &Issuer,
     hash: &token::Hash,
     client: &ClientId,
     first: Option<&Secret>,
-    now: Now,
 ) -> Result<Exchanged, StoreError> {
+    let now = issuer.clock.now();
     let sql = Sql::new("SELECT * FROM oauth_devices WHERE hash = $1").bind(hash);
     let Some(row) = tx.fetch_optional(sql.for_update()).await? else {
         return Ok(Exchanged::Refused(UNKNOWN_DEVICE));
@@ -215,6 +216,10 @@ async fn poll(
             let Some(given) = given.filter(|given| !given.is_revoked) else {
                 return Ok(Exchanged::Refused(UNKNOWN_DEVICE));
             };
+            // What cannot be given costs the code nothing: its tokens would never be seen.
+            if let Err(error) = issuer.left_of(&given, &given.scopes) {
+                return Ok(Exchanged::Refused(error));
+            }
             let used = Sql::new("UPDATE oauth_devices SET state = 'used' WHERE hash = $1");
             tx.execute(used.bind(hash)).await?;
             if let Some(first) = first {

@@ -6,6 +6,7 @@ use {
         consent::field,
         house::{Answer, House, facts},
         people_contract::Town,
+        resources::{REPORTS, register, reports},
     },
     portreeve_kernel::{Cluster, Code, Secret},
     portreeve_store::testing::TestDatabase,
@@ -20,6 +21,7 @@ facts! {
     nobody_decides_twice_and_a_no_is_told;
     of_fifty_who_fetch_at_once_one_gets_tokens;
     a_device_code_is_its_clients_and_over_in_ten_minutes;
+    a_device_code_that_cannot_be_served_is_not_used_up;
     user_codes_cannot_be_tried;
     a_wrong_code_is_told_of_whether_it_was_opened_or_clicked;
     nothing_is_decided_without_the_click_of_who_was_shown_that_code;
@@ -203,6 +205,30 @@ async fn a_device_code_is_its_clients_and_over_in_ten_minutes(database: &TestDat
     );
     let refusal = town.house.form("/oauth/device_authorization", &form, None).await;
     refused(refusal, "unauthorized_client");
+}
+
+async fn a_device_code_that_cannot_be_served_is_not_used_up(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    // It does not look again while the test goes on.
+    let other = House::new(database, 9).await;
+    register(&town, &reports()).await;
+    let (_, _, mut browser) = town.person(1, "owner").await;
+    let client = kiosk(&town).await;
+    let form = format!("client_id={client}&resource={REPORTS}&scope=reports%3Aread");
+    let begun = town
+        .house
+        .form("/oauth/device_authorization", &form, None)
+        .await
+        .expect(200);
+    click(&mut browser, &begun, json!({"scopes": ["reports:read"]}))
+        .await
+        .expect(200);
+    for _ in 0..2 {
+        refused(poll(&other, &client, &begun).await, "invalid_target");
+    }
+    let told = poll(&town.house, &client, &begun).await.expect(200);
+    assert_eq!(told["scope"], "reports:read");
+    refused(poll(&town.house, &client, &begun).await, "invalid_grant");
 }
 
 async fn user_codes_cannot_be_tried(database: &TestDatabase) {

@@ -18,6 +18,7 @@ facts! {
     of_fifty_who_refresh_at_once_all_get_the_same_successor;
     a_refresh_never_widens_and_narrowing_does_not_shrink_the_grant;
     a_refresh_token_that_cannot_be_served_is_not_used_up;
+    a_code_that_cannot_be_served_is_not_used_up;
     giving_a_refresh_token_back_ends_its_access_tokens_and_nobody_elses;
 }
 
@@ -111,10 +112,8 @@ async fn a_refresh_never_widens_and_narrowing_does_not_shrink_the_grant(database
     assert_eq!(whole["scope"], SCOPES);
 }
 
-async fn a_refresh_token_that_cannot_be_served_is_not_used_up(database: &TestDatabase) {
-    let town = Town::new(database).await;
-    // It does not look again while the test goes on.
-    let other = House::new(database, 9).await;
+/// A server that `other` does not know, which was there before it: as when it is being removed.
+async fn unknown_to_others(town: &Town) -> &'static str {
     let resource = "https://reports.example/mcp";
     let server = json!({
         "name": "Reports", "resource": resource,
@@ -123,19 +122,53 @@ async fn a_refresh_token_that_cannot_be_served_is_not_used_up(database: &TestDat
     town.call("POST /auth/resource-servers", Some(&server))
         .await
         .expect(201);
+    resource
+}
+
+async fn a_refresh_token_that_cannot_be_served_is_not_used_up(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    // It does not look again while the test goes on.
+    let other = House::new(database, 9).await;
+    let resource = unknown_to_others(&town).await;
     let mut square = Square::new(&town).await;
-    let request = wish(&square.client, &[("resource", resource), ("scope", "reports:read")]);
-    let next = square
-        .click(&request, json!({"scopes": ["reports:read"]}))
-        .await
-        .expect(200);
-    let code = of(&told(next["next"].as_str().unwrap()), "code").to_owned();
+    let code = code_for(&mut square, resource).await;
     let redeemed = square.ask(&redeeming(&code, &[])).await.expect(200);
     let (_, refresh) = pair(&redeemed);
     let asked = [("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
     refused(ask(&other, &square.client, &asked).await, "invalid_target");
     town.house.after(21);
     square.refresh(&refresh, &[]).await.expect(200);
+}
+
+async fn code_for(square: &mut Square<'_>, resource: &str) -> String {
+    let request = wish(&square.client, &[("resource", resource), ("scope", "reports:read")]);
+    let next = square.click(&request, json!({"scopes": ["reports:read"]})).await;
+    let next = next.expect(200)["next"].clone();
+    of(&told(next.as_str().unwrap()), "code").to_owned()
+}
+
+async fn a_code_that_cannot_be_served_is_not_used_up(database: &TestDatabase) {
+    let town = Town::new(database).await;
+    let other = House::new(database, 9).await;
+    let resource = unknown_to_others(&town).await;
+    let mut square = Square::new(&town).await;
+    let code = code_for(&mut square, resource).await;
+    for _ in 0..2 {
+        refused(
+            ask(&other, &square.client, &redeeming(&code, &[])).await,
+            "invalid_target",
+        );
+    }
+    let tokens = town.count("SELECT COUNT(*) AS n FROM oauth_refresh_tokens").await;
+    assert_eq!(tokens, 0, "nobody would ever see them");
+    let (_, refresh) = pair(&square.ask(&redeeming(&code, &[])).await.expect(200));
+    square.refresh(&refresh, &[]).await.expect(200);
+    // Whoever shows it again still ends what it bought.
+    refused(
+        ask(&other, &square.client, &redeeming(&code, &[])).await,
+        "invalid_grant",
+    );
+    refused(square.refresh(&refresh, &[]).await, "invalid_grant");
 }
 
 /// AUTH_CHECKLIST 8.1
