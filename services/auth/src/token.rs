@@ -4,7 +4,9 @@
 use {
     portreeve_guard::secret_text,
     portreeve_kernel::{Entropy, Environment, Secret},
+    portreeve_store::{Row, StoreError},
     sha2::{Digest, Sha256},
+    subtle::ConstantTimeEq,
 };
 
 /// SHA-256 of a whole key: what is stored, and what a key is found by.
@@ -85,6 +87,24 @@ pub(crate) fn hash(text: &str) -> Hash {
     Sha256::digest(text.as_bytes()).into()
 }
 
+/// Whether two are the same, in the same time wherever they differ.
+pub(crate) fn is_same(stored: &Hash, shown: &Hash) -> bool {
+    stored.ct_eq(shown).into()
+}
+
+/// `row`, when what it keeps in `column` is what stands for the secret that was shown. An index found it by comparing byte by
+/// byte; this comparison is the one that counts. Whoever looks a secret up has its row from here.
+///
+/// # Errors
+/// When there is no such column, or no hash in it.
+pub(crate) fn confirmed(row: Option<Row>, column: &'static str, shown: &Hash) -> Result<Option<Row>, StoreError> {
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let stored: Hash = row.get(column)?;
+    Ok(is_same(&stored, shown).then_some(row))
+}
+
 /// What an owner may see of a key later: its prefix and its last four characters, which belong to the checksum.
 pub(crate) fn hint(environment: Environment, key: &Secret) -> String {
     let text = key.expose();
@@ -94,7 +114,11 @@ pub(crate) fn hint(environment: Environment, key: &Secret) -> String {
 
 #[cfg(test)]
 mod tests {
-    use {super::*, portreeve_kernel::entropy::Seeded};
+    use {
+        super::*,
+        portreeve_kernel::entropy::Seeded,
+        portreeve_store::{Fetch, Sql, testing::TestDatabase},
+    };
 
     fn key() -> String {
         generate(Environment::Test, &Seeded::new(3)).expose().to_owned()
@@ -106,6 +130,28 @@ mod tests {
         let text = secret.expose();
         assert!(text.starts_with("wcs_") && text.len() == 4 + 43 + 6);
         assert!(!is_well_formed(text));
+    }
+
+    #[tokio::test]
+    async fn a_row_counts_with_the_very_hash_that_was_shown_and_with_no_other() {
+        let database = TestDatabase::sqlite(&[]).unwrap();
+        let db = database.open().await.unwrap();
+        let shown = hash("wse_1");
+        let row = async |stored: &[u8]| {
+            let sql = Sql::new("SELECT $1 AS user_hash").bind(stored);
+            db.read().fetch_optional(sql).await.unwrap()
+        };
+        let found = |row| confirmed(row, "user_hash", &shown);
+        assert!(found(row(&shown).await).unwrap().is_some());
+        for bit in 0..256 {
+            let mut other = shown;
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(found(row(&other).await).unwrap().is_none(), "{bit}");
+        }
+        assert!(found(None).unwrap().is_none());
+        assert!(found(row(&shown[1..]).await).is_err(), "a part of it");
+        let elsewhere = confirmed(row(&shown).await, "hash", &shown);
+        assert!(elsewhere.is_err(), "a query that does not ask for it");
     }
 
     #[test]

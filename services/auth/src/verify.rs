@@ -15,7 +15,6 @@ use {
     portreeve_kernel::{AuthMethod, Credential, Principal, Role, ScopeSet},
     portreeve_policy::roles,
     std::{net::IpAddr, sync::Arc},
-    subtle::ConstantTimeEq,
 };
 
 #[async_trait::async_trait]
@@ -91,8 +90,8 @@ impl Keys {
         else {
             return Err(AuthFailure::Invalid);
         };
-        // The index found it by comparing byte by byte; this comparison is the one that counts.
-        if !bool::from(stored.ct_eq(&hash)) || cluster.environment() != key.environment {
+        // As with every row that a secret leads to (`token::confirmed`).
+        if !token::is_same(&stored, &hash) || cluster.environment() != key.environment {
             return Err(AuthFailure::Invalid);
         }
         let principal = Arc::new(principal(&key, &self.audience));

@@ -108,7 +108,8 @@ impl Shown {
         let now = issuer.clock.now();
         let at = now.for_expiry();
         let sql = Sql::new("SELECT * FROM oauth_codes WHERE hash = $1").bind(&self.hash);
-        let Some(row) = tx.fetch_optional(sql.for_update()).await? else {
+        let found = tx.fetch_optional(sql.for_update()).await?;
+        let Some(row) = token::confirmed(found, "hash", &self.hash)? else {
             return Ok(Exchanged::Refused(UNKNOWN_CODE));
         };
         let kept = Kept::read(&row)?;

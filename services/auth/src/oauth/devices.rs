@@ -144,12 +144,9 @@ impl Issuer {
     /// When the store cannot be asked.
     pub(crate) async fn waiting(&self, code: &UserCode, owner: &OwnerId) -> Result<Option<Waiting>, IssueError> {
         let sql = Sql::new("SELECT * FROM oauth_devices WHERE user_hash = $1");
-        let row = self
-            .db
-            .read()
-            .fetch_optional(sql.bind(&self.signing.user_code(code)?))
-            .await?;
-        let Some(row) = row else {
+        let by = self.signing.user_code(code)?;
+        let found = self.db.read().fetch_optional(sql.bind(&by)).await?;
+        let Some(row) = token::confirmed(found, "user_hash", &by)? else {
             return Ok(None);
         };
         let kept = Kept::read(&row)?;
@@ -193,7 +190,8 @@ async fn poll(
 ) -> Result<Exchanged, StoreError> {
     let now = issuer.clock.now();
     let sql = Sql::new("SELECT * FROM oauth_devices WHERE hash = $1").bind(hash);
-    let Some(row) = tx.fetch_optional(sql.for_update()).await? else {
+    let found = tx.fetch_optional(sql.for_update()).await?;
+    let Some(row) = token::confirmed(found, "hash", hash)? else {
         return Ok(Exchanged::Refused(UNKNOWN_DEVICE));
     };
     let kept = Kept::read(&row)?;
@@ -240,7 +238,8 @@ pub(crate) async fn decide(
     grant: Option<&GrantId>,
 ) -> Result<bool, StoreError> {
     let sql = Sql::new("SELECT * FROM oauth_devices WHERE user_hash = $1").bind(by);
-    let Some(row) = tx.fetch_optional(sql.for_update()).await? else {
+    let found = tx.fetch_optional(sql.for_update()).await?;
+    let Some(row) = token::confirmed(found, "user_hash", by)? else {
         return Ok(false);
     };
     if !Kept::read(&row)?.device.can_be_decided(now) {

@@ -89,7 +89,8 @@ impl Issuer {
 /// Locks a refresh token and says whose it is.
 async fn find(tx: &mut Tx, hash: &token::Hash) -> Result<Option<(Presentation, GrantId)>, StoreError> {
     let sql = Sql::new("SELECT * FROM oauth_refresh_tokens WHERE hash = $1").bind(hash);
-    let Some(row) = tx.fetch_optional(sql.for_update()).await? else {
+    let found = tx.fetch_optional(sql.for_update()).await?;
+    let Some(row) = token::confirmed(found, "hash", hash)? else {
         return Ok(None);
     };
     let kept = Presentation {

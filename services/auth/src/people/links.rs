@@ -46,10 +46,11 @@ pub(crate) async fn user_of(
     at: Timestamp,
 ) -> Result<Option<User>, StoreError> {
     let sql = Sql::new(
-        "SELECT u.* FROM user_links l JOIN users u ON u.id = l.user_id \
+        "SELECT u.*, l.hash FROM user_links l JOIN users u ON u.id = l.user_id \
          WHERE l.hash = $1 AND l.ended_at IS NULL AND l.expires_at > $2 AND u.removed_at IS NULL",
     );
-    let row = from.fetch_optional(sql.bind(hash).bind(at)).await?;
+    let found = from.fetch_optional(sql.bind(hash).bind(at)).await?;
+    let row = token::confirmed(found, "hash", hash)?;
     row.as_ref().map(User::read).transpose()
 }
 

@@ -104,11 +104,12 @@ impl People {
             return Ok(None);
         };
         let sql = Sql::new(
-            "SELECT u.*, s.id AS session_id, s.created_at AS signed_in_at, s.expires_at, s.seen_at FROM sessions s JOIN users u ON u.id = s.user_id \
+            "SELECT u.*, s.hash, s.id AS session_id, s.created_at AS signed_in_at, s.expires_at, s.seen_at FROM sessions s JOIN users u ON u.id = s.user_id \
              WHERE s.hash = $1 AND s.ended_at IS NULL AND u.removed_at IS NULL",
         );
         let hash = token::hash(cookie.expose());
-        let Some(row) = self.keys.db.read().fetch_optional(sql.bind(&hash)).await? else {
+        let found = self.keys.db.read().fetch_optional(sql.bind(&hash)).await?;
+        let Some(row) = token::confirmed(found, "hash", &hash)? else {
             return Ok(None);
         };
         let (at, session) = (self.at(), row.get::<SessionId>("session_id")?);
