@@ -74,11 +74,11 @@ fn who_is_signed_in_looks_and_clicks_as_much_as_a_credential_asks() {
             _ => who.asks(&house, path, &body),
         };
         let refused = std::iter::repeat_with(&mut ask)
-            .skip(15)
-            .take(15)
+            .take(30)
             .find(|answer| answer.status == 429)
             .unwrap_or_else(|| panic!("{path}: no more than twenty at once"));
-        assert!((1..=3).contains(&number(&refused, "retry-after")), "{refused:?}");
+        // What changes something counts as five, and a cell comes back every three seconds.
+        assert!((1..=15).contains(&number(&refused, "retry-after")), "{refused:?}");
         if path == "/signin" {
             let page = refused.is(429).as_str().unwrap().to_owned();
             assert!(page.contains("<h1>Too many pages at once</h1>"), "{page}");
