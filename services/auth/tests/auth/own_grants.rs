@@ -82,8 +82,11 @@ async fn whoever_let_a_program_in_sees_that_and_ends_it_whatever_their_role(data
         let (access, refresh) = let_in(&mut browser, &client, &change, json!({"scopes": [scope]})).await;
         let shown = forms(&browser).await;
         assert_eq!(shown.len(), 1, "{role}");
-        if resource == REPORTS {
-            assert_eq!(server.asks(&town, &access).await["active"], true);
+        // It is known and good, and remembered.
+        match resource {
+            WALLET => drop(town.house.look(&access).await.is(Code::AuthScopeInsufficient)),
+            REPORTS => assert_eq!(server.asks(&town, &access).await["active"], true),
+            _ => {}
         }
         let before = ended(&town).await.len();
         end(&mut browser, &shown[0]).await.expect(204);
