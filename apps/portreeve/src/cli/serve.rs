@@ -60,9 +60,8 @@ pub(super) fn run(context: &Context, args: ServeArgs) -> Result<(), CliError> {
             .line(&json!({"listening": url}), &format!("listening on {url}"))
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime
-        .block_on(serve::serve(&context.home, config, log.access(), listening))
-        .map_err(Box::new)?;
+    let served = runtime.block_on(serve::serve(&context.home, config, log.access(), listening));
+    // Also when it failed: what was told last says most.
     log.end();
-    Ok(())
+    Ok(served.map_err(Box::new)?)
 }
