@@ -67,11 +67,6 @@ pub const SCHEMA: Schema = Schema {
         },
         Migration {
             id: 11,
-            name: "oauth codes without addresses sent",
-            sql: include_str!("addresses.sql"),
-        },
-        Migration {
-            id: 12,
             name: "revisions of our own resource servers",
             sql: include_str!("revisions.sql"),
         },

@@ -223,8 +223,8 @@ fn leaked(id: &str, leak: &Leak) -> String {
         lines.push("made with it, and still good:".to_owned());
         lines.extend(good.into_iter().map(made));
         lines.push(
-            "end what you did not make: `key revoke`, `client revoke`, `user remove`, `resource remove`; or all of its keys and \
-             clients with `--with-what-it-made`"
+            "end what you did not make: `key revoke`, `client revoke` (`client secret` for a client_secret), `user remove` (see \
+             `user passkeys` for a user_link), `resource remove`; or all of its keys and clients with `--with-what-it-made`"
                 .to_owned(),
         );
     }

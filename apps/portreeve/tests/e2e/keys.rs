@@ -274,17 +274,41 @@ fn a_leaked_owners_key_names_what_it_made_and_takes_it_along_when_asked() {
     let (leaked, id) = make(&house.owner_key(), "admin:all");
     let (theirs, their_id) = make(&leaked, "admin:all");
     let (last, last_id) = make(&theirs, "agents:read");
+    // What others made can be made one's own.
+    let person = house
+        .cli(&["user", "invite", "Ann", "--role", "viewer", "--json"])
+        .json();
+    let service = house
+        .cli(&["client", "create", "s", "--scope", "agents:read", "--json"])
+        .json();
+    let [person, service] = [&person, &service].map(|made| made["id"].as_str().unwrap());
+    let thief = house.api(&theirs);
+    thief
+        .post(&format!("/api/v1/auth/users/{person}/link"), &json!({}))
+        .is(201);
+    thief
+        .post(&format!("/api/v1/auth/clients/{service}/secret"), &json!({}))
+        .is(200);
     let text = house.cli(&["key", "leaked", &id]).ok().to_owned();
-    assert!(
-        text.contains("still good") && text.contains(&their_id) && text.contains(&last_id),
-        "{text}"
-    );
+    for made in [
+        format!("{their_id} (api_key"),
+        format!("{last_id} (api_key"),
+        format!("{person} (user_link"),
+        format!("{service} (client_secret"),
+    ] {
+        assert!(text.contains("still good") && text.contains(&made), "{made}: {text}");
+    }
     house.api(&last).get("/api/v1/agents").is(200);
     let text = house
         .cli(&["key", "leaked", &id, "--with-what-it-made"])
         .ok()
         .to_owned();
-    assert!(text.contains("ended, too") && !text.contains("still good"), "{text}");
+    let (ended, good) = text.split_once("still good").unwrap();
+    assert!(
+        ended.contains(&their_id) && ended.contains(&last_id) && !good.contains("api_key"),
+        "{text}"
+    );
+    assert!(good.contains(person) && good.contains(service), "{text}");
     for key in [&leaked, &theirs, &last] {
         house.api(key).get("/api/v1/agents").is_problem(401, "AUTH_KEY_REVOKED");
     }

@@ -53,9 +53,10 @@ pub(crate) async fn insert(
     scopes: &ScopeSet,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    // `redirect_uri_sent` is for nodes of the version before, which ask for the address again where it was sent.
     let insert = Sql::new(
-        "INSERT INTO oauth_codes (hash, grant_id, client_id, redirect_uri, challenge, resource, scopes, issued_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO oauth_codes (hash, grant_id, client_id, redirect_uri, redirect_uri_sent, challenge, resource, scopes, \
+         issued_at) VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8)",
     )
     .bind(&token::hash(code.expose()))
     .bind(grant)

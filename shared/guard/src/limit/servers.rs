@@ -1,7 +1,8 @@
 //! From where resource servers of others ask what credentials are good for.
 //!
-//! They ask for all their callers together, so an address at which one proved to be itself has a share of its own for that.
-//! Nobody else gets it: until then, and for everything else, the address counts as any.
+//! They ask for all their callers together, so an address at which one proved to be itself has a share of its own for that:
+//! until then, and for everything else, it counts as any. Whoever asks there without being believed takes of that share, too,
+//! and gains nothing but tries at secrets of 256 bits.
 
 use {
     super::Network,

@@ -213,7 +213,9 @@ fn kind(field: &Value) -> String {
 
 /// The name of the type that the content of a body or an answer has.
 fn type_of(content: &Value) -> Option<&str> {
-    reference(content.get("schema")?)
+    let schema = content.get("schema")?;
+    // One that may be left out is either null or that.
+    reference(schema).or_else(|| list(schema.get("oneOf")).iter().find_map(reference))
 }
 
 fn reference(schema: &Value) -> Option<&str> {
