@@ -289,8 +289,14 @@ fn a_leaked_owners_key_names_what_it_made_and_takes_it_along_when_asked() {
     thief
         .post(&format!("/api/v1/auth/clients/{service}/secret"), &json!({}))
         .is(200);
+    let server = json!({
+        "name": "Theirs", "resource": "https://theirs.example/mcp", "scopes": [{"scope": "theirs:read", "words": "Read"}],
+    });
+    let server = thief.post("/api/v1/auth/resource-servers", &server).is(201)["id"].clone();
+    let server = server.as_str().unwrap();
     let text = house.cli(&["key", "leaked", &id]).ok().to_owned();
     for made in [
+        format!("{server} (resource_server"),
         format!("{their_id} (api_key"),
         format!("{last_id} (api_key"),
         format!("{person} (user_link"),
@@ -309,6 +315,8 @@ fn a_leaked_owners_key_names_what_it_made_and_takes_it_along_when_asked() {
         "{text}"
     );
     assert!(good.contains(person) && good.contains(service), "{text}");
+    // A resource server goes with the client by which it asks, and not the one without the other.
+    assert!(good.contains(server) && !text.contains("(oauth_client"), "{text}");
     for key in [&leaked, &theirs, &last] {
         house.api(key).get("/api/v1/agents").is_problem(401, "AUTH_KEY_REVOKED");
     }

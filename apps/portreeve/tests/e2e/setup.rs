@@ -193,6 +193,24 @@ fn a_wrong_setting_stops_the_start_and_is_named() {
     assert!(error.contains("contradict"), "{error}");
 }
 
+/// What was told last says most of why it failed.
+#[test]
+fn a_server_that_fails_has_written_its_log_to_the_end() {
+    let house = House::built();
+    let serve = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--signer-bin",
+        "/nonexistent/signer",
+    ];
+    let said = house.cli(&serve).fails_with(1).to_owned();
+    assert!(
+        said.contains("issues access tokens") && said.contains("stopped"),
+        "{said}"
+    );
+}
+
 #[test]
 fn without_an_installation_there_is_no_server_and_no_key() {
     let house = House::empty();
