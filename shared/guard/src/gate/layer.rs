@@ -242,6 +242,8 @@ mod tests {
         tower::ServiceExt,
     };
 
+    const SLOW: &str = "/slow";
+
     struct Nobody;
 
     #[async_trait::async_trait]
@@ -276,9 +278,9 @@ mod tests {
         let slow = || async {
             sleep(Duration::from_secs(30)).await;
         };
-        let router = gate.protect(Router::new().route("/slow", get(slow)));
+        let router = gate.protect(Router::new().route(SLOW, get(slow)));
         let router = router.layer(MockConnectInfo(SocketAddr::from(([192, 0, 2, 1], 1))));
-        let answer = router.oneshot(Request::get("/slow").body(Body::empty()).unwrap()).await;
+        let answer = router.oneshot(Request::get(SLOW).body(Body::empty()).unwrap()).await;
         // One of 1,000 a minute comes back in 60 ms, which is told as the next second.
         assert_eq!(answer.unwrap().headers()["x-ratelimit-reset"], "1031");
     }
