@@ -133,6 +133,19 @@ pub enum Credential {
     Session(SessionId),
 }
 
+impl Credential {
+    /// What is counted as one: the key, the grant of a token, of which whoever has it makes as many as they like, or the
+    /// session. Prefixes keep them apart.
+    #[must_use]
+    pub fn counted_as(&self) -> &str {
+        match self {
+            Self::ApiKey(id) => id.as_str(),
+            Self::Token(id) => id.grant().as_str(),
+            Self::Session(id) => id.as_str(),
+        }
+    }
+}
+
 impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -68,11 +68,7 @@ impl Admissions {
     /// Somebody was let in; `now` is asked only for the first of those that are alike.
     pub(crate) fn note(&self, admission: &Admission<'_>, now: impl FnOnce() -> Timestamp) {
         let (holder, address) = (admission.holder, admission.address);
-        let whose = match &holder.credential {
-            Credential::ApiKey(id) => id.as_str(),
-            Credential::Token(id) => id.grant().as_str(),
-            Credential::Session(id) => id.as_str(),
-        };
+        let whose = holder.credential.counted_as();
         let name = self.hasher.hash_one((whose, address, admission.user_agent));
         if self.count(name) {
             return;

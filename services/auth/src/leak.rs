@@ -181,17 +181,19 @@ impl Keys {
         let mut ended: Vec<Made> = Vec::new();
         loop {
             let made = made_with(&mut self.db.read(), id, by).await?;
-            let can_end = |made: &&Made| with_all && made.what.ends() && asking(by) != Some(&*made.id);
-            let mut slice: Vec<Made> = made.iter().filter(can_end).take(SLICE).cloned().collect();
-            if slice.is_empty() {
-                ended.extend(made);
+            let can_end = |made: &Made| with_all && made.what.ends() && asking(by) != Some(&*made.id);
+            let (mut ending, left): (Vec<Made>, Vec<Made>) = made.into_iter().partition(can_end);
+            if ending.is_empty() {
+                ended.extend(left);
                 ended.sort_by(in_order);
                 return Ok(ended);
             }
             // In one order, so that two who do this at once seldom wait for each other.
-            slice.sort_by(|one, other| one.id.cmp(&other.id));
-            self.end_slice(by, &slice).await?;
-            ended.extend(slice.into_iter().map(|made| Made {
+            ending.sort_by(|one, other| one.id.cmp(&other.id));
+            for slice in ending.chunks(SLICE) {
+                self.end_slice(by, slice).await?;
+            }
+            ended.extend(ending.into_iter().map(|made| Made {
                 has_ended: true,
                 ..made
             }));

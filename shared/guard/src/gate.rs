@@ -173,7 +173,7 @@ impl<'a> Bypass<'a> {
             context,
             holder,
             lacking,
-            user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()),
+            user_agent: user_agent(headers),
         }
     }
 }

@@ -265,7 +265,7 @@ impl<K: Hash + Eq + Clone> Each<K> {
 /// Whose requests count together. Every request has one made, so it takes no memory of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Holder {
-    /// An id, whose prefix says of what. All tokens of one grant are one: whoever has it makes as many as they like.
+    /// What the credential is counted as.
     id: [u8; LONGEST_ID],
     /// What somebody is told without asking again. It has a share of its own, as large as that of what they ask, so that
     /// who watches can still ask.
@@ -277,13 +277,8 @@ const LONGEST_ID: usize = 32;
 
 impl Holder {
     fn of(credential: &Credential) -> Self {
-        let text = match credential {
-            Credential::ApiKey(id) => id.as_str(),
-            Credential::Token(id) => id.grant().as_str(),
-            Credential::Session(id) => id.as_str(),
-        };
         let mut id = [0; LONGEST_ID];
-        for (to, from) in id.iter_mut().zip(text.bytes()) {
+        for (to, from) in id.iter_mut().zip(credential.counted_as().bytes()) {
             *to = from;
         }
         Self { id, watching: false }

@@ -53,7 +53,7 @@ pub(crate) async fn insert(
     scopes: &ScopeSet,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    // `redirect_uri_sent` is for nodes of the version before, which ask for the address again where it was sent.
+    // 0 in `redirect_uri_sent`: nodes of the version before ask for the address again where it is anything else.
     let insert = Sql::new(
         "INSERT INTO oauth_codes (hash, grant_id, client_id, redirect_uri, redirect_uri_sent, challenge, resource, scopes, \
          issued_at) VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8)",

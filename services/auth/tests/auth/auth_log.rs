@@ -1,10 +1,10 @@
 //! Who was let in, in the audit log, on both databases.
 
 use {
-    crate::house::{House, ORIGIN, facts},
+    crate::house::{House, MANY, ORIGIN, facts},
     axum::{Router, body::Body, extract::ConnectInfo, http::Request, routing::get},
     portreeve_auth::scopes::AdminAll,
-    portreeve_guard::{AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Limits, Proxies},
+    portreeve_guard::{AuthFailure, Authenticate, Caller, Gate, GateParts, Limiter, Proxies},
     portreeve_kernel::{
         AuthMethod, Cluster, Code, Credential, OwnerId, Principal, ProjectId, Role, ScopeSet, SessionId, Tier, UserId,
         entropy::Seeded,
@@ -13,7 +13,6 @@ use {
     serde_json::{Value, json},
     std::{
         net::{IpAddr, SocketAddr},
-        num::NonZeroU32,
         sync::Arc,
     },
     tower::ServiceExt,
@@ -132,15 +131,7 @@ fn server(house: &House) -> Router {
     };
     let gate = Gate::new(GateParts {
         answers: Vec::new(),
-        limiter: Arc::new(Limiter::new(Limits {
-            per_address: NonZeroU32::MAX,
-            per_credential: NonZeroU32::MAX,
-            premium: NonZeroU32::MAX,
-            enterprise: NonZeroU32::MAX,
-            agent_payments: NonZeroU32::MAX,
-            registrations: NonZeroU32::MAX,
-            introspections: NonZeroU32::MAX,
-        })),
+        limiter: Arc::new(Limiter::new(MANY)),
         authenticator: Arc::new(Chiefs(chief)),
         audit: house.audit_log.clone(),
         clock: house.clock.clone(),

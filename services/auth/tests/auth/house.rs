@@ -64,6 +64,17 @@ macro_rules! facts {
 }
 pub(crate) use facts;
 
+/// More than any test asks.
+pub(crate) const MANY: Limits = Limits {
+    per_address: NonZeroU32::MAX,
+    per_credential: NonZeroU32::MAX,
+    premium: NonZeroU32::MAX,
+    enterprise: NonZeroU32::MAX,
+    agent_payments: NonZeroU32::MAX,
+    registrations: NonZeroU32::MAX,
+    introspections: NonZeroU32::MAX,
+};
+
 /// What the server is called.
 pub(crate) const ORIGIN: &str = "https://portreeve.test";
 
@@ -270,15 +281,7 @@ impl House {
         let audit_log = Arc::new(AuthLog::new(seen.clone()));
         let gate = Gate::new(GateParts {
             answers: Vec::new(),
-            limiter: Arc::new(Limiter::new(Limits {
-                per_address: NonZeroU32::MAX,
-                per_credential: NonZeroU32::MAX,
-                premium: NonZeroU32::MAX,
-                enterprise: NonZeroU32::MAX,
-                agent_payments: NonZeroU32::MAX,
-                registrations: NonZeroU32::MAX,
-                introspections: NonZeroU32::MAX,
-            })),
+            limiter: Arc::new(Limiter::new(MANY)),
             authenticator: Arc::new(Bearers {
                 keys: keys.clone(),
                 tokens: Tokens::new(&keys, signing.clone()),

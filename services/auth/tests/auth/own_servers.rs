@@ -33,7 +33,7 @@ const VAULT: &str = "https://portreeve.test/vault/mcp";
 const METADATA: &str = "GET /.well-known/oauth-protected-resource/vault/mcp";
 
 /// Another process on the same database.
-async fn started(house: &House, origin: &str, seed: u64, has_vault: bool) -> Arc<Keys> {
+pub(crate) async fn started(house: &House, origin: &str, seed: u64, has_vault: bool) -> Arc<Keys> {
     let clock = Arc::new(ManualClock::at(START));
     let keys = Keys::new(
         house.db.clone(),

@@ -5,14 +5,13 @@ use {
         authenticator::Browser,
         consent::{BACK, SCOPES, WALLET, ask, click, data, form, of, pair, program, redeeming, refused, told, wish},
         house::{Answer, House, ORIGIN, START, facts},
+        own_servers::started,
         people_contract::Town,
     },
     base64::{Engine, prelude::BASE64_STANDARD},
-    portreeve_auth::Keys,
-    portreeve_kernel::{Cluster, Code, ManualClock, entropy::Seeded},
+    portreeve_kernel::{Cluster, Code, entropy::Seeded},
     portreeve_store::{Fetch, Sql, StoreError, Tx, testing::TestDatabase},
     serde_json::{Value, json},
-    std::sync::Arc,
 };
 
 facts! {
@@ -175,25 +174,11 @@ async fn rows(house: &House) -> Vec<(String, String, bool)> {
     rows.iter().map(read).collect()
 }
 
-/// Starts another server on the same database that is called `origin`.
-async fn started(house: &House, origin: &str, seed: u64) -> Arc<Keys> {
-    let clock = Arc::new(ManualClock::at(START));
-    let keys = Keys::new(
-        house.db.clone(),
-        clock,
-        Arc::new(Seeded::new(seed)),
-        origin.parse().unwrap(),
-    );
-    let keys = Arc::new(keys);
-    keys.open_registry(false).await.unwrap();
-    keys
-}
-
 async fn the_wallet_registers_itself_once_and_follows_its_address(database: &TestDatabase) {
     let house = House::new(database, 1).await;
     let first = rows(&house).await;
     assert_eq!(first.len(), 1);
-    started(&house, ORIGIN, 2).await;
+    started(&house, ORIGIN, 2, false).await;
     assert_eq!(rows(&house).await, first, "nothing is written for what is there");
     let kinds = async || {
         let log = house.audit().await;
@@ -202,7 +187,7 @@ async fn the_wallet_registers_itself_once_and_follows_its_address(database: &Tes
     };
     let told = kinds().await;
     assert_eq!(told.len(), 1, "{told:?}");
-    started(&house, "https://elsewhere.test", 3).await;
+    started(&house, "https://elsewhere.test", 3, false).await;
     let moved = rows(&house).await;
     assert_eq!(
         moved,
@@ -225,7 +210,7 @@ async fn whoever_is_at_our_own_address_is_us(database: &TestDatabase) {
     let mut body = reports();
     body["resource"] = json!("https://elsewhere.test/mcp");
     let stranger = register(&town, &body).await;
-    started(&town.house, "https://elsewhere.test", 3).await;
+    started(&town.house, "https://elsewhere.test", 3, false).await;
     let left: Vec<_> = rows(&town.house)
         .await
         .into_iter()
@@ -240,7 +225,7 @@ async fn whoever_has_a_scope_of_ours_ends_when_we_start(database: &TestDatabase)
     let town = Town::new(database).await;
     let stranger = register(&town, &reports()).await;
     let before = rows(&town.house).await;
-    started(&town.house, ORIGIN, 2).await;
+    started(&town.house, ORIGIN, 2, false).await;
     assert_eq!(rows(&town.house).await, before);
     // As if it were registered when that was not built in yet.
     let unit = async move |tx: &mut Tx| {
@@ -248,7 +233,7 @@ async fn whoever_has_a_scope_of_ours_ends_when_we_start(database: &TestDatabase)
         tx.execute(Sql::new(rename)).await
     };
     assert_eq!(town.house.db.write::<_, StoreError, _>(unit).await.unwrap(), 1);
-    started(&town.house, ORIGIN, 3).await;
+    started(&town.house, ORIGIN, 3, false).await;
     let left: Vec<_> = rows(&town.house)
         .await
         .into_iter()
